@@ -1,0 +1,162 @@
+"""The Job: the one object that crosses the wall between host and workspace.
+
+On this side its paths are absolute host paths; ``mounts()`` pairs each with its place below
+``/workspace``, and ``inside()`` is the same job as the other side sees it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+SCHEMA = 1
+"""Version of the JSON of ``Job.inside``; the inside refuses any other."""
+
+WORKSPACE = "/workspace"
+DEFAULT_TENSORFLOW = "2.14"
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A host path and where it appears inside.
+
+    Attributes:
+        source: absolute host path, links resolved; a file or a directory, which exists.
+        target: absolute POSIX path below /workspace.
+        read_only: whether the job may only read it.
+    """
+
+    source: Path
+    target: str
+    read_only: bool = True
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be quantized, and how. Make one with ``launcher.validation.checked_job``.
+
+    Attributes:
+        in_graph: the frozen FP32 graph, a regular file; None only with ``debug``.
+        out_graph: where the INT8 graph goes, ends in ``.pb``; None only with ``debug``.
+        data_location: the calibration images (any file with ``debug``); None only with ``debug``.
+        models_zoo: a checkout of the Model Zoo, or None.
+        models_source_dir: sources of TensorFlow models, or None.
+        model_name: the name of the model in the zoo, or None.
+        inputs: names of input nodes or tensors; empty: found in the graph.
+        outputs: names of output nodes or tensors; empty: found in the graph.
+        excluded_ops: op types that stay in FP32.
+        excluded_nodes: nodes that stay in FP32.
+        per_channel: one scale per output channel of a weight instead of one per weight.
+        callback: a calibration command of the user, or None.
+        samples: how many images to calibrate on; None: chosen inside.
+        batch_size: images per calibration batch; None: chosen inside.
+        preprocess: name of a preprocessing; None: chosen inside.
+        evaluate: how many images to compare FP32 and INT8 on; None: chosen inside.
+        intermediate: keep the graph of every stage.
+        debug: an interactive shell instead of the job.
+        cpus: how many CPUs the job may use; None: all.
+        memory: memory limit in bytes; None: chosen by the runtime.
+        timeout: deadline in seconds; None: none.
+        tensorflow: the TensorFlow variant, names ``image/requirements/tensorflow-<variant>.txt``.
+    """
+
+    in_graph: Path | None
+    out_graph: Path | None
+    data_location: Path | None
+    models_zoo: Path | None = None
+    models_source_dir: Path | None = None
+    model_name: str | None = None
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    excluded_ops: tuple[str, ...] = ()
+    excluded_nodes: tuple[str, ...] = ()
+    per_channel: bool = True
+    callback: str | None = None
+    samples: int | None = None
+    batch_size: int | None = None
+    preprocess: str | None = None
+    evaluate: int | None = None
+    intermediate: bool = False
+    debug: bool = False
+    cpus: float | None = None
+    memory: int | None = None
+    timeout: float | None = None
+    tensorflow: str = DEFAULT_TENSORFLOW
+
+    @property
+    def stem(self) -> str:
+        """Name of the output without ``.pb``; every file of the run begins with it."""
+        return self.out_graph.stem if self.out_graph is not None else "graph_int8"
+
+    @property
+    def output_dir(self) -> Path:
+        """The directory the user's results go to.
+
+        With ``debug`` this very directory is /workspace/output, writable: beside ``out_graph``,
+        else beside ``in_graph``, else the current directory.
+        """
+        for path in (self.out_graph, self.in_graph):
+            if path is not None:
+                return path.parent
+        return Path.cwd()
+
+    @property
+    def threads(self) -> int | None:
+        """Threads for TensorFlow: whole CPUs of ``cpus``, at least 1; None: as many as there are."""
+        return None if self.cpus is None else max(1, math.floor(self.cpus))
+
+    def mounts(self) -> tuple[Mount, ...]:
+        """Everything the job reads, each with its place below /workspace; all read-only.
+
+        /workspace/output is not among them: the runtime adds it, as ``staging / "output"`` for a
+        job and as ``output_dir`` for a shell.
+        """
+        pairs = (
+            (self.in_graph, self._in_graph_inside()),
+            (self.data_location, "dataset"),
+            (self.models_zoo, "models_zoo"),
+            (self.models_source_dir, "models_source_dir"),
+        )
+        return tuple(
+            Mount(source, f"{WORKSPACE}/{target}")
+            for source, target in pairs
+            if source is not None and target is not None
+        )
+
+    def inside(self) -> dict[str, object]:
+        """The job as the inside reads it: JSON-ready, paths POSIX and relative to $WORKSPACE."""
+        return {
+            "schema": SCHEMA,
+            "in_graph": self._in_graph_inside(),
+            "out_graph": None if self.out_graph is None else f"output/{self.out_graph.name}",
+            "data_location": _present(self.data_location, "dataset"),
+            "models_zoo": _present(self.models_zoo, "models_zoo"),
+            "models_source_dir": _present(self.models_source_dir, "models_source_dir"),
+            "model_name": self.model_name,
+            "inputs": list(self.inputs),
+            "outputs": list(self.outputs),
+            "per_channel": self.per_channel,
+            "excluded_ops": list(self.excluded_ops),
+            "excluded_nodes": list(self.excluded_nodes),
+            "callback": self.callback,
+            "samples": self.samples,
+            "batch_size": self.batch_size,
+            "preprocess": self.preprocess,
+            "evaluate": self.evaluate,
+            "intermediate": self.intermediate,
+            "threads": self.threads,
+        }
+
+    def command(self) -> list[str]:
+        """The argv that runs this job inside; pure ASCII, since JSON escapes the rest."""
+        text = json.dumps(self.inside(), separators=(",", ":"))
+        return ["python3", "-m", "intel_quantization", "--job", text]
+
+    def _in_graph_inside(self) -> str | None:
+        return None if self.in_graph is None else f"pretrained_model/{self.in_graph.name}"
+
+
+def _present(path: Path | None, inside: str) -> str | None:
+    return None if path is None else inside
