@@ -1,0 +1,41 @@
+"""Failures of the inside that a user can meet; each has a kind and an exit status.
+
+The kinds and statuses are those that the launcher knows (``launcher/errors.py``).
+"""
+
+from __future__ import annotations
+
+
+class QuantizationError(Exception):
+    """The conversion failed.
+
+    Args:
+        message: one line, what happened and where.
+        remedy: one line, what the user can do; may be empty.
+    """
+
+    kind = "quantization_failed"
+    exit_code = 8
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+
+class BadInputError(QuantizationError):
+    """A graph, a dataset or an option cannot be used."""
+
+    kind = "bad_input"
+    exit_code = 3
+
+
+class InvalidGraphError(QuantizationError):
+    """A rewrite left a graph that breaks an invariant: a defect of this package."""
+
+
+class OutOfMemoryError(QuantizationError):
+    """TensorFlow or Python could not allocate memory."""
+
+    kind = "out_of_memory"
+    exit_code = 9

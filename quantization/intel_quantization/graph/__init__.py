@@ -1,0 +1,1 @@
+"""The intermediate representation: an indexed view of a GraphDef, patterns over it, its verifier."""

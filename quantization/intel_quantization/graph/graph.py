@@ -1,0 +1,374 @@
+"""An indexed, editable view of a GraphDef.
+
+Producers, consumers and constants are found in constant time, and a rewrite costs as much as the
+edges that it touches. The nodes are the NodeDefs themselves; edit their inputs only through the
+methods here, so that the index stays right. Attributes may be edited in place.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
+
+import numpy as np
+from tensorflow.core.framework import attr_value_pb2, graph_pb2, node_def_pb2, types_pb2
+from tensorflow.python.framework import tensor_util
+
+from intel_quantization.errors import BadInputError
+from intel_quantization.graph import tensors
+
+NodeDef = node_def_pb2.NodeDef
+GraphDef = graph_pb2.GraphDef
+AttrValue = attr_value_pb2.AttrValue
+
+# The edges that close a while loop; without them the graph has no cycle.
+_BACK_EDGE = "NextIteration"
+
+
+class Graph:
+    """A GraphDef with an index.
+
+    Args:
+        graph_def: taken over by copy; the caller's is never changed.
+        outputs: names of the nodes or tensors that must keep their names, dtypes and values.
+
+    Raises:
+        BadInputError: two nodes have one name, or an input names no node.
+    """
+
+    def __init__(self, graph_def: GraphDef, outputs: Iterable[str] = ()) -> None:
+        self._meta = GraphDef()
+        self._meta.versions.CopyFrom(graph_def.versions)
+        self._meta.library.CopyFrom(graph_def.library)
+        self.nodes: Dict[str, NodeDef] = {}
+        # node name -> {consumer name: number of edges}; a dict keeps the order of insertion
+        self._consumers: Dict[str, Dict[str, int]] = {}
+        self._constants: Dict[str, np.ndarray] = {}
+        self.outputs: Tuple[str, ...] = tuple(tensors.canonical(name) for name in outputs)
+        self._output_nodes = {tensors.node_of(name) for name in self.outputs}
+        for node in graph_def.node:
+            if node.name in self.nodes:
+                raise BadInputError("the graph has two nodes named '%s'" % node.name)
+            copy = NodeDef()
+            copy.CopyFrom(node)
+            self._index(copy)
+        for node in self.nodes.values():
+            for name in node.input:
+                if tensors.node_of(name) not in self.nodes:
+                    raise BadInputError("node '%s' has the input '%s', which is not in the graph" % (node.name, name))
+
+    # -- reading -----------------------------------------------------------------------------
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.nodes
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+    def producer(self, tensor: str) -> NodeDef:
+        """The node that makes a tensor.
+
+        Raises:
+            KeyError: it is not in the graph.
+        """
+        return self.nodes[tensors.node_of(tensor)]
+
+    def data_inputs(self, node: NodeDef) -> List[str]:
+        """The inputs that carry data, canonically spelt, in order."""
+        return [tensors.canonical(name) for name in node.input if not tensors.is_control(name)]
+
+    def control_inputs(self, node: NodeDef) -> List[str]:
+        """The control inputs, with their ``^``."""
+        return [name for name in node.input if tensors.is_control(name)]
+
+    def consumers(self, node: str) -> List[NodeDef]:
+        """The nodes that read any output of a node or wait for it, each once."""
+        return [self.nodes[name] for name in self._consumers.get(node, {})]
+
+    def readers(self, tensor: str) -> List[Tuple[NodeDef, int]]:
+        """The data edges from one tensor: (consumer, index of its input)."""
+        wanted = tensors.canonical(tensor)
+        return [
+            (node, index)
+            for node in self.consumers(tensors.node_of(wanted))
+            for index, name in enumerate(node.input)
+            if not tensors.is_control(name) and tensors.canonical(name) == wanted
+        ]
+
+    def is_output(self, node: str) -> bool:
+        """Whether a node is one of the graph's outputs, which must keep its name and value."""
+        return node in self._output_nodes
+
+    def is_private(self, node: str) -> bool:
+        """Whether exactly one edge leaves a node and it is no output: it may be merged into its consumer."""
+        return sum(self._consumers.get(node, {}).values()) == 1 and node not in self._output_nodes
+
+    def constant(self, tensor: str) -> Optional[np.ndarray]:
+        """The value of a Const, possibly behind Identity nodes; None for anything else. Do not write into it."""
+        name, index = tensors.split(tensor)
+        node = self.nodes.get(name)
+        while node is not None and index == 0 and node.op == "Identity" and node.input:
+            name, index = tensors.split(node.input[0])
+            node = self.nodes.get(name)
+        if node is None or node.op != "Const" or index != 0:
+            return None
+        if name not in self._constants:
+            self._constants[name] = tensor_util.MakeNdarray(node.attr["value"].tensor)
+        return self._constants[name]
+
+    def topological(self) -> List[NodeDef]:
+        """The nodes, producers first; the order is a function of the graph alone. Loops are cut at NextIteration."""
+        waiting: Dict[str, int] = {}
+        ready: List[NodeDef] = []
+        for node in self.nodes.values():
+            sources = {tensors.node_of(name) for name in node.input}
+            waiting[node.name] = sum(1 for source in sources if self.nodes[source].op != _BACK_EDGE)
+            if not waiting[node.name]:
+                ready.append(node)
+        order: List[NodeDef] = []
+        position = 0
+        while position < len(ready):
+            node = ready[position]
+            position += 1
+            order.append(node)
+            if node.op == _BACK_EDGE:
+                continue
+            for name in self._consumers.get(node.name, {}):
+                waiting[name] -= 1
+                if not waiting[name]:
+                    ready.append(self.nodes[name])
+        if len(order) != len(self.nodes):
+            stuck = next(name for name, count in waiting.items() if count)
+            raise BadInputError("the graph has a cycle through node '%s'" % stuck)
+        return order
+
+    # -- writing -----------------------------------------------------------------------------
+
+    def unique_name(self, base: str) -> str:
+        """``base``, or with a number behind it where that name is taken."""
+        name, number = base, 0
+        while name in self.nodes:
+            number += 1
+            name = "%s_%d" % (base, number)
+        return name
+
+    def add(
+        self, op: str, name: str, inputs: Sequence[str] = (), attrs: Optional[Dict[str, Any]] = None, device: str = ""
+    ) -> NodeDef:
+        """Add a node.
+
+        Args:
+            op: the op's name.
+            name: must be free.
+            inputs: data tensors, then control inputs.
+            attrs: AttrValues, or plain values for :func:`attr_value`.
+            device: as in the NodeDef.
+
+        Raises:
+            ValueError: the name is taken.
+        """
+        if name in self.nodes:
+            raise ValueError("a node named '%s' exists" % name)
+        node = NodeDef(name=name, op=op, device=device)
+        node.input.extend(tensors.canonical(tensor) for tensor in inputs)
+        for key, value in (attrs or {}).items():
+            node.attr[key].CopyFrom(value if isinstance(value, AttrValue) else attr_value(value))
+        self._index(node)
+        return node
+
+    def add_constant(self, name: str, value: np.ndarray, dtype: Optional[int] = None) -> str:
+        """Add a Const under a free name that starts with ``name``; returns the name it got.
+
+        Args:
+            name: wished name.
+            value: any shape.
+            dtype: a DataType number where numpy has none of its own (qint8, quint8, qint32);
+                ``value`` then holds the plain integers.
+        """
+        name = self.unique_name(name)
+        value = np.asarray(value)
+        if dtype is None:
+            proto = tensor_util.make_tensor_proto(value)
+        else:
+            proto = tensor_util.make_tensor_proto(value)
+            proto.dtype = dtype
+        node = NodeDef(name=name, op="Const")
+        node.attr["dtype"].type = proto.dtype
+        node.attr["value"].tensor.CopyFrom(proto)
+        self._index(node)
+        return name
+
+    def set_input(self, node: NodeDef, index: int, tensor: str) -> None:
+        """Let one input of a node read another tensor."""
+        self._unlink(node, node.input[index])
+        node.input[index] = tensors.canonical(tensor)
+        self._link(node, tensor)
+
+    def set_inputs(self, node: NodeDef, inputs: Sequence[str]) -> None:
+        """Replace all inputs of a node."""
+        for name in node.input:
+            self._unlink(node, name)
+        del node.input[:]
+        node.input.extend(tensors.canonical(name) for name in inputs)
+        for name in node.input:
+            self._link(node, name)
+
+    def redirect(self, old: str, new: str) -> None:
+        """Let every data reader of tensor ``old`` read ``new``; control edges are moved when the node is removed."""
+        for node, index in self.readers(old):
+            if node.name != tensors.node_of(new):
+                self.set_input(node, index, new)
+
+    def rename(self, old: str, new: str) -> None:
+        """Give a node a free name; its consumers follow.
+
+        Raises:
+            ValueError: the name is taken, or the node is an output.
+        """
+        if new in self.nodes or old in self._output_nodes:
+            raise ValueError("cannot rename '%s' to '%s'" % (old, new))
+        node = self.nodes[old]
+        for consumer in self.consumers(old):
+            for index, name in enumerate(consumer.input):
+                if tensors.node_of(name) == old:
+                    consumer.input[index] = name.replace(old, new, 1)
+        for name in node.input:
+            self._unlink(node, name)
+        self._consumers[new] = self._consumers.pop(old, {})
+        del self.nodes[old]
+        self._constants.pop(old, None)
+        node.name = new
+        self.nodes[new] = node
+        for name in node.input:
+            self._link(node, name)
+
+    def remove(self, name: str) -> None:
+        """Remove a node that nothing reads.
+
+        Raises:
+            ValueError: it has consumers or is an output.
+        """
+        if self._consumers.get(name) or name in self._output_nodes:
+            raise ValueError("node '%s' is still in use" % name)
+        node = self.nodes.pop(name)
+        self._constants.pop(name, None)
+        self._consumers.pop(name, None)
+        for source in node.input:
+            self._unlink(node, source)
+
+    def bypass(self, name: str) -> None:
+        """Remove a node whose output 0 equals its first input: readers read that input instead.
+
+        Control edges to and from the node move to its producer.
+
+        Raises:
+            ValueError: it is an output, or readers use another output of it.
+        """
+        node = self.nodes[name]
+        source = node.input[0]
+        if name in self._output_nodes:
+            raise ValueError("node '%s' is an output" % name)
+        waits = self.control_inputs(node)
+        for consumer in self.consumers(name):
+            inputs: List[str] = []
+            for tensor in consumer.input:
+                if tensors.node_of(tensor) != name:
+                    inputs.append(tensor)
+                elif tensors.is_control(tensor):
+                    inputs.append("^" + tensors.node_of(source))
+                elif tensors.split(tensor)[1]:
+                    raise ValueError("node '%s' has more than one output" % name)
+                else:
+                    inputs.append(source)
+            data = [tensor for tensor in inputs if not tensors.is_control(tensor)]
+            control = [tensor for tensor in inputs if tensors.is_control(tensor)] + waits
+            self.set_inputs(consumer, data + list(dict.fromkeys(control)))
+        self.remove(name)
+
+    def prune(self) -> int:
+        """Remove all that the outputs do not need; returns how many nodes went. Without outputs it does nothing."""
+        if not self.outputs:
+            return 0
+        needed = set()
+        stack = sorted(self._output_nodes)
+        while stack:
+            name = stack.pop()
+            if name not in needed:
+                needed.add(name)
+                stack.extend(tensors.node_of(source) for source in self.nodes[name].input)
+        dead = [name for name in self.nodes if name not in needed]
+        for name in dead:
+            node = self.nodes.pop(name)
+            self._constants.pop(name, None)
+            self._consumers.pop(name, None)
+            for source in node.input:
+                self._unlink(node, source)
+        return len(dead)
+
+    def to_graph_def(self) -> GraphDef:
+        """A GraphDef with the nodes in topological order, and the versions and library of the original."""
+        result = GraphDef()
+        result.CopyFrom(self._meta)
+        result.node.extend(self.topological())
+        return result
+
+    # -- the index ---------------------------------------------------------------------------
+
+    def _index(self, node: NodeDef) -> None:
+        self.nodes[node.name] = node
+        for name in node.input:
+            self._link(node, name)
+
+    def _link(self, node: NodeDef, tensor: str) -> None:
+        edges = self._consumers.setdefault(tensors.node_of(tensor), {})
+        edges[node.name] = edges.get(node.name, 0) + 1
+
+    def _unlink(self, node: NodeDef, tensor: str) -> None:
+        edges = self._consumers.get(tensors.node_of(tensor), {})
+        count = edges.get(node.name, 0) - 1
+        if count > 0:
+            edges[node.name] = count
+        else:
+            edges.pop(node.name, None)
+
+
+def attr_value(value: Any) -> AttrValue:
+    """An AttrValue from a plain value.
+
+    bool, int, float, str and bytes become scalars, a list of ints, floats or strings a list;
+    a DataType is given as :func:`dtype_attr`.
+
+    Raises:
+        TypeError: any other type.
+    """
+    result = AttrValue()
+    if isinstance(value, bool):
+        result.b = value
+    elif isinstance(value, int):
+        result.i = value
+    elif isinstance(value, float):
+        result.f = value
+    elif isinstance(value, (str, bytes)):
+        result.s = value.encode() if isinstance(value, str) else value
+    elif isinstance(value, (list, tuple)):
+        result.list.SetInParent()
+        if all(isinstance(item, int) for item in value):
+            result.list.i.extend(value)
+        elif all(isinstance(item, float) for item in value):
+            result.list.f.extend(value)
+        elif all(isinstance(item, str) for item in value):
+            result.list.s.extend(item.encode() for item in value)
+        else:
+            raise TypeError("no attribute can hold %r" % (value,))
+    else:
+        raise TypeError("no attribute can hold %r" % (value,))
+    return result
+
+
+def dtype_attr(dtype: int) -> AttrValue:
+    """An AttrValue that holds a DataType, given by its number (``types_pb2.DT_QINT8`` …)."""
+    return AttrValue(type=dtype)
+
+
+DT_FLOAT = types_pb2.DT_FLOAT
+DT_QINT8 = types_pb2.DT_QINT8
+DT_QUINT8 = types_pb2.DT_QUINT8

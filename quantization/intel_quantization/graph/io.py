@@ -1,0 +1,98 @@
+"""Frozen graphs on disk: read with errors a user understands, written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+
+from google.protobuf.message import DecodeError
+from tensorflow.core.framework import graph_pb2
+
+from intel_quantization.errors import BadInputError, QuantizationError
+
+# protobuf serialises at most 2 GiB - 1 byte into one message
+PROTOBUF_LIMIT = 2**31 - 1
+
+# Ops that hold their value outside the graph: a graph with them is not frozen.
+_VARIABLES = ("Variable", "VariableV2", "VarHandleOp", "AutoReloadVariable")
+
+
+def read_graph(path: str) -> graph_pb2.GraphDef:
+    """Read a binary frozen GraphDef.
+
+    Args:
+        path: a ``.pb`` file.
+
+    Raises:
+        BadInputError: it is missing, not a GraphDef, empty, over 2 GB or not frozen.
+    """
+    try:
+        size = os.path.getsize(path)
+        if size > PROTOBUF_LIMIT:
+            raise BadInputError("%s has %d bytes; protobuf reads at most 2 GB" % (path, size))
+        with open(path, "rb") as file:
+            data = file.read()
+    except OSError as error:
+        raise BadInputError("cannot read the graph %s: %s" % (path, error.strerror or error))
+    graph_def = graph_pb2.GraphDef()
+    try:
+        graph_def.ParseFromString(data)
+    except (DecodeError, RuntimeError):  # RuntimeError: protobuf 3.8, as TensorFlow 1.15 uses it
+        raise BadInputError(
+            "%s is not a binary frozen graph (it does not parse as a GraphDef)" % path,
+            "give a frozen .pb file; a truncated download looks like this, too",
+        )
+    if not graph_def.node:
+        raise BadInputError(
+            "%s holds no graph node" % path,
+            "give a frozen .pb file; a saved_model.pb belongs to a SavedModel and is not a frozen graph",
+        )
+    for node in graph_def.node:
+        if node.op in _VARIABLES:
+            raise BadInputError(
+                "%s is not frozen: node '%s' is a %s" % (path, node.name, node.op),
+                "freeze it first: variables become Const nodes",
+            )
+    return graph_def
+
+
+def graph_size(graph_def: graph_pb2.GraphDef) -> int:
+    """The size in bytes that a GraphDef has on disk."""
+    return int(graph_def.ByteSize())
+
+
+def write_graph(graph_def: graph_pb2.GraphDef, path: str) -> None:
+    """Write a GraphDef, deterministic to the byte; the file appears complete or not at all.
+
+    Raises:
+        QuantizationError: it exceeds 2 GB, or the directory cannot be written.
+    """
+    size = graph_size(graph_def)
+    if size > PROTOBUF_LIMIT:
+        raise QuantizationError("the graph has %d bytes; protobuf writes at most 2 GB" % size)
+    write_atomically(path, graph_def.SerializeToString(deterministic=True))
+
+
+def write_atomically(path: str, data: bytes) -> None:
+    """Write a file under a temporary name beside its place, then move it there.
+
+    Raises:
+        QuantizationError: the directory cannot be written, or the disk is full.
+    """
+    directory = os.path.dirname(os.path.abspath(path))
+    temporary = ""
+    try:
+        os.makedirs(directory, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=directory)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+        temporary = ""
+    except OSError as error:
+        raise QuantizationError("cannot write %s: %s" % (path, error.strerror or error))
+    finally:
+        if temporary and os.path.exists(temporary):
+            os.unlink(temporary)

@@ -1,0 +1,49 @@
+"""Running a GraphDef, the same way in TensorFlow 1.15 and 2."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Sequence
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.framework import graph_pb2
+
+from intel_quantization.errors import BadInputError
+
+
+def open_session(graph_def: graph_pb2.GraphDef, threads: int = 0) -> "tf.compat.v1.Session":
+    """A session on a graph of its own; close it.
+
+    Args:
+        graph_def: imported without a prefix.
+        threads: threads within an op, 0 for as many as there are cores.
+
+    Raises:
+        BadInputError: this TensorFlow cannot import the graph (unknown op, wrong types).
+    """
+    graph = tf.Graph()
+    with graph.as_default():
+        try:
+            tf.import_graph_def(graph_def, name="")
+        except (ValueError, TypeError, tf.errors.OpError) as error:
+            raise BadInputError("TensorFlow %s cannot import the graph: %s" % (tf.__version__, first_line(error)))
+    config = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=threads, inter_op_parallelism_threads=1)
+    return tf.compat.v1.Session(graph=graph, config=config)
+
+
+def run_graph(graph_def: graph_pb2.GraphDef, feed: Dict[str, Any], fetches: Sequence[str]) -> List[np.ndarray]:
+    """Import a graph, run it once and give the values of the fetched tensors.
+
+    Raises:
+        BadInputError: see :func:`open_session`.
+    """
+    with open_session(graph_def) as session:
+        values = session.run(list(fetches), feed_dict=feed)
+    return [np.asarray(value) for value in values]
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an exception's text; TensorFlow's go on for pages."""
+    text = str(getattr(error, "message", "") or error)
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,99 @@
+"""The invariants of a graph, checked between all passes."""
+
+from __future__ import annotations
+
+from typing import Dict, Tuple
+
+from tensorflow.core.framework import types_pb2
+
+from intel_quantization.errors import InvalidGraphError
+from intel_quantization.graph import registry, tensors
+from intel_quantization.graph.graph import Graph
+
+# A loop whose Merge reads it gets its type checked by TensorFlow itself.
+_UNTYPED = ("NextIteration", "Merge", "Switch", "Enter", "Exit")
+_REF_OFFSET = 100
+# Requantization that was not fused is slow, and 1.1 shipped such graphs with wrong ranges.
+_UNFUSED = ("Requantize", "RequantizationRange", "RequantizePerChannel", "RequantizationRangePerChannel")
+
+
+def verify(graph: Graph, after: str) -> None:
+    """Check names, arity, types, outputs and cycles.
+
+    Args:
+        graph: the graph.
+        after: the pass that ran last, for the message.
+
+    Raises:
+        InvalidGraphError: an invariant is broken; that is a defect of the pass.
+    """
+    for name in graph.outputs:
+        if tensors.node_of(name) not in graph:
+            _fail(after, "output '%s' is gone" % name)
+    types: Dict[Tuple[str, int], int] = {}
+    for node in graph.nodes.values():
+        definition = registry.op_def(node.op)
+        control = False
+        for name in node.input:
+            if tensors.node_of(name) not in graph:
+                _fail(after, "'%s' reads '%s', which does not exist" % (node.name, name))
+            if tensors.is_control(name):
+                control = True
+            elif control:
+                _fail(after, "'%s' has a data input behind a control input" % node.name)
+        if definition is None or node.op in _UNTYPED:
+            continue
+        expected = _input_types(node, definition)
+        inputs = graph.data_inputs(node)
+        if len(inputs) != len(expected):
+            _fail(after, "'%s' (%s) has %d inputs, not %d" % (node.name, node.op, len(inputs), len(expected)))
+        for tensor, wanted in zip(inputs, expected):
+            key = tensors.split(tensor)
+            if key not in types:
+                types[key] = registry.output_dtype(graph.nodes[key[0]], key[1])
+            given = types[key]
+            if given and wanted and given % _REF_OFFSET != wanted % _REF_OFFSET:
+                _fail(
+                    after,
+                    "'%s' (%s) reads '%s', which is %s and not %s"
+                    % (node.name, node.op, tensor, _dtype_name(given), _dtype_name(wanted)),
+                )
+    graph.topological()
+
+
+def verify_quantized(graph: Graph) -> None:
+    """Check what must hold for the finished INT8 graph.
+
+    Raises:
+        InvalidGraphError: a requantization was left unfused.
+    """
+    for node in graph.nodes.values():
+        if node.op in _UNFUSED:
+            _fail("quantize", "'%s' (%s) was not fused" % (node.name, node.op))
+
+
+def _input_types(node, definition):  # type: ignore[no-untyped-def]
+    result = []
+    for arg in definition.input_arg:
+        if arg.type_list_attr:
+            result.extend(node.attr[arg.type_list_attr].list.type)
+            continue
+        count = node.attr[arg.number_attr].i if arg.number_attr else 1
+        number = arg.type
+        if not number and arg.type_attr in node.attr:
+            number = node.attr[arg.type_attr].type
+        if not number:
+            number = next(item for item in definition.attr if item.name == arg.type_attr).default_value.type
+        result.extend([number] * count)
+    return result
+
+
+def _dtype_name(number: int) -> str:
+    return types_pb2.DataType.Name(number)
+
+
+def _fail(after: str, message: str) -> None:
+    raise InvalidGraphError(
+        "after '%s' the graph is broken: %s" % (after, message),
+        "please report this with the graph; --intermediate keeps the graph of every stage",
+    )

@@ -1,0 +1,1 @@
+"""FP32 rewrites, one a file, each exact to float rounding, and the pipeline that runs them."""

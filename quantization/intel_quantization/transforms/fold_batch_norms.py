@@ -1,0 +1,76 @@
+"""Fold FusedBatchNorm (V1, V2, V3; inference) into the linear op before it.
+
+::
+
+    y = gamma * (op(x, w) + b - mean) / sqrt(variance + epsilon) + beta
+      = op(x, w * s) + ((b - mean) * s + beta)        with s = gamma / sqrt(variance + epsilon)
+
+Conditions: constant weights and batch norm parameters, ``is_training`` false, nothing else reads
+the linear op or the BiasAdd between, only output 0 of the batch norm is read.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from intel_quantization.graph.graph import Graph, NodeDef
+from intel_quantization.graph.pattern import Any, Const, Match, Mismatch, Op, match
+from intel_quantization.transforms.linear import LINEAR, output_channels, replace_by_linear, scale_weights
+
+_NORM = "FusedBatchNorm|FusedBatchNormV2|FusedBatchNormV3"
+_PARAMETERS = (Const("gamma", 1), Const("beta", 1), Const("mean", 1), Const("variance", 1))
+_LINEAR = Op(LINEAR, inputs=(Any("x"), Const("weights")), bind="linear", private=True)
+_BIASED = Op("BiasAdd", inputs=(_LINEAR, Const("bias", 1)), private=True)
+_PATTERNS = (Op(_NORM, inputs=(_LINEAR,) + _PARAMETERS), Op(_NORM, inputs=(_BIASED,) + _PARAMETERS))
+
+
+def fold_batch_norms(graph: Graph) -> int:
+    """Fold every batch norm that can be; returns how many."""
+    count = 0
+    for node in list(graph.nodes.values()):
+        if node.op in _NORM.split("|"):
+            for pattern in _PATTERNS:
+                found = match(graph, node, pattern)
+                if isinstance(found, Match) and not _refusal(graph, node, found):
+                    _fold(graph, node, found)
+                    count += 1
+                    break
+    return count
+
+
+def why_not(graph: Graph, node: NodeDef) -> str:
+    """Why a batch norm cannot be folded; empty where it can."""
+    reason = ""
+    for pattern in _PATTERNS:
+        found = match(graph, node, pattern)
+        if isinstance(found, Mismatch):
+            reason = found.reason
+        else:
+            return _refusal(graph, node, found)
+    return reason
+
+
+def _refusal(graph: Graph, node: NodeDef, found: Match) -> str:
+    # the op's own default for is_training is true
+    if "is_training" not in node.attr or node.attr["is_training"].b:
+        return "'%s' is in training mode" % node.name
+    channels = output_channels(found.nodes["linear"], found.values["weights"])
+    if any(found.values[key].size != channels for key in ("gamma", "beta", "mean", "variance")):
+        return "'%s' does not have one parameter for each output channel" % node.name
+    linear = found.nodes["linear"]
+    if linear.op != "MatMul" and (linear.attr["data_format"].s or b"NHWC") != (node.attr["data_format"].s or b"NHWC"):
+        return "'%s' has another data format than '%s'" % (node.name, linear.name)
+    for index in range(1, 6):
+        if graph.readers("%s:%d" % (node.name, index)) or "%s:%d" % (node.name, index) in graph.outputs:
+            return "output %d of '%s' is read" % (index, node.name)
+    return ""
+
+
+def _fold(graph: Graph, node: NodeDef, found: Match) -> None:
+    values = {key: value.astype(np.float64) for key, value in found.values.items() if key != "weights"}
+    epsilon = node.attr["epsilon"].f if "epsilon" in node.attr else 0.0001
+    scale = values["gamma"] / np.sqrt(values["variance"] + epsilon)
+    bias = (values.get("bias", 0.0) - values["mean"]) * scale + values["beta"]
+    linear = found.nodes["linear"]
+    weights = scale_weights(linear, found.values["weights"], scale)
+    replace_by_linear(graph, node, linear, weights, bias)

@@ -1,0 +1,66 @@
+"""Fold a per-channel multiplication or division into the linear op before it.
+
+::
+
+    (op(x, w) + b) * s == op(x, w * s) + b * s
+
+Conditions: ``s`` is a constant that broadcasts along the channels only, channels come last, and
+nothing else reads the nodes between. With :mod:`fold_constants` before and :mod:`fuse_bias_add`
+beside it, this folds batch norms written as Rsqrt/Mul/Sub/Add or Sub/RealDiv/Mul pieces.
+"""
+
+from __future__ import annotations
+
+from typing import Optional
+
+import numpy as np
+
+from intel_quantization.graph.graph import Graph, NodeDef
+from intel_quantization.graph.pattern import Any, Const, Match, Op, match
+from intel_quantization.transforms.linear import (
+    LINEAR,
+    is_channels_last,
+    output_channels,
+    per_channel,
+    replace_by_linear,
+    scale_weights,
+)
+
+_LINEAR = Op(LINEAR, inputs=(Any("x"), Const("weights")), bind="linear", private=True)
+_BIASED = Op("BiasAdd", inputs=(_LINEAR, Const("bias", 1)), private=True)
+_PATTERNS = tuple(
+    Op(op, inputs=(source, Const("factor")), commutative=op == "Mul")
+    for op in ("Mul", "RealDiv")
+    for source in (_LINEAR, _BIASED)
+)
+
+
+def fold_convolutionwithbias_mul(graph: Graph) -> int:
+    """Fold every such multiplication; returns how many."""
+    count = 0
+    for node in list(graph.nodes.values()):
+        if node.op in ("Mul", "RealDiv"):
+            count += any(_fold(graph, node, match(graph, node, pattern)) for pattern in _PATTERNS if pattern.op == node.op)
+    return count
+
+
+def _fold(graph: Graph, node: NodeDef, found: object) -> bool:
+    if not isinstance(found, Match):
+        return False
+    linear, weights = found.nodes["linear"], found.values["weights"]
+    channels = output_channels(linear, weights)
+    factor = _factor(node, found, channels)
+    if channels is None or factor is None or not is_channels_last(linear):
+        return False
+    bias = found.values.get("bias", np.zeros(channels)).astype(np.float64) * factor
+    replace_by_linear(graph, node, linear, scale_weights(linear, weights, factor), bias)
+    return True
+
+
+def _factor(node: NodeDef, found: Match, channels: Optional[int]) -> Optional[np.ndarray]:
+    if channels is None:
+        return None
+    factor = per_channel(found.values["factor"], channels)
+    if factor is None or node.op == "Mul":
+        return factor
+    return 1.0 / factor if np.all(factor) else None

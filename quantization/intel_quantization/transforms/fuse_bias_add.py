@@ -1,0 +1,55 @@
+"""Bring every constant that is added behind a linear op into one BiasAdd.
+
+::
+
+    (op(x, w) + b) + c == op(x, w) + (b + c)        also with Sub, and from Add, AddV2 and BiasAdd
+
+Conditions: the constant broadcasts along the channels only, channels come last, and nothing else
+reads the nodes between.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from intel_quantization.graph.graph import Graph, NodeDef
+from intel_quantization.graph.pattern import Any, Const, Match, Op, match
+from intel_quantization.transforms.linear import (
+    LINEAR,
+    is_channels_last,
+    output_channels,
+    per_channel,
+    replace_by_linear,
+)
+
+_LINEAR = Op(LINEAR, inputs=(Any("x"), Const("weights")), bind="linear", private=True)
+_BIASED = Op("BiasAdd", inputs=(_LINEAR, Const("bias", 1)), private=True)
+# A BiasAdd right behind the linear op is what this pass makes: only a second addition is folded into it.
+_SOURCES = {"Add": (_LINEAR, _BIASED), "AddV2": (_LINEAR, _BIASED), "Sub": (_LINEAR, _BIASED), "BiasAdd": (_BIASED,)}
+
+
+def fuse_bias_add(graph: Graph) -> int:
+    """Fold every such addition; returns how many."""
+    count = 0
+    for node in list(graph.nodes.values()):
+        for source in _SOURCES.get(node.op, ()):
+            pattern = Op(node.op, inputs=(source, Const("term")), commutative=node.op in ("Add", "AddV2"))
+            if _fold(graph, node, match(graph, node, pattern)):
+                count += 1
+                break
+    return count
+
+
+def _fold(graph: Graph, node: NodeDef, found: object) -> bool:
+    if not isinstance(found, Match):
+        return False
+    linear, weights = found.nodes["linear"], found.values["weights"]
+    channels = output_channels(linear, weights)
+    if channels is None or not is_channels_last(linear) or not is_channels_last(node):
+        return False
+    term = per_channel(found.values["term"], channels)
+    if term is None:
+        return False
+    bias = found.values.get("bias", np.zeros(channels)).astype(np.float64)
+    replace_by_linear(graph, node, linear, weights, bias - term if node.op == "Sub" else bias + term)
+    return True

@@ -1,0 +1,100 @@
+"""Linear ops (convolution, depthwise convolution, matrix product) and scaling by output channel.
+
+All of them are linear in their weights, so for per-channel ``s`` and ``t``:
+``(op(x, w) + b) * s + t == op(x, w * s) + (b * s + t)``.
+"""
+
+from __future__ import annotations
+
+from typing import Optional
+
+import numpy as np
+
+from intel_quantization.graph.graph import Graph, NodeDef
+
+LINEAR = "Conv2D|DepthwiseConv2dNative|MatMul"
+
+
+def output_channels(node: NodeDef, weights: np.ndarray) -> Optional[int]:
+    """The number of output channels of a linear op.
+
+    Args:
+        node: Conv2D (weights HWIO), DepthwiseConv2dNative (HWCM) or MatMul (KN, or NK with transpose_b).
+        weights: its weights.
+
+    Returns:
+        None where the weights do not have the rank that the op asks for.
+    """
+    if weights.ndim != (2 if node.op == "MatMul" else 4):
+        return None
+    if node.op == "DepthwiseConv2dNative":
+        return int(weights.shape[2] * weights.shape[3])
+    if node.op == "MatMul" and node.attr["transpose_b"].b:
+        return int(weights.shape[0])
+    return int(weights.shape[-1])
+
+
+def scale_weights(node: NodeDef, weights: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """The weights with each output channel multiplied by its scale, computed in float64.
+
+    Args:
+        node: the linear op.
+        weights: float32, in the layout of the op.
+        scale: one factor for each output channel.
+
+    Returns:
+        float32 of the shape of ``weights``.
+    """
+    scale = scale.astype(np.float64)
+    if node.op == "DepthwiseConv2dNative":
+        scale = scale.reshape(weights.shape[2:])
+    elif node.op == "MatMul" and node.attr["transpose_b"].b:
+        scale = scale[:, None]
+    return (weights * scale).astype(np.float32)
+
+
+def per_channel(value: np.ndarray, channels: int) -> Optional[np.ndarray]:
+    """A constant operand as one number for each channel of an NHWC (or NC) tensor.
+
+    Args:
+        value: the operand of a broadcasting op.
+        channels: the number of channels.
+
+    Returns:
+        float64 of shape [channels]; None where it does not broadcast along the last axis only.
+    """
+    if value.size == 1:
+        return np.full(channels, float(value.reshape(-1)[0]))
+    if value.ndim and value.shape[-1] == channels and value.size == channels and value.ndim <= 4:
+        return value.reshape(-1).astype(np.float64)
+    return None
+
+
+def is_channels_last(node: NodeDef) -> bool:
+    """Whether a node has no data_format, or NHWC."""
+    return node.attr["data_format"].s in (b"", b"NHWC") if "data_format" in node.attr else True
+
+
+def replace_by_linear(graph: Graph, root: NodeDef, linear: NodeDef, weights: np.ndarray, bias: np.ndarray) -> None:
+    """Put ``BiasAdd(linear(x, weights), bias)`` in the place and under the name of ``root``.
+
+    The linear node keeps its name and gets new weights; ``root`` becomes the BiasAdd, so that all
+    that reads it goes on reading it. What only the old subgraph used is left to prune.
+
+    Args:
+        graph: edited in place.
+        root: the last node of the subgraph; not ``linear`` itself.
+        linear: the linear op, read by the subgraph only.
+        weights: float32, in the layout of the op.
+        bias: float, shape [channels].
+    """
+    if not np.array_equal(graph.constant(graph.data_inputs(linear)[1]), weights):
+        graph.set_input(linear, 1, graph.add_constant(linear.name + "/folded_weights", weights))
+    name = graph.add_constant(root.name + "/folded_bias", bias.astype(np.float32))
+    waits = graph.control_inputs(root)
+    root.op = "BiasAdd"
+    data_format = linear.attr["data_format"].s if linear.op != "MatMul" else b""
+    root.attr.clear()
+    root.attr["T"].type = linear.attr["T"].type
+    root.attr["data_format"].s = data_format or b"NHWC"
+    graph.set_inputs(root, [linear.name, name] + waits)

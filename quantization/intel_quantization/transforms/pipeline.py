@@ -1,0 +1,66 @@
+"""The FP32 rewrites in their order, with the verifier between them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Callable, Optional, Tuple
+
+from intel_quantization.graph.graph import Graph
+from intel_quantization.graph.verify import verify
+from intel_quantization.transforms.fold_batch_norms import fold_batch_norms
+from intel_quantization.transforms.fold_constants import fold_constants
+from intel_quantization.transforms.fold_convolutionwithbias_mul import fold_convolutionwithbias_mul
+from intel_quantization.transforms.fuse_bias_add import fuse_bias_add
+from intel_quantization.transforms.remove_training_nodes import remove_training_nodes
+from intel_quantization.transforms.strip_unused import strip_unused
+
+Transform = Callable[[Graph], int]
+
+OPTIMIZE_FP32: Tuple[Transform, ...] = (
+    strip_unused,
+    remove_training_nodes,
+    fold_constants,
+    strip_unused,
+    # Mul and Add pieces of one batch norm follow each other, hence twice
+    fuse_bias_add,
+    fold_convolutionwithbias_mul,
+    fuse_bias_add,
+    fold_convolutionwithbias_mul,
+    fuse_bias_add,
+    fold_batch_norms,
+    strip_unused,
+)
+
+
+@dataclass(frozen=True)
+class Applied:
+    """One pass that ran: its name, and how many rewrites it did."""
+
+    name: str
+    count: int
+
+
+def optimize(
+    graph: Graph,
+    passes: Tuple[Transform, ...] = OPTIMIZE_FP32,
+    after_pass: Optional[Callable[[int, str, Graph], None]] = None,
+) -> Tuple[Applied, ...]:
+    """Run FP32 passes on a graph, in place.
+
+    Args:
+        graph: the graph; its outputs keep names, types and, up to float rounding, values.
+        passes: in their order.
+        after_pass: called with number, name and graph after each pass that changed something.
+
+    Raises:
+        InvalidGraphError: a pass broke an invariant.
+    """
+    verify(graph, "read")
+    done = []
+    for number, transform in enumerate(passes):
+        count = transform(graph)
+        verify(graph, transform.__name__)
+        done.append(Applied(transform.__name__, count))
+        if count and after_pass:
+            after_pass(number, transform.__name__, graph)
+    return tuple(done)
