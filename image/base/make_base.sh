@@ -1,0 +1,81 @@
+#!/usr/bin/env bash
+# Make the base image quantization-base:py3.11 from Debian packages, where no container registry
+# can be reached. The launcher takes it by itself when it is on the engine.
+#
+#   image/base/make_base.sh [--force]
+#
+# For Debian and Ubuntu, as root; needs debootstrap and an engine (engine.sh gives both).
+#   MIRROR  the Debian mirror; default: the host's own apt source on a Debian host, else debootstrap's
+#   TMPDIR  where the tree is put together, about 400 MB; must not be mounted noexec or nodev
+set -euo pipefail
+
+readonly TAG=quantization-base:py3.11
+readonly SUITE=bookworm   # the Debian release whose python3 is 3.11
+readonly PACKAGES=python3,python3-venv,ca-certificates
+
+say() { printf 'base: %s\n' "$*" >&2; }
+die() { printf 'base: error: %s\n' "$*" >&2; exit 1; }
+
+# The first binary source of the host's apt, from deb822 or one-line files; "apt-get indextargets"
+# knows them all, whichever way they are written.
+host_mirror() {
+    grep -qx 'ID=debian' /etc/os-release || return 0
+    # shellcheck disable=SC2016  # apt's own placeholders
+    apt-get indextargets --format '$(SITE) $(RELEASE) $(CREATED_BY)' 2> /dev/null \
+        | awk '$3 == "Packages" && $2 !~ /security|updates|backports/ && $1 ~ /debian/ { print $1; exit }'
+}
+
+keyring() {
+    local path
+    for path in /usr/share/keyrings/debian-archive-keyring.gpg /usr/share/keyrings/debian-archive-keyring.pgp; do
+        if [ -r "$path" ]; then
+            printf '%s' "$path"
+            return
+        fi
+    done
+    die "no Debian archive keyring; apt-get install debian-archive-keyring"
+}
+
+# What a Python run time never reads. dpkg's lists stay, so that scanners can tell what is inside.
+trim() {
+    local root=$1
+    rm -rf "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/* "$root"/var/log/* \
+        "$root"/usr/share/doc/* "$root"/usr/share/man/* "$root"/usr/share/info/* \
+        "$root"/usr/share/locale/* "$root"/usr/share/i18n/* "$root"/usr/lib/*/gconv/* \
+        "$root"/debootstrap "$root"/etc/apt/sources.list
+    # debootstrap copies these two from the host.
+    : > "$root/etc/resolv.conf"
+    printf 'localhost\n' > "$root/etc/hostname"
+}
+
+main() {
+    [ "${1:-}" = --force ] || [ $# -eq 0 ] || { printf 'usage: %s [--force]\n' "$0" >&2; exit 2; }
+    docker version > /dev/null 2>&1 || die "no Docker engine answers; image/base/engine.sh start starts one"
+    if [ $# -eq 0 ] && docker image inspect "$TAG" > /dev/null 2>&1; then
+        say "$TAG is there already (--force makes it anew)"
+        return 0
+    fi
+    [ "$(id -u)" -eq 0 ] || die "debootstrap needs root: run this as root or with sudo"
+    command -v debootstrap > /dev/null || die "debootstrap is missing: apt-get install debootstrap"
+
+    local mirror work key
+    key=$(keyring)
+    mirror=${MIRROR:-$(host_mirror)}
+    work=$(mktemp -d "${TMPDIR:-/tmp}/quantization-base.XXXXXX")
+    # shellcheck disable=SC2064  # the value of now
+    trap "rm -rf -- '$work'" EXIT
+    say "Debian $SUITE from ${mirror:-the default mirror of debootstrap}"
+    debootstrap --variant=minbase --keyring="$key" --include="$PACKAGES" "$SUITE" "$work/root" \
+        ${mirror:+"$mirror"} > "$work/log" 2>&1 || {
+        tail -n 15 "$work/log" >&2
+        die "debootstrap failed (its last lines are above); MIRROR=<url of a Debian mirror> chooses another mirror"
+    }
+    trim "$work/root"
+    tar --create --directory "$work/root" --numeric-owner --one-file-system . \
+        | docker import --message "Debian $SUITE with Python 3.11, made by image/base/make_base.sh" \
+            --change 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' \
+            --change 'ENV LANG=C.UTF-8' --change 'CMD ["python3"]' - "$TAG" > /dev/null
+    say "$TAG: $(docker image inspect --format '{{.Size}}' "$TAG" | awk '{ printf "%.0f MB", $1 / 1e6 }')"
+}
+
+main "$@"

@@ -1,0 +1,118 @@
+"""Take out of the environment what no job reads at run time; run once, while the image is built.
+
+Three kinds of things go: whole packages that TensorFlow declares and never imports, parts of packages
+(headers, web assets, tests), and the symbol tables of shared libraries, which only debuggers read.
+"""
+
+from __future__ import annotations
+
+import struct
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+from shutil import rmtree
+
+SITE = Path(sysconfig.get_path("purelib"))
+PIP = ("/opt/pip/bin/pip", "--python", sys.executable, "--disable-pip-version-check")
+
+UNUSED_PACKAGES = (
+    "libclang",  # needed to build custom ops
+    "tensorflow-io-gcs-filesystem",  # Google Cloud Storage; the job has no network
+    # TensorBoard's server; `import tensorflow` needs only tensorboard.summary, which stays.
+    "tensorboard-data-server",
+    "google-auth",
+    "google-auth-oauthlib",
+    "requests-oauthlib",
+    "oauthlib",
+    "pyasn1",
+    "pyasn1-modules",
+    "cryptography",
+    "cffi",
+    "pycparser",
+    "markdown",
+    "werkzeug",
+    "grpcio",
+)
+
+UNUSED_PARTS = (
+    "tensorflow/include",
+    "tensorflow/xla_aot_runtime_src",
+    "tensorboard/webfiles.zip",
+    "numpy/**/tests",
+    "numpy/core/include",
+    "numpy/**/*.a",
+    "h5py/tests",
+)
+
+
+def remove_packages() -> None:
+    """Uninstall UNUSED_PACKAGES, with their metadata, so that nothing claims they are there."""
+    subprocess.run([*PIP, "uninstall", "--yes", "--quiet", "--root-user-action", "ignore", *UNUSED_PACKAGES], check=True)
+
+
+def remove_parts() -> None:
+    """Remove UNUSED_PARTS; one that is not there means that this list is out of date."""
+    for pattern in UNUSED_PARTS:
+        found = list(SITE.glob(pattern))
+        if not found:
+            raise SystemExit(f"trim_environment.py: nothing matches {pattern!r} in {SITE}; correct UNUSED_PARTS")
+        for path in found:
+            if path.is_dir():
+                rmtree(path)
+            else:
+                path.unlink()
+
+
+def loaded_size(header: bytes, program_headers: bytes) -> int | None:
+    """How many bytes of a 64-bit little-endian ELF shared library the loader maps; None if it is none.
+
+    Args:
+        header: the first 64 bytes of the file.
+        program_headers: the bytes of its program header table.
+    """
+    if header[:6] != b"\x7fELF\x02\x01" or struct.unpack_from("<H", header, 16)[0] != 3:
+        return None
+    size, count = struct.unpack_from("<HH", header, 54)
+    entries = [struct.unpack_from("<IIQQQQ", program_headers, size * index) for index in range(count)]
+    ends = [offset + in_file for _, _, offset, _, _, in_file in entries]
+    return max([64, struct.unpack_from("<Q", header, 32)[0] + size * count, *ends])
+
+
+def drop_symbols(path: Path) -> int:
+    """Cut a shared library after its last mapped byte; returns how many bytes that saved.
+
+    Section headers, symbol tables and debugging data lie there. The loader reads none of them: it
+    goes by the program headers, whose dynamic symbols stay. `strip` would do the same, but is not
+    in the base image.
+    """
+    with path.open("r+b") as file:
+        header = file.read(64)
+        if len(header) < 64:
+            return 0
+        table, (entry, count) = struct.unpack_from("<Q", header, 32)[0], struct.unpack_from("<HH", header, 54)
+        file.seek(table)
+        end = loaded_size(header, file.read(entry * count))
+        before = path.stat().st_size
+        if end is None or end >= before:
+            return 0
+        file.truncate(end)
+        file.seek(40)
+        file.write(bytes(8))  # e_shoff: no section header table
+        file.seek(58)
+        file.write(struct.pack("<HHH", 64, 0, 0))  # e_shentsize, e_shnum, e_shstrndx
+    return before - end
+
+
+def main() -> None:
+    """Trim the environment this runs in and say what it saved."""
+    remove_packages()
+    remove_parts()
+    libraries = [path for path in SITE.rglob("*.so*") if path.is_file() and not path.is_symlink()]
+    saved = sum(drop_symbols(path) for path in libraries)
+    left = sum(path.lstat().st_size for path in SITE.rglob("*"))
+    print(f"trim_environment.py: {saved / 1e6:.0f} MB of symbols dropped, {left / 1e6:.0f} MB left", flush=True)
+
+
+if __name__ == "__main__":
+    main()
