@@ -1,0 +1,162 @@
+"""What calibration saw: mergeable data that does not depend on how it was collected.
+
+For each tensor: how many values, their minimum and maximum, its shape, and a histogram with fixed
+log-spaced bins. A bin is the sign, the exponent and the three leading mantissa bits of a float32,
+so 8 bins for each octave, the same for every tensor and every run: histograms merge by addition.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any, Dict, List, Optional, Tuple
+
+import numpy as np
+
+from intel_quantization.errors import BadInputError
+from intel_quantization.graph.io import write_atomically
+
+SCHEMA = 1
+BINS = 4096
+_SHIFT = 20  # float32 has 23 mantissa bits; 3 of them stay
+
+
+@dataclass
+class TensorStatistics:
+    """Statistics of one tensor.
+
+    Attributes:
+        count: number of values.
+        minimum: smallest finite value; +inf before the first.
+        maximum: largest finite value; -inf before the first.
+        shape: of one batch, None where batches differ (the batch dimension always counts as differing).
+        histogram: int64, shape [BINS]; None where it was not collected.
+    """
+
+    count: int = 0
+    minimum: float = float("inf")
+    maximum: float = float("-inf")
+    shape: Optional[Tuple[Optional[int], ...]] = None
+    histogram: Optional[np.ndarray] = None
+
+    def merge(self, other: "TensorStatistics") -> None:
+        """Add what another batch, shard or process saw of the same tensor."""
+        self.shape = other.shape if not self.count else _common_shape(self.shape, other.shape)
+        self.count += other.count
+        self.minimum = min(self.minimum, other.minimum)
+        self.maximum = max(self.maximum, other.maximum)
+        if other.histogram is not None:
+            self.histogram = other.histogram.copy() if self.histogram is None else self.histogram + other.histogram
+
+
+@dataclass
+class Statistics:
+    """Statistics of all observed tensors of one graph.
+
+    Attributes:
+        graph: SHA-256 of the FP32 graph, hexadecimal.
+        samples: how many inputs were fed.
+        tensors: by tensor name.
+    """
+
+    graph: str = ""
+    samples: int = 0
+    tensors: Dict[str, TensorStatistics] = field(default_factory=dict)
+
+    def merge(self, other: "Statistics") -> None:
+        """Add what another run on the same graph saw.
+
+        Raises:
+            BadInputError: the statistics are of another graph.
+        """
+        if self.graph and other.graph and self.graph != other.graph:
+            raise BadInputError("the statistics belong to another graph", "calibrate this graph anew")
+        self.graph = self.graph or other.graph
+        self.samples += other.samples
+        for name, item in other.tensors.items():
+            self.tensors.setdefault(name, TensorStatistics()).merge(item)
+
+    def save(self, path: str) -> None:
+        """Write the statistics as JSON, atomically.
+
+        Raises:
+            QuantizationError: the file cannot be written.
+        """
+        data = {
+            "schema": SCHEMA,
+            "graph": self.graph,
+            "samples": self.samples,
+            "tensors": {name: _to_json(item) for name, item in sorted(self.tensors.items())},
+        }
+        write_atomically(path, (json.dumps(data, indent=1, sort_keys=True) + "\n").encode())
+
+    @classmethod
+    def load(cls, path: str) -> "Statistics":
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            BadInputError: the file cannot be read, or is no statistics file of this schema.
+        """
+        try:
+            with open(path, "rb") as file:
+                data = json.loads(file.read().decode())
+        except OSError as error:
+            raise BadInputError("cannot read the statistics %s: %s" % (path, error.strerror or error))
+        except ValueError as error:
+            raise BadInputError("%s is not a statistics file: %s" % (path, error))
+        if not isinstance(data, dict) or data.get("schema") != SCHEMA:
+            raise BadInputError("%s is not a statistics file of schema %d" % (path, SCHEMA), "calibrate anew")
+        try:
+            tensors = {str(name): _from_json(item) for name, item in data["tensors"].items()}
+            return cls(str(data["graph"]), int(data["samples"]), tensors)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise BadInputError("%s is damaged: %r" % (path, error), "calibrate anew")
+
+
+def histogram_of(values: np.ndarray) -> np.ndarray:
+    """The log-spaced histogram of float32 values: int64 of shape [BINS].
+
+    The index of a value is its float32 bit pattern without the 20 lowest bits.
+    """
+    bits = np.ascontiguousarray(values, np.float32).reshape(-1).view(np.uint32) >> _SHIFT
+    return np.bincount(bits, minlength=BINS)
+
+
+def bin_edges(index: int) -> Tuple[float, float]:
+    """The values of smallest and largest magnitude that fall into a bin."""
+    low = np.array([index << _SHIFT], np.uint32).view(np.float32)[0]
+    high = np.array([(index << _SHIFT) | ((1 << _SHIFT) - 1)], np.uint32).view(np.float32)[0]
+    return float(low), float(high)
+
+
+def _common_shape(
+    first: Optional[Tuple[Optional[int], ...]], second: Optional[Tuple[Optional[int], ...]]
+) -> Optional[Tuple[Optional[int], ...]]:
+    if first is None or second is None or len(first) != len(second):
+        return None
+    return tuple(a if a == b else None for a, b in zip(first, second))
+
+
+def _to_json(item: TensorStatistics) -> Dict[str, Any]:
+    result: Dict[str, Any] = {"count": item.count, "min": item.minimum, "max": item.maximum}
+    result["shape"] = None if item.shape is None else list(item.shape)
+    if item.histogram is not None:
+        used = np.flatnonzero(item.histogram)
+        result["histogram"] = {str(index): int(item.histogram[index]) for index in used}
+    return result
+
+
+def _from_json(data: Dict[str, Any]) -> TensorStatistics:
+    histogram = None
+    if "histogram" in data:
+        histogram = np.zeros(BINS, np.int64)
+        for index, count in data["histogram"].items():
+            histogram[int(index)] = int(count)
+    shape: Optional[List[Optional[int]]] = data["shape"]
+    return TensorStatistics(
+        int(data["count"]),
+        float(data["min"]),
+        float(data["max"]),
+        None if shape is None else tuple(shape),
+        histogram,
+    )

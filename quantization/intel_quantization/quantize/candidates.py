@@ -1,0 +1,187 @@
+"""Find what may become INT8 in the FP32 graph alone, before anything is known of its values."""
+
+from __future__ import annotations
+
+from typing import Dict, List, Optional, Sequence, Tuple
+
+import numpy as np
+
+from intel_quantization.graph import registry, tensors
+from intel_quantization.graph.graph import DT_FLOAT, Graph, NodeDef
+from intel_quantization.quantize.groups import LINEAR_OPS, Decision, Group
+from intel_quantization.transforms.linear import is_channels_last, output_channels
+
+_ACTIVATIONS = ("Relu", "Relu6")
+_ADDS = ("Add", "AddV2")
+
+
+def find_candidates(
+    graph: Graph, excluded_ops: Sequence[str] = (), excluded_nodes: Sequence[str] = ()
+) -> Tuple[Tuple[Group, ...], Tuple[Decision, ...]]:
+    """Find every linear op that may become INT8, with all that can be fused into it.
+
+    Args:
+        graph: the optimized FP32 graph.
+        excluded_ops: op names that stay FP32.
+        excluded_nodes: nodes that stay FP32; they are not fused into others, either.
+
+    Returns:
+        The groups, each behind those whose results it reads, and a decision with its reason for
+        each linear op that is none.
+    """
+    finder = _Finder(graph, frozenset(excluded_ops), frozenset(excluded_nodes))
+    groups: List[Group] = []
+    refused: List[Decision] = []
+    for node in finder.order:
+        if node.op in LINEAR_OPS:
+            reason = finder.refusal(node)
+            if reason:
+                refused.append(Decision(node.name, node.op, False, reason))
+            else:
+                groups.append(finder.grow(node))
+    return _producers_first(groups), tuple(refused)
+
+
+def _producers_first(groups: Sequence[Group]) -> Tuple[Group, ...]:
+    by_root = {group.root: group for group in groups}
+    done: Dict[str, Group] = {}
+    for first in groups:
+        stack = [first]
+        while stack:
+            group = stack[-1]
+            needed = [by_root[name] for name in (group.source, group.summand) if name in by_root and name not in done]
+            if needed:
+                stack.extend(needed)
+            else:
+                done[stack.pop().root] = group
+    return tuple(done.values())
+
+
+class _Finder:
+    def __init__(self, graph: Graph, excluded_ops: "frozenset[str]", excluded_nodes: "frozenset[str]") -> None:
+        self.graph = graph
+        self.excluded_ops = excluded_ops
+        self.excluded_nodes = excluded_nodes
+        self.order = graph.topological()
+        self.rank = {node.name: number for number, node in enumerate(self.order)}
+
+    def refusal(self, node: NodeDef) -> str:
+        """Why a linear op is no candidate; empty where it is."""
+        if node.op in self.excluded_ops:
+            return "op excluded by the user"
+        if node.name in self.excluded_nodes:
+            return "node excluded by the user"
+        if node.attr["T"].type != DT_FLOAT:
+            return "not float32"
+        weights = self.graph.constant(self.graph.data_inputs(node)[1])
+        if weights is None:
+            return "weights are not constant"
+        if output_channels(node, weights) is None:
+            return "weights have %d dimensions" % weights.ndim
+        if not np.all(np.isfinite(weights)):
+            return "weights are not finite"
+        if not is_channels_last(node):
+            return "data format NCHW has no INT8 kernel"
+        if node.op == "MatMul" and node.attr["transpose_a"].b:
+            return "a transposed input has no INT8 kernel"
+        if node.op == "DepthwiseConv2dNative" and node.attr["padding"].s == b"EXPLICIT":
+            return "explicit padding has no INT8 kernel for DepthwiseConv2dNative"
+        return ""
+
+    def grow(self, node: NodeDef) -> Group:
+        """The group around a linear op."""
+        graph = self.graph
+        source, pads = self._fused_pad(node)
+        members, bias, activation = [node.name], None, ""
+        following = self._only_reader(node)
+        if following is not None and following.op == "BiasAdd" and graph.data_inputs(following)[0] == node.name:
+            if graph.constant(graph.data_inputs(following)[1]) is not None:
+                bias = graph.data_inputs(following)[1]
+                members.append(following.name)
+                following = self._only_reader(following)
+        if node.op == "Conv2D" and bias and following is not None and following.op in _ADDS:
+            activated = self._only_reader(following)
+            summand = self._summand(node, following, members[-1])
+            if activated is not None and activated.op in _ACTIVATIONS and summand:
+                members += [following.name, activated.name]
+                kind = activated.op
+                return Group(node.name, node.op, source, pads, bias, summand, kind, members[-1], tuple(members))
+        if following is not None and following.op in _ACTIVATIONS:
+            activation = following.op
+            members.append(following.name)
+        return Group(node.name, node.op, source, pads, bias, None, activation, members[-1], tuple(members))
+
+    def _only_reader(self, node: NodeDef) -> Optional[NodeDef]:
+        if not self.graph.is_private(node.name):
+            return None
+        reader = self.graph.consumers(node.name)[0]
+        if reader.name in self.excluded_nodes or any(tensors.is_control(name) for name in reader.input):
+            return None
+        return reader
+
+    def _summand(self, node: NodeDef, add: NodeDef, biased: str) -> Optional[str]:
+        """The other operand of a residual addition, if the convolution can add it.
+
+        The kernel adds in place, into the summand's memory (mkl_conv_ops.cc: "Summand cannot be
+        forwarded" otherwise), so whatever else reads the summand must have run before.
+        """
+        graph = self.graph
+        operands = [name for name in graph.data_inputs(add) if name != biased]
+        if len(operands) != 1:
+            return None
+        summand = operands[0]
+        producer = graph.producer(summand)
+        if graph.constant(summand) is not None or graph.is_output(producer.name) or producer.op == "Placeholder":
+            return None
+        rival = self._biased_convolution(producer)
+        if rival is not None and self.rank[rival.name] > self.rank[node.name]:
+            return None  # both operands are convolutions: the later one takes the addition
+        for reader in graph.consumers(producer.name):
+            if reader.name != add.name and not self._runs_before(reader.name, node):
+                return None
+        return summand
+
+    def _biased_convolution(self, node: NodeDef) -> Optional[NodeDef]:
+        if node.op != "BiasAdd" or not self.graph.is_private(node.name):
+            return None
+        source = self.graph.producer(node.input[0])
+        if source.op != "Conv2D" or not self.graph.is_private(source.name) or self.refusal(source):
+            return None
+        return source
+
+    def _runs_before(self, name: str, node: NodeDef) -> bool:
+        stack, seen = [node.name], {node.name}
+        while stack:
+            for tensor in self.graph.nodes[stack.pop()].input:
+                source = tensors.node_of(tensor)
+                if source == name:
+                    return True
+                if source not in seen and self.rank[source] > self.rank[name]:
+                    seen.add(source)
+                    stack.append(source)
+        return False
+
+    def _fused_pad(self, node: NodeDef) -> Tuple[str, Optional[Tuple[int, int, int, int]]]:
+        graph = self.graph
+        source = graph.data_inputs(node)[0]
+        if node.op == "MatMul":
+            return source, None
+        if node.attr["padding"].s == b"EXPLICIT":
+            top, bottom, left, right = node.attr["explicit_paddings"].list.i[2:6]
+            return source, (top, bottom, left, right)
+        pad = graph.producer(source)
+        if pad.op != "Pad" or node.attr["padding"].s != b"VALID" or pad.name in self.excluded_nodes:
+            return source, None
+        paddings = graph.constant(graph.data_inputs(pad)[1])
+        if paddings is None or paddings.shape != (4, 2) or np.any(paddings[[0, 3]]) or np.any(paddings < 0):
+            return source, None
+        if not registry.has_attr(padded_op(node.op), "padding_list"):
+            return source, None
+        top, bottom, left, right = (int(size) for size in paddings[1:3].reshape(-1))
+        return graph.data_inputs(pad)[0], (top, bottom, left, right)
+
+
+def padded_op(op: str) -> str:
+    """The oneDNN op that stands for its family when asked for the attribute padding_list."""
+    family = "QuantizedConv2D" if op == "Conv2D" else "QuantizedDepthwiseConv2D"
+    return family + "WithBiasAndReluAndRequantize"

@@ -1,0 +1,184 @@
+"""Put oneDNN INT8 ops into a graph in the place of the planned groups.
+
+Every INT8 tensor has one range, kept as two constants that all its readers share. The node that
+made the float32 result of a group becomes the Dequantize of it, under its own name: whatever stays
+FP32, and the outputs, go on reading that; INT8 readers read the INT8 tensor. A Dequantize that
+nobody reads is pruned.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Dict, List, Sequence
+
+import numpy as np
+
+from intel_quantization.calibration.collectors import min_max
+from intel_quantization.calibration.statistics import Statistics
+from intel_quantization.graph.graph import DT_FLOAT, DT_QINT8, DT_QUINT8, Graph, NodeDef, dtype_attr
+from intel_quantization.quantize.groups import Group
+from intel_quantization.quantize.plan import gives_float, is_unsigned, quantized_op
+from intel_quantization.quantize.weights import quantize_weights
+
+_SMALLEST_RANGE = 1e-6
+
+
+@dataclass(frozen=True)
+class Int8Tensor:
+    """An INT8 tensor in the graph.
+
+    Attributes:
+        tensor: its name.
+        unsigned: quint8 for [0, limit], else qint8 for [-limit, limit].
+        low: name of the float32 scalar constant with the lower end of its range.
+        high: the same for the upper end.
+    """
+
+    tensor: str
+    unsigned: bool
+    low: str
+    high: str
+
+    @property
+    def dtype(self) -> int:
+        """Its DataType number."""
+        return DT_QUINT8 if self.unsigned else DT_QINT8
+
+
+def emit(graph: Graph, groups: Sequence[Group], statistics: Statistics, per_channel: bool) -> None:
+    """Replace groups by INT8 ops, in place.
+
+    Args:
+        graph: the FP32 graph.
+        groups: as :func:`intel_quantization.quantize.plan.decide` gives them, in its order.
+        statistics: of the tensors that the groups observe.
+        per_channel: weights get one range for each output channel where the kernel takes that.
+    """
+    emitter = _Emitter(graph, statistics, per_channel)
+    for group in groups:
+        emitter.emit(group)
+    graph.prune()
+
+
+class _Emitter:
+    def __init__(self, graph: Graph, statistics: Statistics, per_channel: bool) -> None:
+        self.graph = graph
+        self.statistics = statistics
+        self.per_channel = per_channel
+        self.int8: Dict[str, Int8Tensor] = {}  # by the name of the FP32 tensor
+
+    def emit(self, group: Group) -> None:
+        source = self._quantized(group.source)
+        node = self.graph.nodes[group.linear]
+        inputs = [source.tensor] + self._weights_and_bias(group, node, source)
+        if gives_float(group):
+            self._emit_float(group, node, source, inputs)
+            return
+        low, high = self._range(group.root, unsigned=bool(group.activation))
+        inputs += [low, high]
+        attrs = self._attrs(group, node, source)
+        signed_summand = False
+        if group.summand is not None:
+            summand = self._quantized(group.summand)
+            inputs += [summand.tensor, summand.low, summand.high]
+            attrs["Tsummand"] = dtype_attr(summand.dtype)
+            signed_summand = not summand.unsigned
+        op = quantized_op(group, signed_summand)
+        name = self.graph.unique_name(group.root + "/int8")
+        self.graph.add(op, name, inputs, attrs, node.device)
+        result = Int8Tensor(name, bool(group.activation), low, high)
+        self.int8[group.root] = result
+        self._become_dequantize(self.graph.nodes[group.root], result)
+
+    def _quantized(self, tensor: str) -> Int8Tensor:
+        if tensor not in self.int8:
+            unsigned = is_unsigned(tensor, self.statistics, {})
+            low, high = self._range(tensor, unsigned)
+            name = self.graph.unique_name(tensor.replace(":", "_") + "/quantize")
+            attrs: Dict[str, Any] = {
+                "T": dtype_attr(DT_QUINT8 if unsigned else DT_QINT8),
+                "mode": "SCALED",
+                "round_mode": "HALF_TO_EVEN",
+            }
+            self.graph.add("QuantizeV2", name, [tensor, low, high], attrs)
+            self.int8[tensor] = Int8Tensor(name, unsigned, low, high)
+        return self.int8[tensor]
+
+    def _range(self, tensor: str, unsigned: bool) -> "tuple[str, str]":
+        low, high = min_max(tensor, self.statistics.tensors[tensor])
+        limit = max(high if unsigned else max(-low, high), _SMALLEST_RANGE)
+        stem = tensor.replace(":", "_")
+        return (
+            self.graph.add_constant(stem + "/min", np.float32(0.0 if unsigned else -limit)),
+            self.graph.add_constant(stem + "/max", np.float32(limit)),
+        )
+
+    def _weights_and_bias(self, group: Group, node: NodeDef, source: Int8Tensor) -> List[str]:
+        weights = self.graph.constant(self.graph.data_inputs(node)[1])
+        assert weights is not None  # a condition of every candidate
+        values, limit = quantize_weights(node, weights, self.per_channel)
+        bias = self.graph.constant(group.bias) if group.bias else None
+        if bias is None:
+            channels = weights.shape[2] * weights.shape[3] if group.op == "DepthwiseConv2dNative" else weights.shape[-1]
+            if group.op == "MatMul" and node.attr["transpose_b"].b:
+                channels = weights.shape[0]
+            bias = np.zeros(channels, np.float32)
+        stem = group.linear + "/int8_"
+        return [
+            self.graph.add_constant(stem + "weights", values, DT_QINT8),
+            self.graph.add_constant(stem + "bias", bias.astype(np.float32)),
+            source.low,
+            source.high,
+            self.graph.add_constant(stem + "weights_min", -limit),
+            self.graph.add_constant(stem + "weights_max", limit),
+        ]
+
+    def _attrs(self, group: Group, node: NodeDef, source: Int8Tensor) -> Dict[str, Any]:
+        result = dtype_attr(DT_QUINT8 if group.activation else DT_QINT8)
+        if group.op == "MatMul":
+            return dict(self._matmul_attrs(node, source), Toutput=result)
+        attrs: Dict[str, Any] = {
+            "Tinput": dtype_attr(source.dtype),
+            "Tfilter": dtype_attr(DT_QINT8),
+            "Tbias": dtype_attr(DT_FLOAT),
+            "out_type": result,
+            "strides": node.attr["strides"],
+            "padding": "VALID" if group.pads else node.attr["padding"].s,
+        }
+        if node.attr["dilations"].list.i:
+            attrs["dilations"] = node.attr["dilations"]
+        if group.pads:
+            attrs["padding_list"] = [0, 0] + list(group.pads) + [0, 0]
+        return attrs
+
+    def _matmul_attrs(self, node: NodeDef, source: Int8Tensor) -> Dict[str, Any]:
+        return {
+            "T1": dtype_attr(source.dtype),
+            "T2": dtype_attr(DT_QINT8),
+            "Tbias": dtype_attr(DT_FLOAT),
+            "transpose_a": False,
+            "transpose_b": node.attr["transpose_b"].b,
+            "input_quant_mode": "SCALED",
+        }
+
+    def _emit_float(self, group: Group, node: NodeDef, source: Int8Tensor, inputs: List[str]) -> None:
+        # The frozen range is an input of the op, but a float32 result does not use it (mkl_qmatmul_op.cc).
+        low, high = self._range(group.root, unsigned=False)
+        attrs = dict(self._matmul_attrs(node, source), Toutput=dtype_attr(DT_FLOAT))
+        root = self.graph.nodes[group.root]
+        waits = self.graph.control_inputs(root)
+        self._become(root, quantized_op(group), inputs + [low, high] + waits, attrs)
+
+    def _become_dequantize(self, root: NodeDef, result: Int8Tensor) -> None:
+        attrs = {"T": dtype_attr(result.dtype), "mode": "SCALED", "dtype": dtype_attr(DT_FLOAT)}
+        waits = self.graph.control_inputs(root)
+        self._become(root, "Dequantize", [result.tensor, result.low, result.high] + waits, attrs)
+
+    def _become(self, node: NodeDef, op: str, inputs: List[str], attrs: Dict[str, Any]) -> None:
+        donor = self.graph.add(op, self.graph.unique_name(node.name + "/new"), (), attrs)
+        node.op = op
+        node.attr.clear()
+        for key in donor.attr:
+            node.attr[key].CopyFrom(donor.attr[key])
+        self.graph.remove(donor.name)
+        self.graph.set_inputs(node, inputs)

@@ -1,0 +1,60 @@
+"""The unit of quantization: a linear op with its Pad, bias, residual addition and activation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Optional, Tuple
+
+LINEAR_OPS = ("Conv2D", "DepthwiseConv2dNative", "MatMul")
+
+
+@dataclass(frozen=True)
+class Group:
+    """A linear op and what is fused into it.
+
+    Attributes:
+        linear: name of the Conv2D, DepthwiseConv2dNative or MatMul.
+        op: its op.
+        source: the tensor that the group reads (ahead of a fused Pad).
+        pads: (top, bottom, left, right) of a fused Pad, None without one.
+        bias: the bias tensor, None without one.
+        summand: the other tensor of a fused residual addition, None without one.
+        activation: "Relu", "Relu6" or "".
+        root: name of the last node; its output 0 is the group's result.
+        members: names of the nodes that the group replaces, in the order of the data.
+    """
+
+    linear: str
+    op: str
+    source: str
+    pads: Optional[Tuple[int, int, int, int]]
+    bias: Optional[str]
+    summand: Optional[str]
+    activation: str
+    root: str
+    members: Tuple[str, ...]
+
+    def observed(self) -> Tuple[str, ...]:
+        """The tensors whose statistics decide about the group and its ranges.
+
+        With a residual addition that is also the biased convolution, at which the group ends when
+        the addition turns out not to be fusable.
+        """
+        return (self.source, self.root) + ((self.summand, self.members[1]) if self.summand else ())
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Whether a node became INT8.
+
+    Attributes:
+        node: its name.
+        op: its op in the FP32 graph.
+        int8: whether an INT8 op does its work now.
+        reason: why not; empty where it did.
+    """
+
+    node: str
+    op: str
+    int8: bool
+    reason: str = ""

@@ -1,0 +1,110 @@
+"""Settle, by the ranges that calibration saw, which candidates have an INT8 kernel."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Dict, List, Sequence, Tuple, Union
+
+from intel_quantization.calibration.statistics import Statistics
+from intel_quantization.graph import registry
+from intel_quantization.graph.graph import DT_FLOAT, DT_QINT8, DT_QUINT8, Graph
+from intel_quantization.quantize.groups import Decision, Group
+
+
+def decide(
+    graph: Graph, candidates: Sequence[Group], statistics: Statistics
+) -> Tuple[Tuple[Group, ...], Tuple[Decision, ...]]:
+    """Choose the groups to emit. A residual addition without a kernel falls off its group.
+
+    Args:
+        graph: the FP32 graph.
+        candidates: each behind those whose results it reads.
+        statistics: of all tensors that the candidates observe.
+
+    Returns:
+        The groups to emit, in the same order, and a decision for every candidate.
+    """
+    chosen: List[Group] = []
+    decisions: List[Decision] = []
+    results: Dict[str, bool] = {}  # INT8 tensors so far: whether they are unsigned
+    for candidate in candidates:
+        settled = _settle(graph, candidate, statistics, results)
+        reason = settled if isinstance(settled, str) else ""
+        decisions.append(Decision(candidate.linear, candidate.op, not reason, reason))
+        if isinstance(settled, Group):
+            chosen.append(settled)
+            if not gives_float(settled):
+                results[settled.root] = bool(settled.activation)
+    return tuple(chosen), tuple(decisions)
+
+
+def quantized_op(group: Group, signed_summand: bool = False) -> str:
+    """The oneDNN op for a group.
+
+    Args:
+        group: the group.
+        signed_summand: whether its summand is qint8.
+    """
+    if group.op == "MatMul":
+        return "QuantizedMatMulWithBiasAnd" + ("ReluAndRequantize" if group.activation else "Dequantize")
+    if group.op == "DepthwiseConv2dNative":
+        return "QuantizedDepthwiseConv2DWithBiasAndReluAndRequantize"
+    if group.summand is not None:
+        return "QuantizedConv2DWithBias%sSumAndReluAndRequantize" % ("Signed" if signed_summand else "")
+    return "QuantizedConv2DWithBiasAnd%sRequantize" % ("ReluAnd" if group.activation else "")
+
+
+def gives_float(group: Group) -> bool:
+    """Whether a group's op gives float32: a MatMul without an activation, usually the logits."""
+    return group.op == "MatMul" and not group.activation
+
+
+def is_unsigned(tensor: str, statistics: Statistics, results: Dict[str, bool]) -> bool:
+    """Whether a tensor is, or is to be quantized to, quint8: what makes it says so, else the values that were seen.
+
+    Args:
+        tensor: its name in the FP32 graph.
+        statistics: of the FP32 graph.
+        results: tensors that INT8 ops give, and whether those are unsigned.
+    """
+    return results[tensor] if tensor in results else statistics.tensors[tensor].minimum >= 0
+
+
+def _settle(graph: Graph, group: Group, statistics: Statistics, results: Dict[str, bool]) -> Union[Group, str]:
+    seen = statistics.tensors[group.source]
+    weights = graph.constant(graph.data_inputs(graph.nodes[group.linear])[1])
+    assert weights is not None  # a condition of every candidate
+    if seen.shape is None or len(seen.shape) != weights.ndim:
+        return "the input does not always have %d dimensions" % weights.ndim
+    if seen.minimum == seen.maximum == 0:
+        return "the input was always zero during calibration"
+    if group.op == "Conv2D" and seen.shape[3] != weights.shape[2]:
+        return "a grouped convolution has no INT8 kernel"
+    unsigned = is_unsigned(group.source, statistics, results)
+    if group.op != "Conv2D" and not unsigned:
+        return "signed input has no INT8 kernel for %s" % group.op
+    if group.op == "DepthwiseConv2dNative" and not group.activation:
+        return "DepthwiseConv2dNative has no INT8 kernel without a ReLU behind it"
+    if group.summand is not None:
+        summand = statistics.tensors[group.summand]
+        signed = not is_unsigned(group.summand, statistics, results)
+        fits = summand.shape is not None and summand.shape == statistics.tensors[group.root].shape
+        if fits and registry.has_kernel(quantized_op(group, signed), **_types(group, unsigned, signed)):
+            return group
+        group = replace(group, summand=None, activation="", root=group.members[1], members=group.members[:2])
+    op = quantized_op(group)
+    if not registry.has_kernel(op, **_types(group, unsigned)):
+        return "%s has no kernel for this in this TensorFlow" % op
+    return group
+
+
+def _types(group: Group, unsigned: bool, signed_summand: bool = False) -> Dict[str, int]:
+    source = DT_QUINT8 if unsigned else DT_QINT8
+    if group.op == "MatMul":
+        result = DT_FLOAT if gives_float(group) else DT_QUINT8
+        return {"T1": source, "T2": DT_QINT8, "Tbias": DT_FLOAT, "Toutput": result}
+    result = DT_QUINT8 if group.activation else DT_QINT8
+    types = {"Tinput": source, "Tfilter": DT_QINT8, "Tbias": DT_FLOAT, "out_type": result}
+    if group.summand is not None:
+        types["Tsummand"] = DT_QINT8 if signed_summand else DT_QUINT8
+    return types
