@@ -127,9 +127,10 @@ class Interrupted(BaseException):  # noqa: N818 - a control-flow signal like Key
 def error_for_kind(kind: str) -> type[LauncherError]:
     """The class for the ``kind`` that an error event from inside carries.
 
-    An unknown kind (a newer or hostile inside) is a failed quantization.
+    An unknown kind (a newer or hostile inside) is a failed quantization; "internal" is a defect of
+    this tool and stays one.
     """
-    for cls in (BadInputError, OutOfMemoryError, AccuracyError, OutputRefusedError):
+    for cls in (LauncherError, BadInputError, OutOfMemoryError, AccuracyError, OutputRefusedError):
         if cls.kind == kind:
             return cls
     return QuantizationFailedError

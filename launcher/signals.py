@@ -69,3 +69,9 @@ def handed_over() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, previous)
+
+
+def retire() -> None:
+    """Ignore the signals from here on: the exit code is known and nothing is left to stop."""
+    for signum in SIGNALS:
+        signal.signal(signum, signal.SIG_IGN)

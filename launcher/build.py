@@ -1,0 +1,54 @@
+"""``launch_quantization build``: the image, or the local environment, ahead of the first run."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from launcher.errors import EngineTooOldError, EngineUnreachableError
+from launcher.progress import View, write_line
+from launcher.run import ca_path
+from launcher.sanitize import safe_text
+
+
+def build(options: argparse.Namespace, view: View) -> int:
+    """Build what a run would need, with its steps live; prints the image's tag, or the environment's path.
+
+    Raises:
+        BuildError: it could not be built.
+        EngineUnreachableError: ``--runtime docker``, and no engine answers.
+    """
+    if options.runtime != "local":
+        try:
+            return _image(options, view)
+        except (EngineUnreachableError, EngineTooOldError) as error:
+            if options.runtime == "docker":
+                raise
+            view.note(f"making a local environment instead of an image: {error.message}")
+    return _environment(options, view)
+
+
+def _image(options: argparse.Namespace, view: View) -> int:
+    from launcher.engine import connect
+    from launcher.image import ImageSpec, ensure_image
+
+    engine = connect()
+    spec = ImageSpec(options.tensorflow, options.base_image, ca_path(options))
+    tag = ensure_image(engine, spec, lambda line: view.build_line(safe_text(line)), force=options.no_cache)
+    return _say(options, view, tag)
+
+
+def _environment(options: argparse.Namespace, view: View) -> int:
+    from launcher.local_runtime import LocalRuntime
+
+    runtime = LocalRuntime(options.tensorflow, ca_path(options))
+    runtime.ensure(lambda line: view.build_line(safe_text(line)), force=options.no_cache)
+    return _say(options, view, str(runtime.environment.path))
+
+
+def _say(options: argparse.Namespace, view: View, what: str) -> int:
+    if options.json:
+        view.note(what)
+    elif not options.quiet:
+        write_line(sys.stdout, what)
+    return 0

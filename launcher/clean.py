@@ -1,0 +1,107 @@
+"""``launch_quantization clean``: removes what launchers that are gone left, and on request what was built."""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from launcher import environment, image
+from launcher.errors import BuildError, EngineTooOldError, EngineUnreachableError
+from launcher.progress import write_line
+from launcher.registry import dead_runs
+from launcher.run import remove_leftovers
+
+
+def clean(options: argparse.Namespace) -> int:
+    """Remove, and say what; what live launchers use stays.
+
+    Returns:
+        0, also when there was nothing to do or no engine to ask.
+    """
+    count = 0
+    for line in _each(options):
+        write_line(sys.stdout, f"{'would remove' if options.dry_run else 'removed'} {line}")
+        count += 1
+    if not count:
+        write_line(sys.stdout, "nothing to remove")
+    return 0
+
+
+def _each(options: argparse.Namespace) -> Iterator[str]:
+    if options.dry_run:
+        yield from (str(run.staging) for run in dead_runs())
+    else:
+        yield from remove_leftovers()
+    yield from _on_the_engine(options)
+    if options.environments or options.all:
+        yield from remove_environments(keep_current=not options.all, dry_run=options.dry_run)
+
+
+def _on_the_engine(options: argparse.Namespace) -> Iterator[str]:
+    from launcher.docker_runtime import our_containers, reap
+    from launcher.engine import connect
+
+    try:
+        engine = connect()
+    except (EngineUnreachableError, EngineTooOldError) as error:
+        write_line(sys.stderr, f"containers and images are not looked at: {error.message}")
+        return
+    if options.dry_run:
+        yield from (f"container {one.name}" for one in our_containers(engine) if not one.alive and one.owner == os.getuid())
+    else:
+        yield from (f"container {name}" for name in reap(engine))
+    if options.images or options.all:
+        if options.dry_run:
+            ours = image.our_images(engine)
+            yield from (f"image {' '.join(one.tags) or one.id}" for one in ours if options.all or not one.current)
+        else:
+            yield from (f"image {name}" for name in image.remove_images(engine, keep_current=not options.all))
+    engine.close()
+
+
+def remove_environments(*, keep_current: bool, dry_run: bool) -> Iterator[str]:
+    """Remove local environments that no launcher is making.
+
+    Args:
+        keep_current: keep those that this launcher would use.
+        dry_run: only yield their paths.
+    """
+    root = environment.environments_root()
+    if not root.is_dir():
+        return
+    current = _current() if keep_current else frozenset()
+    for path in sorted(root.iterdir()):
+        if path.is_dir() and path not in current and _remove_environment(path, dry_run=dry_run):
+            yield str(path)
+
+
+def _current() -> frozenset[Path]:
+    found = set()
+    for variant in image.variants():
+        try:
+            found.add(environment.find_environment(image.lock_file(variant)).path)
+        except BuildError:
+            continue  # no Python here serves it, so no environment of it is in use
+    return frozenset(found)
+
+
+def _remove_environment(path: Path, *, dry_run: bool) -> bool:
+    """False while a launcher is making it."""
+    lock = Path(f"{path}.lock")
+    held = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    else:
+        if not dry_run:
+            (path / environment.MARKER).unlink(missing_ok=True)  # first: half-removed must not look complete
+            shutil.rmtree(path)
+        return True
+    finally:
+        os.close(held)

@@ -1,0 +1,100 @@
+"""From argv to exit code: picks the sub-command, and turns every failure into its line and code."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+
+from launcher.errors import Interrupted, LauncherError
+from launcher.options import SUB_COMMANDS, build_parser, clean_parser, doctor_parser, run_parser
+from launcher.progress import JsonView, PlainView, View, choose_view, silence
+from launcher.signals import shield
+
+
+class _Interruption(LauncherError):
+    """How an interruption is told; its exit code comes from the signal."""
+
+    kind = "interrupted"
+
+
+def main(argv: list[str]) -> int:
+    """Run the command line.
+
+    Args:
+        argv: without the program's name.
+
+    Returns:
+        The exit code.
+    """
+    view: View = JsonView() if "--json" in argv else PlainView()
+    try:
+        command, view = _prepare(argv, view)
+    except LauncherError as error:
+        return _ended(view, error)
+    return _guarded(lambda: command(view), view)
+
+
+def _prepare(argv: list[str], view: View) -> tuple[Callable[[View], int], View]:
+    """Parse; returns what to run, and the view that its options ask for."""
+    name = argv[0] if argv and argv[0] in SUB_COMMANDS else ""
+    if name == "doctor":
+        from launcher.doctor import doctor
+
+        options = doctor_parser().parse(argv[1:])
+        return (lambda _view: doctor(options)), PlainView()
+    if name == "clean":
+        from launcher.clean import clean
+
+        options = clean_parser().parse(argv[1:])
+        return (lambda _view: clean(options)), PlainView()
+    if name == "build":
+        options = build_parser().parse(argv[1:])
+        from launcher.build import build
+
+        view = choose_view(as_json=options.json, quiet=options.quiet, verbose=options.verbose)
+        return (lambda view: build(options, view)), view
+    options = run_parser().parse(argv)
+    from launcher.run import quantize
+
+    if options.dry_run:
+        return (lambda view: quantize(options, view)), PlainView()
+    view = choose_view(as_json=options.json, quiet=options.quiet, verbose=options.verbose)
+    return (lambda view: quantize(options, view)), view
+
+
+def _guarded(body: Callable[[], int], view: View) -> int:
+    """Run the body; whatever ends it, the user is told and the view closed."""
+    try:
+        code = body()
+        with shield():
+            view.close(code)
+    except LauncherError as error:
+        with shield():
+            return _ended(view, error)
+    except Interrupted as interruption:
+        with shield():
+            return _interrupted(view, interruption)
+    return code
+
+
+def _ended(view: View, error: LauncherError) -> int:
+    try:
+        view.failed(error)
+        view.close(error.exit_code)
+    except Interrupted as interruption:  # the reader of our output is gone
+        return interruption.exit_code
+    return error.exit_code
+
+
+def _interrupted(view: View, interruption: Interrupted) -> int:
+    if interruption.signum == signal.SIGPIPE:
+        return interruption.exit_code
+    name = signal.Signals(interruption.signum).name
+    error = _Interruption(f"interrupted by {name}; the job was stopped, and the output is as it was before")
+    try:
+        view.failed(error)
+        view.close(interruption.exit_code)
+    except Interrupted:
+        silence()
+    return interruption.exit_code
+

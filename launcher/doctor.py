@@ -1,0 +1,185 @@
+"""``launch_quantization doctor``: a list of checks, each with what it found and what to do about it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from launcher import environment
+from launcher.errors import BuildError, LauncherError
+from launcher.image import ImageSpec, context_root, find_image, lock_file
+from launcher.progress import write_line
+from launcher.registry import cache_root, dead_runs
+
+OK, WARNING, PROBLEM = "ok", "warning", "problem"
+_MARKS = {OK: "ok      ", WARNING: "warning ", PROBLEM: "PROBLEM "}
+_CA_VARIABLES = ("PIP_CERT", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
+_FLAGS = ("avx", "avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8")
+_MACHINES = ("x86_64", "AMD64")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check found.
+
+    Attributes:
+        check: what was looked at.
+        level: ``ok``, ``warning`` or ``problem``.
+        found: one line.
+        remedy: one line; empty when all is well.
+    """
+
+    check: str
+    level: str
+    found: str
+    remedy: str = ""
+
+
+def doctor(options: argparse.Namespace) -> int:
+    """Print all findings.
+
+    Returns:
+        0 when a job can run in the runtime that ``--runtime`` names, ``auto`` being any; else 4 where
+        the engine is what is missing, 6 where the local environment is.
+    """
+    findings = list(examine(options))
+    if options.json:
+        write_line(sys.stdout, json.dumps([asdict(finding) for finding in findings], indent=2))
+    else:
+        for finding in findings:
+            write_line(sys.stdout, f"{_MARKS[finding.level]} {finding.check:<14} {finding.found}")
+            if finding.remedy:
+                write_line(sys.stdout, f"{'':<24}-> {finding.remedy}")
+    return _exit_code(findings, options.runtime)
+
+
+def _exit_code(findings: list[Finding], runtime: str) -> int:
+    bad = {finding.check for finding in findings if finding.level == PROBLEM}
+    docker_fails = bool(bad & {"engine", "architecture", "cpu"})
+    local_fails = bool(bad & {"local python", "architecture", "cpu"})
+    if runtime == "docker":
+        return 4 if docker_fails else 0
+    if runtime == "local":
+        return 6 if local_fails else 0
+    return 6 if docker_fails and local_fails else 0
+
+
+def examine(options: argparse.Namespace) -> Iterator[Finding]:
+    """Run every check; one that fails does not keep the others from running."""
+    lock = lock_file(options.tensorflow)
+    yield _python()
+    yield _architecture()
+    yield _cpu()
+    yield from _engine(options)
+    yield _local(lock)
+    yield _room("disk (cache)", cache_root(), environment.NEEDED_BYTES)
+    yield _ca(options)
+    yield _proxies()
+    yield _leftovers()
+
+
+def _python() -> Finding:
+    version = platform.python_version()
+    return Finding("python", OK, f"{version} at {sys.executable}")
+
+
+def _architecture() -> Finding:
+    machine = platform.machine()
+    if machine in _MACHINES:
+        return Finding("architecture", OK, f"{platform.system()} on {machine}")
+    return Finding(
+        "architecture",
+        PROBLEM,
+        f"{platform.system()} on {machine}; the TensorFlow wheels are for x86-64, and emulators lack AVX",
+        "use an x86-64 machine, or point DOCKER_HOST at an engine on this network that shares these files",
+    )
+
+
+def _cpu() -> Finding:
+    try:
+        text = Path("/proc/cpuinfo").read_text("utf-8", errors="replace")
+    except OSError:
+        return Finding("cpu", WARNING, "cannot be examined: no /proc/cpuinfo", "make sure it has AVX")
+    flags = {flag for line in text.splitlines() if line.startswith("flags") for flag in line.split()}
+    have = [flag for flag in _FLAGS if flag in flags]
+    if "avx" not in flags:
+        return Finding("cpu", PROBLEM, "no AVX, without which TensorFlow crashes", "use another machine, or give the virtual machine the host's CPU model")
+    if not flags & {"avx512_vnni", "avx_vnni", "amx_int8"}:
+        return Finding("cpu", WARNING, f"{', '.join(have)}, but no VNNI", "INT8 graphs are correct here, but hardly faster than FP32; measure on a CPU with VNNI")
+    return Finding("cpu", OK, ", ".join(have))
+
+
+def _engine(options: argparse.Namespace) -> Iterator[Finding]:
+    from launcher.engine import connect
+
+    try:
+        engine = connect()
+    except LauncherError as error:
+        level = PROBLEM if options.runtime == "docker" else WARNING
+        yield Finding("engine", level, error.message, error.remedy)
+        return
+    yield Finding("engine", OK, f"{engine.describe()}, API {engine.api_version}, {engine.cpus} CPUs, {engine.memory / 1e9:.1f} GB")
+    yield _image(lambda: find_image(engine, ImageSpec(options.tensorflow, options.base_image, _named_ca(options))))
+    engine.close()
+
+
+def _image(find: Callable[[], str | None]) -> Finding:
+    try:
+        tag = find()
+    except LauncherError as error:
+        return Finding("image", WARNING, error.message, error.remedy)
+    if tag is None:
+        return Finding("image", WARNING, "not built, or not up to date", "launch_quantization build; or the first run builds it")
+    return Finding("image", OK, tag)
+
+
+def _local(lock: Path) -> Finding:
+    try:
+        found = environment.find_environment(lock)
+    except BuildError as error:
+        return Finding("local python", PROBLEM, error.message, error.remedy)
+    state = "environment ready" if found.complete else "environment not made yet; the first local run makes it"
+    return Finding("local python", OK, f"{found.base.full} at {found.base.path}; {state}")
+
+
+def _room(check: str, path: Path, needed: int) -> Finding:
+    while not path.exists():
+        path = path.parent
+    free = shutil.disk_usage(path).free
+    text = f"{free / 1e9:.1f} GB free at {path}"
+    if free < needed:
+        return Finding(check, WARNING, text, f"a local environment needs {needed / 1e9:.0f} GB: make room, or set XDG_CACHE_HOME")
+    return Finding(check, OK, text)
+
+
+def _named_ca(options: argparse.Namespace) -> Path | None:
+    return None if options.ca_bundle is None else Path(options.ca_bundle)
+
+
+def _ca(options: argparse.Namespace) -> Finding:
+    named = [("--ca-bundle", options.ca_bundle), *((name, os.environ.get(name)) for name in _CA_VARIABLES)]
+    for source, value in named:
+        if value:
+            if Path(value).is_file():
+                return Finding("company CA", OK, f"{value} (from {source})")
+            return Finding("company CA", PROBLEM, f"{source} names {value}, which is no file", "correct or unset it")
+    return Finding("company CA", OK, "none named; builds trust the usual certificates")
+
+
+def _proxies() -> Finding:
+    names = [name for name in ("http_proxy", "https_proxy", "no_proxy") if os.environ.get(name) or os.environ.get(name.upper())]
+    return Finding("proxies", OK, f"builds use {', '.join(names)}" if names else "none set")
+
+
+def _leftovers() -> Finding:
+    dead = dead_runs()
+    if dead:
+        return Finding("leftovers", WARNING, f"{len(dead)} of launchers that were killed", "launch_quantization clean; the next run does it too")
+    return Finding("leftovers", OK, f"none; context is {context_root()}")

@@ -1,0 +1,248 @@
+"""The locked virtual environment of the local runtime, made once and shared by all launchers.
+
+It is made in place under a lock; a marker file, written last, is what makes it an environment. A
+half-made one has no marker and is made anew, so it is never used.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from launcher.errors import BadInputError, BuildError
+from launcher.lines import LineSplitter
+from launcher.pythons import PYTHON_VARIABLE, Python, find_python
+from launcher.registry import cache_root
+from launcher.runtime import BuildLog
+from launcher.sanitize import safe_line
+
+MARKER = "complete"
+NEEDED_BYTES = 3_000_000_000
+"""Room that an environment and pip's temporary copies take."""
+
+_LAYOUT = "1"
+"""Part of the key of an environment; raise it when environments are made in another way."""
+_CA_VARIABLES = ("PIP_CERT", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A place for an environment; it may not have been made yet.
+
+    Attributes:
+        path: its directory.
+        base: the Python it is made with.
+        lock: the requirements with hashes.
+    """
+
+    path: Path
+    base: Python
+    lock: Path
+
+    @property
+    def python(self) -> Path:
+        """Its Python."""
+        return self.path / "bin" / "python3"
+
+    @property
+    def complete(self) -> bool:
+        """Whether it can be used."""
+        return (self.path / MARKER).is_file()
+
+
+def environments_root() -> Path:
+    """The directory that holds all environments."""
+    return cache_root() / "environments"
+
+
+def supported_pythons(lock: Path) -> tuple[str, ...]:
+    """Minor versions a lock file serves, best first, from its line ``# python: 3.11 3.10``.
+
+    Raises:
+        BuildError: there is no such line.
+    """
+    match = re.search(r"^#\s*python:\s*([0-9. ]+)$", lock.read_text("utf-8"), re.MULTILINE)
+    if match is None:
+        raise BuildError(f"{lock} does not say which Pythons it serves", "add a line such as '# python: 3.11 3.10'")
+    return tuple(match[1].split())
+
+
+def find_environment(lock: Path) -> Environment:
+    """The environment for a lock file on this machine.
+
+    Raises:
+        BuildError: no Python here serves; the message names those that were looked at.
+    """
+    if sys.platform != "linux" or platform.machine() not in ("x86_64", "AMD64"):
+        raise BuildError(
+            f"the local runtime needs Linux on x86-64; this is {platform.system()} on {platform.machine()}",
+            "use --runtime docker with an engine on such a machine",
+        )
+    wanted = supported_pythons(lock)
+    base, rejected = find_python(wanted)
+    if base is None:
+        raise BuildError(_no_python(wanted, rejected), _python_remedy(wanted))
+    content = lock.read_bytes() + f"\0{base.full}\0{os.path.realpath(base.path)}\0{_LAYOUT}".encode()
+    digest = hashlib.sha256(content).hexdigest()[:12]
+    variant = lock.stem.removeprefix("tensorflow-")
+    return Environment(environments_root() / f"{variant}-py{base.minor}-{digest}", base, lock)
+
+
+def _no_python(wanted: tuple[str, ...], rejected: list[Python]) -> str:
+    looked = "; ".join(f"{python.path} {python.problem}" for python in rejected)
+    return f"the local runtime needs Python {' or '.join(wanted)} and found none" + (f" ({looked})" if looked else "")
+
+
+def _python_remedy(wanted: tuple[str, ...]) -> str:
+    best = wanted[0]
+    return (
+        f"install one: apt install python{best} python{best}-venv, pyenv install {best}, or uv python install {best}; "
+        f"or name one in {PYTHON_VARIABLE}"
+    )
+
+
+def make_environment(environment: Environment, log: BuildLog, ca_bundle: Path | None = None, *, force: bool = False) -> None:
+    """Make it unless it is complete. Of several launchers one makes it and the others wait.
+
+    Args:
+        environment: from ``find_environment``.
+        log: takes pip's output, line by line.
+        ca_bundle: certificates pip is to trust; None: what the environment variables name.
+        force: make it anew.
+
+    Raises:
+        BuildError: pip failed, or there is no room.
+    """
+    if environment.complete and not force:
+        touch(environment)
+        return
+    environments_root().mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _only_one(environment, log):
+        if environment.complete and not force:
+            return
+        _check_room(environment.path.parent)
+        if environment.path.exists():
+            shutil.rmtree(environment.path)
+        log(f"making the environment {environment.path} with Python {environment.base.full}")
+        try:
+            _fill(environment, log, ca_bundle)
+        except BaseException:
+            shutil.rmtree(environment.path, ignore_errors=True)
+            raise
+        (environment.path / MARKER).touch()
+
+
+def touch(environment: Environment) -> None:
+    """Note that it was used, for ``clean``."""
+    with contextlib.suppress(PermissionError, FileNotFoundError):
+        os.utime(environment.path / MARKER)
+
+
+@contextlib.contextmanager
+def _only_one(environment: Environment, log: BuildLog) -> Iterator[None]:
+    held = os.open(f"{environment.path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            log("another launcher is making the environment; waiting for it")
+            fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(held)
+
+
+def _check_room(directory: Path) -> None:
+    free = shutil.disk_usage(directory).free
+    if free < NEEDED_BYTES:
+        raise BuildError(
+            f"{directory} has {free / 1e9:.1f} GB free; an environment needs {NEEDED_BYTES / 1e9:.0f} GB",
+            "make room, or set XDG_CACHE_HOME to a larger disk",
+        )
+
+
+def _fill(environment: Environment, log: BuildLog, ca_bundle: Path | None) -> None:
+    variables = _pip_variables(ca_bundle)
+    _run([str(environment.base.path), "-I", "-m", "venv", str(environment.path)], variables, log)
+    command = [str(environment.python), "-I", "-m", "pip", "install", "--require-hashes", "--only-binary=:all:"]
+    command += ["--no-input", "--disable-pip-version-check", "--progress-bar=off", "--no-compile", "-r", str(environment.lock)]
+    _run(command, variables, log)
+    _run([str(environment.python), "-I", "-m", "compileall", "-q", "-j", "0", str(environment.path / "lib")], variables, log, accept=(0, 1))
+
+
+def _pip_variables(ca_bundle: Path | None) -> dict[str, str]:
+    """The caller's environment (proxies, index, caches) without what would change Python itself."""
+    variables = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON") and key != "VIRTUAL_ENV"}
+    variables["PYTHONUNBUFFERED"] = "1"
+    for name in ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER", "PIP_REQUIRE_VIRTUALENV"):
+        variables.pop(name, None)
+    named = ca_bundle or next((Path(os.environ[name]) for name in _CA_VARIABLES if os.environ.get(name)), None)
+    if named is not None:
+        if not named.is_file():
+            raise BadInputError(f"the CA bundle {named} is no file", f"check --ca-bundle and {', '.join(_CA_VARIABLES)}")
+        variables["PIP_CERT"] = str(named.resolve())
+    return variables
+
+
+def _run(command: list[str], variables: dict[str, str], log: BuildLog, accept: tuple[int, ...] = (0,)) -> None:
+    """Run a step with its output live; killed as a whole when the launcher is interrupted."""
+    last = ""
+    process = subprocess.Popen(
+        command,
+        env=variables,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    splitter = LineSplitter()
+    try:
+        assert process.stdout is not None  # noqa: S101 - it was asked for above
+        descriptor = process.stdout.fileno()
+        while chunk := os.read(descriptor, 65536):
+            for line in splitter.feed(chunk):
+                last = _told(line, log) or last
+        for line in splitter.flush():
+            last = _told(line, log) or last
+        status = process.wait()
+    except BaseException:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, 9)
+        process.wait()
+        raise
+    finally:
+        if process.stdout is not None:
+            process.stdout.close()
+    if status not in accept:
+        raise BuildError(f"{_step(command)} failed with status {status}: {last}", _remedy(last))
+
+
+def _told(line: bytes, log: BuildLog) -> str:
+    text = safe_line(line)
+    if text.strip():
+        log(text)
+    return text.strip() if "ERROR" in text or "error" in text else ""
+
+
+def _step(command: list[str]) -> str:
+    return f"python -m {command[command.index('-m') + 1]}"
+
+
+def _remedy(last: str) -> str:
+    if "HASH" in last.upper():
+        return "a package differs from the lock file: check the index or proxy you download from"
+    if "No matching distribution" in last or "Could not find a version" in last:
+        return "the package index lacks it: check PIP_INDEX_URL, pip.conf and the proxy variables"
+    if "SSL" in last or "CERTIFICATE" in last.upper():
+        return "name your company's CA with --ca-bundle FILE"
+    return "see the lines above; proxies are taken from https_proxy, the index from PIP_INDEX_URL or pip.conf"

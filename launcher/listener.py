@@ -1,0 +1,73 @@
+"""Listens to a job: hands its events to the view, and knows at the end why it failed."""
+
+from __future__ import annotations
+
+import signal
+from collections import deque
+
+from launcher.errors import LauncherError, QuantizationFailedError, error_for_kind
+from launcher.events import Event, parse
+from launcher.progress import View
+from launcher.sanitize import safe_line
+
+_TAIL_LINES = 20
+
+_SIGNALS = {
+    signal.SIGILL: ("used an instruction this CPU lacks", "TensorFlow needs a CPU with AVX; see launch_quantization doctor"),
+    signal.SIGKILL: ("was killed", "the machine may have run out of memory: lower --batch_size, or raise --memory"),
+    signal.SIGSEGV: ("crashed", "run again with --verbose; the graph may be damaged"),
+    signal.SIGABRT: ("crashed", "run again with --verbose; the graph may be damaged"),
+    signal.SIGTERM: ("was ended from outside", "run again"),
+}
+
+
+class Listener:
+    """A LineSink.
+
+    Attributes:
+        result: the result event, once it came.
+    """
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._error: Event | None = None
+        self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
+        self.result: Event | None = None
+
+    def __call__(self, line: bytes, stream: str) -> None:
+        """Take one line; ``stream`` is "stdout" or "stderr"."""
+        event = parse(line) if stream == "stdout" else None
+        if event is None:
+            text = safe_line(line)
+            self._tail.append(text)
+            self._view.log_line(text)
+            return
+        if event.name == "error":
+            self._error = self._error or event
+        elif event.name == "result":
+            self.result = event
+        self._view.event(event)
+
+    def check(self, status: int) -> None:
+        """Raise what the job's exit status and its error event, taken together, say.
+
+        Raises:
+            LauncherError: of the class of the error event; QuantizationFailedError without one.
+        """
+        if self._error is not None:
+            data = self._error.data
+            raise error_for_kind(data["kind"])(data["message"], data["remedy"] or "")
+        if status == 0:
+            return
+        for line in self._tail:
+            self._view.warn(line)
+        raise self._unexplained(status)
+
+    def _unexplained(self, status: int) -> LauncherError:
+        if status > 128 and status - 128 in _SIGNALS:
+            number = signal.Signals(status - 128)
+            what, remedy = _SIGNALS[number]
+            return QuantizationFailedError(f"the job {what} ({number.name})", remedy)
+        return QuantizationFailedError(
+            f"the job ended with status {status} without saying why", "the lines above are the end of its log; --verbose shows all"
+        )

@@ -1,0 +1,206 @@
+"""The embedded default: the same job in a locked virtual environment, where no engine answers.
+
+The workspace is a directory of links in the staging directory, so inside everything has the name it
+has in a container. What a container would forbid is not forbidden here; ``describe`` says so.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from launcher.environment import Environment, find_environment, make_environment
+from launcher.errors import Interrupted, LauncherError
+from launcher.image import context_root, lock_file
+from launcher.job import WORKSPACE, Job
+from launcher.process import run_supervised
+from launcher.runtime import BuildLog, LineSink
+from launcher.signals import handed_over, shield
+from launcher.staging import OUTPUT
+
+_MEMORY_SHARE = 0.8
+_HANG_UP_SECONDS = 5
+_SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
+_BASHRC = r"""PS1='\[\e[1;34m\]quantization\[\e[0m\]:\w\$ '
+alias ls='ls --color=auto'
+"""
+
+
+class LocalRuntime:
+    """Runs jobs with the packages of a variant's lock file.
+
+    Args:
+        variant: TensorFlow variant.
+        ca_bundle: certificates pip is to trust when the environment is made.
+    """
+
+    name = "local"
+
+    def __init__(self, variant: str, ca_bundle: Path | None = None) -> None:
+        self._variant = variant
+        self._ca_bundle = ca_bundle
+        self._found: Environment | None = None
+
+    @property
+    def environment(self) -> Environment:
+        """Where its packages are, or will be.
+
+        Raises:
+            BuildError: no Python here serves.
+        """
+        if self._found is None:
+            self._found = find_environment(lock_file(self._variant))
+        return self._found
+
+    def describe(self) -> str:
+        """One line: what runs, and what it lacks."""
+        return (
+            f"local environment with TensorFlow {self._variant} on Python {self.environment.base.full}; "
+            "less isolated than a container: a graph is a program, use only graphs you trust"
+        )
+
+    def ensure(self, log: BuildLog, *, force: bool = False) -> None:
+        """Make the environment unless it is there.
+
+        Raises:
+            BuildError: no Python serves, or pip failed.
+        """
+        make_environment(self.environment, log, self._ca_bundle, force=force)
+
+    def run(self, job: Job, staging: Path, on_line: LineSink) -> int:
+        """Run the job to its end; none of its processes is left afterwards.
+
+        Raises:
+            OutOfMemoryError: its processes held more than the limit.
+            DeadlineError: it took longer than ``job.timeout``.
+        """
+        workspace = make_workspace(job, staging, staging / OUTPUT)
+        return run_supervised(
+            [str(self.environment.python), *job.command()[1:]],
+            variables=self._variables(workspace, job),
+            directory=workspace,
+            on_line=on_line,
+            cpus=job.cpus,
+            memory=job.memory if job.memory is not None else default_memory(),
+            timeout=job.timeout,
+        )
+
+    def shell(self, job: Job, staging: Path) -> int:
+        """bash in the workspace, on this terminal; without a terminal it reads commands from stdin."""
+        workspace = make_workspace(job, staging, job.output_dir)
+        home = staging / "home"
+        (home / ".bashrc").write_text(_BASHRC, "utf-8")
+        variables = self._variables(workspace, job)
+        variables["TERM"] = os.environ.get("TERM", "dumb")
+        command = ["bash"]
+        if sys.stdin.isatty():
+            command += ["--rcfile", str(home / ".bashrc"), "-i"]
+        return _run_shell(command, workspace, variables)
+
+    def plan(self, job: Job, staging: Path) -> dict[str, object]:
+        """The same job as one pasteable command."""
+        environment = self.environment
+        variables = self._variables(Path(WORKSPACE), job)
+        variables["HOME"] = variables["TMPDIR"] = variables["MPLCONFIGDIR"] = "$w/home"
+        variables["WORKSPACE"] = "$w"
+        steps = ["set -e", "w=$(mktemp -d)", 'mkdir "$w/home" "$w/pretrained_model"']
+        for target, source in _links(job, job.output_dir).items():
+            steps.append(f'ln -s {shlex.quote(os.fspath(source))} "$w"/{shlex.quote(target)}')
+        assigned = " ".join(f'"{name}={value}"' if "$w" in value else shlex.quote(f"{name}={value}") for name, value in variables.items())
+        command = shlex.join([str(environment.python), *job.command()[1:]])
+        steps += ['cd "$w"', f'status=0; env -i {assigned} {command} || status=$?', 'rm -r "$w"', "exit $status"]
+        return {
+            "runtime": self.name,
+            "environment": os.fspath(environment.path),
+            "ready": environment.complete,
+            "python": os.fspath(environment.base.path),
+            "lock": os.fspath(environment.lock),
+            "memory": job.memory if job.memory is not None else default_memory(),
+            "command": ["sh", "-c", "; ".join(steps)],
+        }
+
+    def _variables(self, workspace: Path, job: Job) -> dict[str, str]:
+        """The whole environment of a job: nothing of the caller's but what is listed here."""
+        home = os.fspath(workspace.parent / "home")
+        variables = {
+            "PATH": f"{self.environment.path / 'bin'}:{_SYSTEM_PATH}",
+            "LANG": "C.UTF-8",
+            "HOME": home,
+            "TMPDIR": home,
+            "MPLCONFIGDIR": home,
+            "USER": "quantization",
+            "LOGNAME": "quantization",
+            "WORKSPACE": os.fspath(workspace),
+            "TF_ENABLE_ONEDNN_OPTS": "1",
+            "PYTHONPATH": os.fspath(context_root() / "quantization"),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONNOUSERSITE": "1",
+            "PYTHONUNBUFFERED": "1",
+        }
+        if job.threads is not None:
+            variables["OMP_NUM_THREADS"] = str(job.threads)
+        return variables
+
+
+def make_workspace(job: Job, staging: Path, output: Path) -> Path:
+    """A directory that has inside it, as links, what a container would have below /workspace.
+
+    Args:
+        job: what is mounted.
+        staging: a private directory, where it is made, beside a home directory.
+        output: what becomes ``output``.
+    """
+    workspace = staging / "workspace"
+    (workspace / "pretrained_model").mkdir(mode=0o700, parents=True)
+    (staging / "home").mkdir(mode=0o700)
+    for target, source in _links(job, output).items():
+        (workspace / target).symlink_to(source)
+    return workspace
+
+
+def _links(job: Job, output: Path) -> Mapping[str, Path]:
+    """Name below the workspace -> what it is on this machine."""
+    links = {mount.target.removeprefix(WORKSPACE + "/"): mount.source for mount in job.mounts()}
+    return {**links, "output": output, "quantization": context_root() / "quantization"}
+
+
+def default_memory() -> int:
+    """Bytes a job may hold unless --memory says more: most of what this machine, or our cgroup, has."""
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    try:
+        limit = int(Path("/sys/fs/cgroup/memory.max").read_text("ascii"))
+    except (OSError, ValueError):  # no such cgroup, or "max"
+        limit = total
+    return int(min(total, limit) * _MEMORY_SHARE)
+
+
+def _run_shell(command: list[str], directory: Path, variables: Mapping[str, str]) -> int:
+    """The shell's exit status; a signal to the launcher hangs the shell up."""
+    process: subprocess.Popen[bytes] | None = None
+    try:
+        with shield():
+            process = subprocess.Popen(command, cwd=directory, env=variables)
+        with handed_over():
+            status = process.wait()
+    except FileNotFoundError:
+        raise LauncherError("--debug needs bash, which is not on this machine", "install bash") from None
+    except Interrupted:
+        if process is not None:
+            _hang_up(process)
+        raise
+    return status if status >= 0 else 128 - status
+
+
+def _hang_up(process: subprocess.Popen[bytes]) -> None:
+    with shield():
+        process.send_signal(signal.SIGHUP)
+        try:
+            process.wait(_HANG_UP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

@@ -1,0 +1,252 @@
+"""The command line: every option, its spellings and how its value is read.
+
+argparse does the work; what it lacks is added here: a misspelt option is an error that names the
+nearest one, and each error is a UsageError instead of an exit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import re
+from typing import NoReturn
+
+from launcher.errors import UsageError
+
+PREPROCESSING = ("tf", "caffe", "torch", "vgg", "none")
+SUB_COMMANDS = ("build", "doctor", "clean")
+
+_TRUE = frozenset(("1", "true", "yes", "on"))
+_FALSE = frozenset(("0", "false", "no", "off"))
+_SIZE_UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+_TIME_UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+_DESCRIPTION = """\
+Turns a frozen FP32 TensorFlow graph into an INT8 graph for Intel CPUs.
+A frozen graph and a folder of images are enough:
+
+  launch_quantization --in_graph resnet50.pb --data_location photos/
+"""
+_EPILOG = """\
+sub-commands (each has its own --help):
+  build    build the image, or with --runtime local the environment
+  doctor   check this machine and say what is missing
+  clean    remove what killed launchers left behind; images and environments on request
+
+Each option may be spelt with hyphens or underscores.
+Exit codes: 0 ok, 2 usage, 3 bad input, 4 engine unreachable, 5 engine too old, 6 build failed,
+7 image missing, 8 quantization failed, 9 out of memory, 10 deadline, 11 output refused,
+12 accuracy below the goal, 13 busy, 70 internal, 130/143 signals; --debug returns the shell's own.
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser that raises UsageError and guesses what a misspelt option meant."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise UsageError in place of printing usage and exiting."""
+        raise UsageError(message, f"see {self.prog} --help")
+
+    def parse(self, argv: list[str]) -> argparse.Namespace:
+        """Parse all of argv.
+
+        Raises:
+            UsageError: an unknown option or word, a missing or a bad value.
+        """
+        namespace, unknown = self.parse_known_args(argv)
+        if unknown:
+            raise UsageError(*self._unknown(unknown[0]))
+        return namespace
+
+    def _unknown(self, word: str) -> tuple[str, str]:
+        if not word.startswith("-"):
+            return f"unexpected word {word!r}", self._nearest(word, SUB_COMMANDS)
+        option = word.split("=", 1)[0]
+        return f"unknown option {option}", self._nearest(option, tuple(self._option_string_actions))
+
+    def _nearest(self, word: str, known: tuple[str, ...]) -> str:
+        near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+        return f"did you mean {near[0]}?" if near else f"see {self.prog} --help"
+
+
+def _spellings(name: str) -> list[str]:
+    """``--a_b`` first, since that is the seed's spelling, then ``--a-b``."""
+    return list(dict.fromkeys(("--" + name, "--" + name.replace("_", "-"))))
+
+
+def boolean(text: str) -> bool:
+    """Read true/false, yes/no, on/off, 1/0."""
+    if text.lower() in _TRUE:
+        return True
+    if text.lower() in _FALSE:
+        return False
+    raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")
+
+
+def positive_int(text: str) -> int:
+    """Read a whole number of at least 1."""
+    if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
+
+
+def cpu_count(text: str) -> float:
+    """Read a number of CPUs, fractions allowed."""
+    if not re.fullmatch(r"[0-9]{1,5}(\.[0-9]{1,3})?", text) or float(text) < 0.01:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of CPUs such as 4 or 1.5")
+    return float(text)
+
+
+def memory_size(text: str) -> int:
+    """Read a size with unit b, k, m, g or t (powers of 1024) into bytes; 6m is the least an engine takes."""
+    match = re.fullmatch(r"([0-9]{1,12}(?:\.[0-9]{1,3})?)\s*([bkmgt]?)(?:i?b)?", text.lower())
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 4g or 512m")
+    size = int(float(match[1]) * _SIZE_UNITS[match[2]])
+    if size < 6 << 20:
+        raise argparse.ArgumentTypeError(f"{text!r} is less than 6m, the least an engine accepts")
+    return size
+
+
+def duration(text: str) -> float:
+    """Read a time with unit s, m or h into seconds."""
+    match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)\s*([smh]?)", text.lower())
+    if match is None or float(match[1]) <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 90, 90s, 15m or 2h")
+    return float(match[1]) * _TIME_UNITS[match[2]]
+
+
+def image_reference(text: str) -> str:
+    """Read an image reference; the daemon judges the rest."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._\-/:@]{0,511}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not an image reference such as quantization:latest")
+    return text
+
+
+def variant(text: str) -> str:
+    """Read the name of a TensorFlow variant; it becomes part of file names."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", text) or ".." in text:
+        raise argparse.ArgumentTypeError(f"{text!r} is not the name of a TensorFlow variant such as 2.14")
+    return text
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Read names separated by commas; empty ones are dropped."""
+    return tuple(name for name in (part.strip() for part in text.split(",")) if name)
+
+
+class _Extend(argparse.Action):
+    """Collects names over repeated options into one tuple without duplicates."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        before = getattr(namespace, self.dest)
+        setattr(namespace, self.dest, tuple(dict.fromkeys((*before, *_as_names(values)))))
+
+
+def _as_names(values: object) -> tuple[str, ...]:
+    return values if isinstance(values, tuple) else ()
+
+
+def run_parser() -> Parser:
+    """The parser of the plain call."""
+    parser = _parser("launch_quantization", _DESCRIPTION, _EPILOG)
+    _add_paths(parser)
+    _add_quantization(parser)
+    _add_where(parser)
+    limits = parser.add_argument_group("limits")
+    limits.add_argument("--cpus", type=cpu_count, metavar="N", help="CPUs the job may use (default: all)")
+    limits.add_argument("--memory", type=memory_size, metavar="SIZE", help="memory limit, e.g. 8g (default: 80%% of all)")
+    limits.add_argument("--timeout", type=duration, metavar="TIME", help="deadline, e.g. 90s, 15m, 2h (default: none)")
+    output = _add_output(parser)
+    output.add_argument(*_spellings("dry_run"), action="store_true", help="print what would be done, as JSON and as a docker run line")
+    parser.add_argument("--debug", action="store_true", help="a bash shell in /workspace with everything mounted, instead of the job")
+    return parser
+
+
+def build_parser() -> Parser:
+    """The parser of ``launch_quantization build``."""
+    parser = _parser("launch_quantization build", "Builds the image, or the local environment; a no-op when nothing changed.")
+    _add_where(parser)
+    parser.add_argument(*_spellings("no_cache"), action="store_true", help="build every step anew")
+    _add_output(parser)
+    return parser
+
+
+def doctor_parser() -> Parser:
+    """The parser of ``launch_quantization doctor``."""
+    parser = _parser("launch_quantization doctor", "Checks this machine; each finding comes with its remedy. Exit code 0 when a job can run.")
+    _add_where(parser)
+    parser.add_argument("--json", action="store_true", help="the findings as JSON on stdout")
+    return parser
+
+
+def clean_parser() -> Parser:
+    """The parser of ``launch_quantization clean``."""
+    parser = _parser("launch_quantization clean", "Removes containers, staging directories and records of launchers that are gone.")
+    parser.add_argument("--images", action="store_true", help="also remove images of ours but the current ones")
+    parser.add_argument("--environments", action="store_true", help="also remove the local environments but the current ones")
+    parser.add_argument("--all", action="store_true", help="also remove every image and environment of ours")
+    parser.add_argument(*_spellings("dry_run"), action="store_true", help="only say what would be removed")
+    return parser
+
+
+def _parser(prog: str, description: str, epilog: str = "") -> Parser:
+    return Parser(
+        prog=prog,
+        description=description,
+        epilog=epilog,
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def _add_paths(parser: Parser) -> None:
+    group = parser.add_argument_group("paths")
+    group.add_argument("-g", *_spellings("in_graph"), metavar="FILE", help="the frozen FP32 graph (.pb)")
+    group.add_argument("-o", *_spellings("out_graph"), metavar="FILE", help="the INT8 graph (default: NAME_int8.pb beside the input)")
+    group.add_argument("-d", *_spellings("data_location"), metavar="DIR", help="folder of images to calibrate on; class folders give labels")
+    group.add_argument("-z", *_spellings("models_zoo"), metavar="DIR", help="a checkout of the Intel Model Zoo")
+    group.add_argument("-n", *_spellings("model_name"), metavar="NAME", help="the model's name in the Model Zoo")
+    group.add_argument("-s", *_spellings("models_source_dir"), metavar="DIR", help="TensorFlow models sources, which a few zoo models want")
+
+
+def _add_quantization(parser: Parser) -> None:
+    group = parser.add_argument_group("quantization")
+    for name, text in (
+        ("inputs", "input nodes, separated by commas (default: found in the graph)"),
+        ("outputs", "output nodes (default: found in the graph)"),
+        ("excluded_ops", "op types that stay in FP32"),
+        ("excluded_nodes", "nodes that stay in FP32"),
+    ):
+        group.add_argument(*_spellings(name), type=names, action=_Extend, default=(), metavar="A,B", help=text)
+    group.add_argument(*_spellings("per_channel"), nargs="?", const=True, default=True, type=boolean, metavar="BOOL", help="one weight scale per output channel (default: true)")
+    group.add_argument(*_spellings("no_per_channel"), dest="per_channel", action="store_false", help="one weight scale per tensor")
+    group.add_argument("--callback", metavar="COMMAND", help="a command of your own that feeds the graph (not yet available)")
+    group.add_argument("--samples", type=positive_int, metavar="N", help="images to calibrate on (default: chosen by the tool)")
+    group.add_argument(*_spellings("batch_size"), type=positive_int, metavar="N", help="images per calibration batch")
+    group.add_argument("--preprocess", choices=PREPROCESSING, help="how pixels become inputs (default: chosen by the tool)")
+    group.add_argument("--evaluate", type=positive_int, metavar="N", help="images to compare FP32 and INT8 on")
+    group.add_argument("--intermediate", action="store_true", help="keep the graph of every stage")
+
+
+def _add_where(parser: Parser) -> None:
+    group = parser.add_argument_group("where it runs")
+    group.add_argument("-i", *_spellings("docker_image"), type=image_reference, metavar="IMAGE", help="image to use (default: this checkout's, built when missing)")
+    group.add_argument("--runtime", choices=("auto", "docker", "local"), default="auto", help="auto: docker when an engine answers, else local (default)")
+    group.add_argument("--tensorflow", type=variant, default="2.14", metavar="VARIANT", help="TensorFlow variant (default: 2.14)")
+    group.add_argument(*_spellings("base_image"), type=image_reference, metavar="IMAGE", help="base image of a build (or QUANTIZATION_BASE_IMAGE)")
+    group.add_argument(*_spellings("ca_bundle"), metavar="FILE", help="CA certificates for a build (or PIP_CERT, REQUESTS_CA_BUNDLE, SSL_CERT_FILE)")
+
+
+def _add_output(parser: Parser) -> argparse._ArgumentGroup:
+    group = parser.add_argument_group("what it prints")
+    group.add_argument("--json", action="store_true", help="events on stdout, one JSON object a line")
+    group.add_argument("--quiet", action="store_true", help="only errors")
+    group.add_argument("--verbose", action="store_true", help="also the log of the job")
+    return group

@@ -1,0 +1,233 @@
+"""How a run looks: a View takes what happens and prints it.
+
+Progress goes to stderr and results to stdout, so that a pipe gets the results. Four views: a live
+terminal (launcher/terminal.py), plain lines, JSON events, and quiet.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Protocol, TextIO
+
+from launcher import summary
+from launcher.errors import Interrupted, LauncherError
+from launcher.events import Event
+
+
+class View(Protocol):
+    """Takes what happens, in order; any method may raise Interrupted when nobody reads any more."""
+
+    def note(self, message: str) -> None:
+        """One line about what the launcher does."""
+
+    def warn(self, message: str) -> None:
+        """One line the user should see."""
+
+    def build_line(self, line: str) -> None:
+        """One line of build output, made safe to show."""
+
+    def log_line(self, line: str) -> None:
+        """One line that the inside printed and that is no event, made safe to show."""
+
+    def event(self, event: Event) -> None:
+        """One event from inside."""
+
+    def finished(self, result: Event | None, files: Sequence[Path]) -> None:
+        """The job succeeded and its files are in place."""
+
+    def failed(self, error: LauncherError) -> None:
+        """The launcher is about to end with this error."""
+
+    def close(self, exit_code: int) -> None:
+        """Nothing more comes. Leaves the terminal as it was."""
+
+
+@contextlib.contextmanager
+def _readers_may_leave() -> Iterator[None]:
+    """Turn the end of the reader of our output into an interruption like any signal."""
+    try:
+        yield
+    except BrokenPipeError:
+        silence()
+        raise Interrupted(signal.SIGPIPE) from None
+
+
+def silence() -> None:
+    """Point both standard streams at nothing: what is still buffered must not fail at exit."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    for descriptor in (1, 2):
+        os.dup2(nothing, descriptor)
+    os.close(nothing)
+
+
+def write_line(stream: TextIO, line: str) -> None:
+    """Print one line now; what the stream's encoding lacks is escaped.
+
+    Raises:
+        Interrupted: the reader is gone (SIGPIPE).
+    """
+    encoding = stream.encoding or "utf-8"
+    with _readers_may_leave():
+        stream.write(line.encode(encoding, errors="backslashreplace").decode(encoding) + "\n")
+        stream.flush()
+
+
+def error_lines(error: LauncherError) -> list[str]:
+    """The error as the user sees it."""
+    lines = [f"error: {error.message}"]
+    if error.remedy:
+        lines.append(f"  {error.remedy}")
+    return lines
+
+
+class PlainView:
+    """Plain lines, for pipes, logs and dumb terminals."""
+
+    def __init__(self, *, quiet: bool = False, verbose: bool = False) -> None:
+        self._quiet = quiet
+        self._verbose = verbose
+        self._tenth = -1
+
+    def _progress(self, line: str) -> None:
+        if not self._quiet:
+            write_line(sys.stderr, line)
+
+    def note(self, message: str) -> None:
+        """Print it unless quiet."""
+        self._progress(message)
+
+    def warn(self, message: str) -> None:
+        """Print it unless quiet."""
+        self._progress(f"warning: {message}")
+
+    def build_line(self, line: str) -> None:
+        """Print it unless quiet."""
+        self._progress(f"  {line}")
+
+    def log_line(self, line: str) -> None:
+        """Print it with --verbose."""
+        if self._verbose:
+            self._progress(f"  | {line}")
+
+    def event(self, event: Event) -> None:
+        """Print stages, every tenth of the progress, and messages."""
+        data = event.data
+        if event.name == "stage":
+            self._tenth = -1
+            self._progress(f"[{data['index']}/{data['total']}] {data['name']}")
+        elif event.name == "progress":
+            self._count(data["stage"], data["done"], data["total"], data["unit"])
+        elif event.name == "log" and (data["level"] == "warning" or self._verbose):
+            self._progress(f"  {data['level']}: {data['message']}")
+        elif event.name == "start":
+            self._progress(start_line(event))
+
+    def _count(self, stage: str, done: int, total: int | None, unit: str) -> None:
+        if not total:
+            return
+        tenth = 10 * done // total
+        if tenth != self._tenth:
+            self._tenth = tenth
+            self._progress(f"  {stage} {done}/{total} {unit}")
+
+    def finished(self, result: Event | None, files: Sequence[Path]) -> None:
+        """Print the summary on stdout; with quiet nothing."""
+        if self._quiet:
+            return
+        if result is None:
+            write_line(sys.stdout, "\n".join(str(file) for file in files))
+            return
+        lines = ["", *summary.op_table(result.data)]
+        left = summary.reasons(result.data)
+        if left:
+            lines += ["", "left in FP32:", *(f"  {line}" for line in left)]
+        known = summary.facts(result.data, files)
+        lines += ["", *(f"{label:<11} {value}" for label, value in known)]
+        write_line(sys.stdout, "\n".join(lines))
+
+    def failed(self, error: LauncherError) -> None:
+        """Print the error on stderr."""
+        for line in error_lines(error):
+            write_line(sys.stderr, line)
+
+    def close(self, exit_code: int) -> None:
+        """Nothing to put back."""
+
+
+class JsonView:
+    """Events on stdout, one JSON object a line; errors also on stderr, for people.
+
+    The stream always ends with exactly one ``end``, which carries the launcher's exit code: what the
+    inside calls its end is not yet the end of the run.
+    """
+
+    def __init__(self, *, verbose: bool = False) -> None:
+        self._verbose = verbose
+
+    def _emit(self, name: str, **data: object) -> None:
+        text = json.dumps({"event": name, "time": round(time.time(), 3), **data}, allow_nan=False)
+        write_line(sys.stdout, text)
+
+    def note(self, message: str) -> None:
+        """A log event."""
+        self._emit("log", level="info", message=message)
+
+    def warn(self, message: str) -> None:
+        """A log event."""
+        self._emit("log", level="warning", message=message)
+
+    def build_line(self, line: str) -> None:
+        """A log event, with --verbose."""
+        if self._verbose:
+            self.note(line)
+
+    def log_line(self, line: str) -> None:
+        """A log event, with --verbose."""
+        if self._verbose:
+            self.note(line)
+
+    def event(self, event: Event) -> None:
+        """Pass it on, but for the end and the error, which the launcher says itself."""
+        if event.name not in ("end", "error", "result"):
+            write_line(sys.stdout, event.as_json())
+
+    def finished(self, result: Event | None, files: Sequence[Path]) -> None:
+        """The result event, with the files' host paths added."""
+        data = {} if result is None else dict(result.data)
+        self._emit("result", **{**data, "files": [os.fspath(file) for file in files]})
+
+    def failed(self, error: LauncherError) -> None:
+        """An error event, and the same for people on stderr."""
+        self._emit("error", kind=error.kind, message=error.message, remedy=error.remedy)
+        for line in error_lines(error):
+            write_line(sys.stderr, line)
+
+    def close(self, exit_code: int) -> None:
+        """The end event."""
+        self._emit("end", exit_code=exit_code)
+
+
+def start_line(event: Event) -> str:
+    """What the inside says about itself, in one line."""
+    data = event.data
+    cpu = ", ".join(data["cpu"]) or "no AVX"
+    onednn = "on" if data["onednn"] else "off"
+    return f"TensorFlow {data['tensorflow']}, Python {data['python']}, oneDNN {onednn}, {cpu}"
+
+
+def choose_view(*, as_json: bool, quiet: bool, verbose: bool) -> View:
+    """The view for these options and this terminal."""
+    if as_json:
+        return JsonView(verbose=verbose)
+    if not quiet and sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb":
+        from launcher.terminal import TerminalView
+
+        return TerminalView(verbose=verbose)
+    return PlainView(quiet=quiet, verbose=verbose)

@@ -1,0 +1,135 @@
+"""Records of runs, so that what a killed launcher left is found, whichever output it was writing.
+
+One small file per run under the user's cache directory. Its launcher holds a lock on it; a record
+without a lock belongs to a launcher that is gone.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from launcher.signals import shield
+
+_ABANDONED_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class DeadRun:
+    """What the record of a launcher that is gone says.
+
+    Attributes:
+        id: 12 hexadecimal digits.
+        staging: the directory it was using, which may be gone.
+        path: the record itself.
+    """
+
+    id: str
+    staging: Path
+    path: Path
+
+
+def cache_root() -> Path:
+    """This tool's directory in the user's cache; may not exist yet."""
+    from platformdirs import user_cache_path
+
+    return user_cache_path("launch_quantization")
+
+
+def runs_root() -> Path:
+    """Where the records are; made on the way."""
+    root = cache_root() / "runs"
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return root
+
+
+def shells_root() -> Path:
+    """Where the workspaces of --debug shells are; made on the way."""
+    root = cache_root() / "shells"
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return root
+
+
+@contextmanager
+def recorded(staging: Path) -> Iterator[str]:
+    """Keep a record of this run while the body runs.
+
+    Args:
+        staging: the directory the run is going to use.
+
+    Yields:
+        The id of the run, 12 hexadecimal digits.
+    """
+    run_id = secrets.token_hex(6)
+    path = runs_root() / f"{run_id}.json"
+    record = json.dumps({"id": run_id, "pid": os.getpid(), "staging": os.fspath(staging)})
+    # Written and locked under another name: a record that can be seen is always complete and held.
+    hidden = path.with_suffix(".new")
+    held = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with shield():
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.write(held, record.encode("utf-8", errors="surrogateescape"))
+            os.replace(hidden, path)
+        yield run_id
+    finally:
+        with shield():
+            hidden.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
+            os.close(held)
+
+
+def dead_runs() -> list[DeadRun]:
+    """The runs whose launcher is gone; a record that nobody can read is removed on the way."""
+    found = []
+    for path in sorted(runs_root().iterdir()):
+        if path.suffix not in (".json", ".new") or (path.suffix == ".new" and not _is_old(path)):
+            continue
+        text = _read_if_free(path)
+        if text is None:
+            continue
+        staging = _staging_of(text)
+        if staging is None:
+            path.unlink(missing_ok=True)
+        else:
+            found.append(DeadRun(path.stem, staging, path))
+    return found
+
+
+def _is_old(path: Path) -> bool:
+    """Whether a record under its first name was left there, rather than being written just now."""
+    try:
+        return time.time() - path.stat().st_mtime > _ABANDONED_SECONDS
+    except FileNotFoundError:
+        return False
+
+
+def _read_if_free(path: Path) -> bytes | None:
+    """The record's bytes, or None while its launcher lives."""
+    try:
+        held = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(held, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return os.read(held, 65536)
+    except BlockingIOError:
+        return None
+    finally:
+        os.close(held)
+
+
+def _staging_of(text: bytes) -> Path | None:
+    try:
+        record = json.loads(text)
+    except ValueError:
+        return None
+    staging = record.get("staging") if isinstance(record, dict) else None
+    return Path(staging) if isinstance(staging, str) and os.path.isabs(staging) else None

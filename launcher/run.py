@@ -1,0 +1,137 @@
+"""The plain call, from options to files in place: choose a runtime, run, check, collect."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from launcher.collect import collect
+from launcher.errors import EngineTooOldError, EngineUnreachableError
+from launcher.job import Job
+from launcher.listener import Listener
+from launcher.progress import View, write_line
+from launcher.registry import dead_runs, recorded, shells_root
+from launcher.runtime import Runtime
+from launcher.sanitize import safe_text
+from launcher.signals import shield
+from launcher.staging import OUTPUT, remove_stale, staged, staging_path
+from launcher.validation import checked_job
+
+Say = Callable[[str], None]
+
+
+def quantize(options: argparse.Namespace, view: View) -> int:
+    """Do what the plain call asks for; returns the exit code.
+
+    Raises:
+        LauncherError: any of them.
+        Interrupted: a signal came; nothing is left and the old output is as it was.
+    """
+    job = checked_job(options)
+    if options.dry_run:
+        return _dry_run(options, job, view)
+    remove_leftovers()
+    if job.debug or job.out_graph is None:
+        return _shell(options, job, view)
+    return _run(options, job, job.out_graph, view)
+
+
+def _run(options: argparse.Namespace, job: Job, out_graph: Path, view: View) -> int:
+    with recorded(staging_path(out_graph)) as run_id, staged(out_graph) as staging:
+        runtime = choose_runtime(options, view.note, run_id)
+        view.note(runtime.describe())
+        runtime.ensure(lambda line: view.build_line(safe_text(line)))
+        listener = Listener(view)
+        status = runtime.run(job, staging, listener)
+        listener.check(status)
+        with shield():
+            files = collect(staging / OUTPUT, out_graph)
+        view.finished(listener.result, files)
+    return 0
+
+
+def _shell(options: argparse.Namespace, job: Job, view: View) -> int:
+    place = shells_root() / f"{job.stem}-{id(job):x}"
+    with recorded(staging_path(place)) as run_id, staged(place) as staging:
+        runtime = choose_runtime(options, view.note, run_id)
+        view.note(runtime.describe())
+        runtime.ensure(lambda line: view.build_line(safe_text(line)))
+        view.note(f"/workspace/output is {job.output_dir}; exit ends the shell")
+        view.close(0)
+        return runtime.shell(job, staging)
+
+
+def _dry_run(options: argparse.Namespace, job: Job, view: View) -> int:
+    runtime = choose_runtime(options, view.note, None)
+    place = staging_path(job.out_graph) if job.out_graph is not None else shells_root()
+    plan = runtime.plan(job, place)
+    command = plan["command"]
+    line = shlex.join(str(word) for word in command) if isinstance(command, list) else str(command)
+    mounts = [{"source": str(mount.source), "target": mount.target, "read_only": mount.read_only} for mount in job.mounts()]
+    whole = {"job": job.inside(), "output": str(job.output_dir), "mounts": mounts, **plan, "line": line}
+    if options.json:
+        write_line(sys.stdout, json.dumps(whole))
+    else:
+        write_line(sys.stdout, json.dumps(whole, indent=2))
+        write_line(sys.stdout, f"\n{line}")
+    return 0
+
+
+def choose_runtime(options: argparse.Namespace, say: Say, run_id: str | None) -> Runtime:
+    """The runtime that the options ask for.
+
+    Args:
+        options: with ``runtime``, ``docker_image``, ``tensorflow``, ``base_image``, ``ca_bundle``.
+        say: told in one line why ``auto`` does not use Docker.
+        run_id: id of the record of this run; None where nothing will be run.
+
+    Raises:
+        EngineUnreachableError: ``--runtime docker``, and no engine answers.
+        EngineTooOldError: ``--runtime docker``, and the engine is too old.
+    """
+    from launcher.image import lock_file
+
+    lock_file(options.tensorflow)  # an unknown variant is a usage error before anything else
+    if options.runtime != "local":
+        try:
+            return docker_runtime(options, run_id)
+        except (EngineUnreachableError, EngineTooOldError) as error:
+            if options.runtime == "docker":
+                raise
+            say(f"not in a container, but in a local environment: {error.message}")
+    from launcher.local_runtime import LocalRuntime
+
+    return LocalRuntime(options.tensorflow, ca_path(options))
+
+
+def docker_runtime(options: argparse.Namespace, run_id: str | None) -> Runtime:
+    """The Docker runtime; also removes containers whose launcher is gone."""
+    from launcher.docker_runtime import DockerRuntime, reap
+    from launcher.engine import connect
+    from launcher.image import ImageSpec
+
+    engine = connect()
+    if run_id is not None:
+        reap(engine)
+    spec = ImageSpec(options.tensorflow, options.base_image, ca_path(options))
+    return DockerRuntime(engine, image=options.docker_image, spec=spec, run_id=run_id)
+
+
+def ca_path(options: argparse.Namespace) -> Path | None:
+    """--ca-bundle as a path, or None."""
+    return None if options.ca_bundle is None else Path(options.ca_bundle)
+
+
+def remove_leftovers() -> list[str]:
+    """Remove the staging directories and records of launchers that are gone; returns their paths."""
+    removed = []
+    for run in dead_runs():
+        with shield():
+            if remove_stale(run.staging):
+                run.path.unlink(missing_ok=True)
+                removed.append(str(run.staging))
+    return removed

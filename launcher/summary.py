@@ -1,0 +1,97 @@
+"""The result event in words: the rows that the plain, rich and quiet views all show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+OP_HEADER = ("Op", "total", "INT8", "FP32")
+_NODES_SHOWN = 3
+_REASONS_SHOWN = 8
+
+
+def op_rows(result: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
+    """Rows for the table *Op | total | INT8 | FP32*, in the order of the event."""
+    return [(op["op"], str(op["total"]), str(op["int8"]), str(op["fp32"])) for op in result["ops"]]
+
+
+def op_table(result: Mapping[str, Any]) -> list[str]:
+    """The same table as aligned lines, header first."""
+    rows = [OP_HEADER, *op_rows(result)]
+    first = max(len(row[0]) for row in rows)
+    return [f"{row[0]:<{first}}  {row[1]:>6}  {row[2]:>6}  {row[3]:>6}" for row in rows]
+
+
+def facts(result: Mapping[str, Any], files: Sequence[Path]) -> list[tuple[str, str]]:
+    """Label and value of everything else that is known.
+
+    Args:
+        result: data of a result event.
+        files: what is in place now, the graph first.
+    """
+    found = [("size", _size(result["size"]))]
+    if result["latency"] is not None:
+        found.append(("latency", _latency(result["latency"])))
+    if result["accuracy"] is not None:
+        found.append(("accuracy", _accuracy(result["accuracy"])))
+    if result["calibration"] is not None:
+        calibration = result["calibration"]
+        found.append(("calibrated", f"on {calibration['samples']} images, preprocess {calibration['preprocess']}"))
+    if files:
+        found.append(("graph", str(files[0])))
+        found.extend(("report", str(file)) for file in files if file.name.endswith(".report.html"))
+    return found
+
+
+def reasons(result: Mapping[str, Any]) -> list[str]:
+    """Why nodes stayed in FP32: one line a reason, the most frequent first, with a few of its nodes."""
+    by_reason: dict[str, list[str]] = {}
+    for item in result["reasons"]:
+        by_reason.setdefault(item["reason"], []).append(item["node"])
+    ordered = sorted(by_reason.items(), key=lambda pair: (-len(pair[1]), pair[0]))
+    lines = [f"{len(nodes)} x {reason}: {_some(nodes)}" for reason, nodes in ordered[:_REASONS_SHOWN]]
+    if len(ordered) > _REASONS_SHOWN:
+        lines.append(f"and {len(ordered) - _REASONS_SHOWN} more reasons, all in the report")
+    return lines
+
+
+def _some(nodes: Sequence[str]) -> str:
+    more = "" if len(nodes) <= _NODES_SHOWN else ", …"
+    return ", ".join(nodes[:_NODES_SHOWN]) + more
+
+
+def human_bytes(count: float) -> str:
+    """Bytes with a decimal unit, three digits: ``97.5 MB``."""
+    for unit in ("bytes", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} GB"
+
+
+def _size(size: Mapping[str, int]) -> str:
+    ratio = f" ({size['fp32'] / size['int8']:.2f} x smaller)" if size["int8"] else ""
+    return f"{human_bytes(size['fp32'])} -> {human_bytes(size['int8'])}{ratio}"
+
+
+def _latency(latency: Mapping[str, Any]) -> str:
+    speedup = latency["speedup"]
+    if speedup is None or latency["fp32_ms"] is None or latency["int8_ms"] is None:
+        return "not measured"
+    word = "faster" if speedup >= 1 else "as fast: INT8 is slower on this CPU"
+    return (
+        f"{latency['fp32_ms']:.2f} ms -> {latency['int8_ms']:.2f} ms ({speedup:.2f} x {word}), "
+        f"batch {latency['batch']}, {latency['runs']} runs"
+    )
+
+
+def _accuracy(accuracy: Mapping[str, Any]) -> str:
+    parts = []
+    if accuracy["top1_fp32"] is not None and accuracy["top1_int8"] is not None:
+        parts.append(f"top-1 {accuracy['top1_fp32']:.2f} % -> {accuracy['top1_int8']:.2f} %")
+    if accuracy["agreement"] is not None:
+        parts.append(f"same answer {accuracy['agreement']:.2f} %")
+    if accuracy["sqnr_db"] is not None:
+        parts.append(f"SQNR {accuracy['sqnr_db']:.1f} dB")
+    return f"{', '.join(parts)} on {accuracy['images']} images"
