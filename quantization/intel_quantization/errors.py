@@ -39,3 +39,17 @@ class OutOfMemoryError(QuantizationError):
 
     kind = "out_of_memory"
     exit_code = 9
+
+
+class OutputError(QuantizationError):
+    """A result could not be written."""
+
+    kind = "output_refused"
+    exit_code = 11
+
+
+class UsageError(QuantizationError):
+    """The command line is wrong."""
+
+    kind = "usage"
+    exit_code = 2

@@ -1,0 +1,123 @@
+"""Which images a dataset folder holds, their labels, and which of them serve for what."""
+
+from __future__ import annotations
+
+import os
+import random
+from dataclasses import dataclass
+
+from intel_quantization.errors import BadInputError
+
+EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
+DEFAULT_SAMPLES = 100
+DEFAULT_EVALUATE = 500
+
+
+@dataclass(frozen=True)
+class Image:
+    """One image file; ``label`` is the index of its class folder, or None in a flat folder."""
+
+    path: str
+    label: int | None = None
+
+
+@dataclass(frozen=True)
+class Images:
+    """All images of a folder, in a fixed order; ``classes`` are the class folders' names, empty for a flat folder."""
+
+    files: tuple[Image, ...]
+    classes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images for calibration, and others for evaluation; no image is in both."""
+
+    calibration: tuple[Image, ...]
+    evaluation: tuple[Image, ...]
+
+
+def discover(root: str) -> Images:
+    """The images of ``root``: those directly in it, or else those in its sub-folders, one class a folder.
+
+    Class folders are numbered in the order of their names (numerically if all are whole numbers); an empty one
+    counts, so that a partial copy of a dataset keeps its numbering. Hidden files and folders are left out.
+
+    Raises:
+        BadInputError: no image is there, or the folder cannot be read.
+    """
+    files, folders = _list(root)
+    if files:
+        return Images(tuple(Image(os.path.join(root, name)) for name in files))
+    numeric = all(name.isdigit() for name in folders)
+    classes = sorted(folders, key=(lambda name: (int(name), name)) if numeric else None)
+    found = []
+    for label, name in enumerate(classes):
+        found.extend(Image(path, label) for path in _walk(os.path.join(root, name)))
+    if not found:
+        raise BadInputError(
+            "no images in {}: looked for {} there and in its sub-folders".format(root, ", ".join(EXTENSIONS)),
+            "give --data_location a folder of images, or of one sub-folder of images for each class",
+        )
+    return Images(tuple(found), tuple(classes))
+
+
+def _list(folder: str) -> tuple[list[str], list[str]]:
+    """Names of image files and of sub-folders in ``folder``, sorted."""
+    files, folders = [], []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name.startswith("."):
+                    continue
+                if entry.is_dir():
+                    folders.append(entry.name)
+                elif entry.name.lower().endswith(EXTENSIONS) and entry.is_file():
+                    files.append(entry.name)
+    except OSError as error:
+        raise BadInputError(
+            f"cannot read the dataset folder {folder}: {error.strerror}",
+            "check --data_location and the folder's permissions",
+        ) from None
+    return sorted(files), sorted(folders)
+
+
+def _walk(folder: str) -> list[str]:
+    files, folders = _list(folder)
+    paths = [os.path.join(folder, name) for name in files]
+    for name in folders:
+        if not os.path.islink(os.path.join(folder, name)):  # a link may point at a folder above: no end
+            paths.extend(_walk(os.path.join(folder, name)))
+    return paths
+
+
+def split(files: tuple[Image, ...], samples: int | None = None, evaluate: int | None = None, seed: int = 0) -> Split:
+    """Divide ``files`` into images to calibrate with and other images to evaluate on.
+
+    Both are drawn at random but reproducibly, each class by its share of the whole.
+
+    Args:
+        samples: how many to calibrate with; by default half of the images, at most 100.
+        evaluate: how many of the rest to evaluate on; by default all, at most 500.
+    """
+    order = shuffled(files, seed)
+    if samples is None:
+        samples = min(DEFAULT_SAMPLES, max(1, len(order) // 2))
+    if evaluate is None:
+        evaluate = DEFAULT_EVALUATE
+    return Split(order[:samples], order[samples : samples + evaluate])
+
+
+def shuffled(files: tuple[Image, ...], seed: int = 0) -> tuple[Image, ...]:
+    """``files`` in an order that ``seed`` determines and of which every prefix has all classes by their shares."""
+    rng = random.Random(seed)
+    by_class = {}  # type: dict
+    for image in files:
+        by_class.setdefault(image.label, []).append(image)
+    placed = []
+    for members in by_class.values():
+        rng.shuffle(members)
+        offset = rng.random()
+        for rank, image in enumerate(members):
+            placed.append(((rank + offset) / len(members), len(placed), image))
+    return tuple(image for _, _, image in sorted(placed, key=lambda item: item[:2]))

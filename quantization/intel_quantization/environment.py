@@ -1,0 +1,65 @@
+"""What the job runs on: versions, and the CPU features that decide how fast INT8 is."""
+
+from __future__ import annotations
+
+import os
+import platform
+
+_FEATURES = (
+    "avx",
+    "avx2",
+    "avx512f",
+    "avx512_vnni",
+    "avx_vnni",
+    "avx512_bf16",
+    "amx_bf16",
+    "amx_int8",
+)
+
+
+def cpu_features(cpuinfo: str = "/proc/cpuinfo") -> list[str]:
+    """Those CPU flags that matter to INT8, in the order of their age; empty where they cannot be told."""
+    try:
+        with open(cpuinfo) as stream:
+            line = next((line for line in stream if line.startswith("flags")), "")
+    except OSError:
+        return []
+    flags = set(line.partition(":")[2].split())
+    return [name for name in _FEATURES if name in flags]
+
+
+def has_int8(features: list[str]) -> bool:
+    """Whether the CPU has dot products of 8-bit integers; without them INT8 gains little or nothing."""
+    return any(name in features for name in ("avx512_vnni", "avx_vnni", "amx_int8"))
+
+
+def limit_threads(threads: int | None) -> None:
+    """Have TensorFlow, which is not imported yet, use this many threads within an op; None: as it likes."""
+    if threads is not None:
+        os.environ["OMP_NUM_THREADS"] = str(threads)
+        os.environ["TF_NUM_INTRAOP_THREADS"] = str(threads)
+
+
+def describe(threads: int | None) -> dict:
+    """For the start event; imports TensorFlow."""
+    import tensorflow as tf
+
+    import intel_quantization
+
+    return {
+        "version": intel_quantization.__version__,
+        "tensorflow": tf.__version__,
+        "python": platform.python_version(),
+        "cpu": cpu_features(),
+        "onednn": _onednn(),
+        "threads": threads or len(os.sched_getaffinity(0)),
+    }
+
+
+def _onednn() -> bool:
+    """Whether this TensorFlow was built with oneDNN and uses it."""
+    try:
+        from tensorflow.python.util._pywrap_util_port import IsMklEnabled
+    except ImportError:  # before 2.2
+        from tensorflow.python.pywrap_tensorflow import IsMklEnabled
+    return bool(IsMklEnabled())

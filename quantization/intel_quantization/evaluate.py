@@ -1,0 +1,133 @@
+"""What a graph gives for images, and how much an INT8 graph differs from its FP32 original."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from intel_quantization import outputs
+from intel_quantization.errors import QuantizationError
+
+_NAN_REMEDY = "report this with the graph; --excluded_ops or --excluded_nodes may go around it"
+_MOST_DB = 200.0  # equal to the last bit: JSON has no infinity
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """INT8 against FP32 on the same images.
+
+    Attributes:
+        images: how many.
+        labelled: whether top-1 could be told.
+        top1_fp32, top1_int8: percent right; None unless labelled.
+        agreement: percent of images with the same best class; None if no output scores classes.
+        sqnr_db: signal to quantization noise in dB, of the centred log-softmax for classes, else of all float outputs
+            whose shapes agree; None if there are none.
+    """
+
+    images: int
+    labelled: bool
+    top1_fp32: float | None
+    top1_int8: float | None
+    agreement: float | None
+    sqnr_db: float | None
+
+
+class _Noise:
+    """Sums signal and noise power over batches."""
+
+    def __init__(self) -> None:
+        self._signal = 0.0
+        self._noise = 0.0
+        self._seen = False
+
+    def add(self, reference: np.ndarray, other: np.ndarray) -> None:
+        reference = reference.astype(np.float64)
+        self._signal += float(np.square(reference).sum())
+        self._noise += float(np.square(reference - other.astype(np.float64)).sum())
+        self._seen = True
+
+    def decibels(self) -> float | None:
+        if not self._seen or not np.isfinite(self._noise):
+            return None
+        if self._noise == 0:
+            return _MOST_DB
+        if self._signal == 0:
+            return -_MOST_DB
+        return float(np.clip(10 * np.log10(self._signal / self._noise), -_MOST_DB, _MOST_DB))
+
+
+def compare(fp32, int8, feed, class_folders: int = 0, on_progress=None) -> Accuracy:
+    """Run both graphs over the images of ``feed`` and compare their outputs.
+
+    Args:
+        fp32, int8: Runners that give the same outputs in the same order.
+        feed: an ImageFeed; its images carry the labels.
+        class_folders: how many class folders the dataset has; 0 for a flat one.
+        on_progress: callable(images done).
+
+    Raises:
+        QuantizationError: an INT8 score is not finite where the FP32 one is, or a graph does not run.
+    """
+    classes = None
+    offset = None
+    images = 0
+    right = [0, 0]
+    agree = 0
+    noise = _Noise()
+    for batch in feed.batches():
+        count = len(batch.images)
+        before, after = fp32.run(batch.feed), int8.run(batch.feed)
+        if images == 0:
+            classes = outputs.find_classes(before)
+            offset = None if classes is None else outputs.label_offset(class_folders, classes.count)
+        images += count
+        if classes is None:
+            _add_plain(noise, before, after)
+        else:
+            rows = [outputs.scores(np.asarray(result[classes.index]))[:count] for result in (before, after)]
+            if np.isfinite(rows[0]).all() and not np.isfinite(rows[1]).all():
+                raise QuantizationError(
+                    "the INT8 graph gives NaN or infinity where the FP32 graph does not", _NAN_REMEDY
+                )
+            noise.add(*(outputs.log_scores(each, classes.probabilities) for each in rows))
+            agree += int((rows[0].argmax(axis=1) == rows[1].argmax(axis=1)).sum())
+            if offset is not None:
+                labels = np.array([image.label for image in batch.images]) + offset
+                right = [total + int(outputs.correct(each, labels).sum()) for total, each in zip(right, rows)]
+        if on_progress is not None:
+            on_progress(images)
+    labelled = offset is not None
+    percent = [100.0 * total / images if labelled and images else None for total in right]
+    agreement = 100.0 * agree / images if classes is not None else None
+    return Accuracy(images, labelled, percent[0], percent[1], agreement, noise.decibels())
+
+
+def _add_plain(noise: _Noise, before: list, after: list) -> None:
+    for reference, other in zip(map(np.asarray, before), map(np.asarray, after)):
+        if reference.dtype.kind == "f" and reference.shape == other.shape and reference.size:
+            noise.add(reference, other)
+
+
+def labelled_scores(runner, feed, class_folders: int):
+    """What ``runner`` gives for the images of ``feed``, for choosing a preprocessing.
+
+    Returns:
+        (rows float64 [images, C], whether they are probabilities, labels int [images] or None); None if no output
+        scores classes.
+    """
+    rows, labels = [], []
+    classes = None
+    for batch in feed.batches():
+        result = runner.run(batch.feed)
+        if classes is None:
+            classes = outputs.find_classes(result)
+            if classes is None:
+                return None
+        rows.append(outputs.scores(np.asarray(result[classes.index]))[: len(batch.images)])
+        labels.extend(image.label for image in batch.images)
+    if classes is None:
+        return None
+    offset = outputs.label_offset(class_folders, classes.count)
+    return np.concatenate(rows), classes.probabilities, None if offset is None else np.array(labels) + offset

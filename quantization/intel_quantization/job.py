@@ -1,0 +1,118 @@
+"""The job as it arrives inside: one JSON object, parsed strictly."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, fields
+from pathlib import PurePosixPath
+
+from intel_quantization.errors import BadInputError
+
+SCHEMA = 1
+PREPROCESS = ("tf", "caffe", "torch", "vgg", "none")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to do. Paths are POSIX and relative to the workspace; see ``path``."""
+
+    in_graph: str
+    out_graph: str
+    data_location: str | None = None
+    models_zoo: str | None = None
+    models_source_dir: str | None = None
+    model_name: str | None = None
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    per_channel: bool = True
+    excluded_ops: tuple[str, ...] = ()
+    excluded_nodes: tuple[str, ...] = ()
+    callback: str | None = None
+    samples: int | None = None
+    batch_size: int | None = None
+    preprocess: str | None = None
+    evaluate: int | None = None
+    intermediate: bool = False
+    threads: int | None = None
+
+    @property
+    def stem(self) -> str:
+        """The output graph's name without ``.pb``; every output file's name starts with it."""
+        name = PurePosixPath(self.out_graph).name
+        return name[:-3] if name.endswith(".pb") else name
+
+
+def workspace() -> str:
+    """The directory that the job's paths are relative to."""
+    return os.environ.get("WORKSPACE", "/workspace")
+
+
+def path(relative: str) -> str:
+    """``relative`` as an absolute path in the workspace."""
+    return os.path.join(workspace(), *PurePosixPath(relative).parts)
+
+
+def parse(text: str) -> Job:
+    """The job in ``text``.
+
+    Raises:
+        BadInputError: ``text`` is no JSON object, or a key is unknown, missing, of the wrong type or out of range.
+    """
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        raise BadInputError(f"the job is not valid JSON: {error}", "let launch_quantization write it") from None
+    if not isinstance(data, dict):
+        raise BadInputError(f"the job is a JSON {type(data).__name__}, not an object", "see --help")
+    schema = data.pop("schema", None)
+    if schema != SCHEMA:
+        raise BadInputError(
+            f"the job has schema {schema!r}; this is version {SCHEMA}",
+            "use an image that was built from the same checkout as the launcher",
+        )
+    known = {field.name for field in fields(Job)}
+    unknown = sorted(set(data) - known)
+    if unknown:
+        raise BadInputError(
+            "the job has unknown keys: {}".format(", ".join(unknown)),
+            "use an image that was built from the same checkout as the launcher",
+        )
+    for key in ("in_graph", "out_graph"):
+        if data.get(key) is None:
+            raise BadInputError(f"the job has no {key}", f"give --{key}")
+    return Job(**{key: _checked(key, value) for key, value in data.items()})
+
+
+_PATHS = ("in_graph", "out_graph", "data_location", "models_zoo", "models_source_dir")
+_LISTS = ("inputs", "outputs", "excluded_ops", "excluded_nodes")
+_FLAGS = ("per_channel", "intermediate")
+_COUNTS = {"samples": 1, "batch_size": 1, "threads": 1, "evaluate": 0}
+
+
+def _checked(key: str, value):
+    if key in _FLAGS:
+        return _require(key, value, isinstance(value, bool), "true or false")
+    if key in _LISTS:
+        ok = isinstance(value, list) and all(isinstance(item, str) and item for item in value)
+        return tuple(_require(key, value, ok, "a list of names"))
+    if value is None:
+        return None
+    if key in _COUNTS:
+        least = _COUNTS[key]
+        ok = isinstance(value, int) and not isinstance(value, bool) and value >= least
+        return _require(key, value, ok, f"a whole number from {least}")
+    _require(key, value, isinstance(value, str) and bool(value) and "\0" not in value, "a text")
+    if key in _PATHS:
+        pure = PurePosixPath(value)
+        inside = not pure.is_absolute() and ".." not in pure.parts and bool(pure.parts)
+        return _require(key, value, inside, "a path inside the workspace")
+    if key == "preprocess":
+        return _require(key, value, value in PREPROCESS, "one of " + ", ".join(PREPROCESS))
+    return value
+
+
+def _require(key: str, value, ok: bool, expected: str):
+    if not ok:
+        raise BadInputError(f"the job's {key} is {value!r}; expected {expected}", "see --help")
+    return value

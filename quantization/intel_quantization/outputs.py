@@ -1,0 +1,82 @@
+"""Which of a graph's outputs are class scores, and how class folders number them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+_SUM_TOLERANCE = 2e-2
+
+
+@dataclass(frozen=True)
+class Classes:
+    """The output that scores classes.
+
+    Attributes:
+        index: its place among the outputs.
+        count: number of classes, C.
+        probabilities: whether each row is a distribution (otherwise: logits).
+    """
+
+    index: int
+    count: int
+    probabilities: bool
+
+
+def scores(array: np.ndarray) -> np.ndarray | None:
+    """``array`` as float64 [batch, C] if it can be class scores ([batch, C], or with dimensions of 1), else None."""
+    if array.dtype.kind != "f" or array.ndim < 2 or array.size == 0:
+        return None
+    if array.ndim > 2 and array.size != array.shape[0] * max(array.shape[1:]):
+        return None
+    flat = array.reshape(array.shape[0], -1).astype(np.float64)
+    return flat if flat.shape[1] >= 2 else None
+
+
+def is_distribution(rows: np.ndarray) -> bool:
+    """Whether every row of [batch, C] is non-negative and sums to one."""
+    sums = rows.sum(axis=1)
+    return bool(np.isfinite(rows).all() and rows.min() >= 0 and np.abs(sums - 1).max() < _SUM_TOLERANCE)
+
+
+def find_classes(arrays: list) -> Classes | None:
+    """The output that scores classes: a distribution if there is one, else the only matrix of scores.
+
+    Args:
+        arrays: the outputs for one batch of distinct images.
+    """
+    candidates = []
+    for index, array in enumerate(arrays):
+        rows = scores(np.asarray(array))
+        if rows is not None:
+            candidates.append(Classes(index, rows.shape[1], is_distribution(rows)))
+    distributions = [found for found in candidates if found.probabilities]
+    if distributions:
+        return max(distributions, key=lambda found: found.count)
+    # a detector gives several arrays of floats: none of them is a row of classes per image
+    return candidates[0] if len(candidates) == 1 else None
+
+
+def label_offset(class_folders: int, outputs: int) -> int | None:
+    """What to add to a folder's index to get the output's: 0, or 1 where class 0 is the background.
+
+    None if the numbers do not match, so that accuracy cannot be told.
+    """
+    if class_folders < 2:
+        return None
+    if class_folders == outputs:
+        return 0
+    return 1 if class_folders + 1 == outputs else None
+
+
+def correct(rows: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Whether the best score of each row [batch, C] is that of its label [batch]: bool [batch]."""
+    return np.argmax(rows, axis=1) == labels
+
+
+def log_scores(rows: np.ndarray, probabilities: bool) -> np.ndarray:
+    """Centred log-softmax of rows [batch, C]: what is left of logits when a constant per row does not count."""
+    if probabilities:
+        rows = np.log(np.maximum(rows, np.finfo(np.float32).tiny))
+    return rows - rows.mean(axis=1, keepdims=True)

@@ -1,0 +1,110 @@
+"""Outputs appear whole or not at all: written in a hidden folder, then renamed into place, the manifest last."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+
+from intel_quantization.errors import OutputError
+
+MANIFEST_SCHEMA = 1
+_BLOCK = 1 << 20
+
+
+class Publication:
+    """Collects the output files of one job; a context manager that discards what was not committed.
+
+    Args:
+        folder: where the files are to appear; must exist.
+        stem: what all their names begin with.
+
+    Raises:
+        OutputError: ``folder`` cannot be written to.
+    """
+
+    def __init__(self, folder: str, stem: str) -> None:
+        self._folder = folder
+        self._stem = stem
+        self._partial = os.path.join(folder, f".{stem}.partial-{os.getpid()}")
+        try:
+            os.mkdir(self._partial, 0o700)
+        except OSError as error:
+            raise OutputError(
+                f"cannot write to {folder}: {error.strerror}", "give an --out_graph in a folder that you can write to"
+            ) from None
+
+    def __enter__(self) -> Publication:
+        return self
+
+    def __exit__(self, *_exc) -> None:
+        self.discard()
+
+    def path(self, suffix: str) -> str:
+        """Where to write the output ``<stem><suffix>`` for now."""
+        return os.path.join(self._partial, self._stem + suffix)
+
+    def discard(self) -> None:
+        """Remove everything that was not committed."""
+        shutil.rmtree(self._partial, ignore_errors=True)
+
+    def commit(self) -> list[str]:
+        """Move all files into place and write ``<stem>.manifest.json`` last.
+
+        Returns:
+            Names relative to the folder, sorted, the manifest's included.
+        """
+        names = self._names()
+        manifest = self._stem + ".manifest.json"
+        files = [_entry(self._partial, name) for name in names]
+        with open(os.path.join(self._partial, manifest), "w") as stream:
+            json.dump({"schema": MANIFEST_SCHEMA, "files": files}, stream, indent=1)
+        _sync(os.path.join(self._partial, manifest))
+        # an older manifest would vouch for files that are about to change
+        _remove(os.path.join(self._folder, manifest))
+        _remove(os.path.join(self._folder, self._stem + ".intermediate"))
+        for name in [*names, manifest]:
+            target = os.path.join(self._folder, name)
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            os.replace(os.path.join(self._partial, name), target)
+        self.discard()
+        _sync(self._folder)
+        return sorted([*names, manifest])
+
+    def _names(self) -> list[str]:
+        names = []
+        for folder, _folders, files in os.walk(self._partial):
+            names.extend(os.path.relpath(os.path.join(folder, name), self._partial) for name in files)
+        return sorted(names)
+
+
+def _entry(folder: str, name: str) -> dict:
+    path = os.path.join(folder, name)
+    digest = sha256(path)
+    _sync(path)
+    return {"name": name, "size": os.path.getsize(path), "sha256": digest}
+
+
+def sha256(path: str) -> str:
+    """The hexadecimal SHA-256 of a file."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as stream:
+        for block in iter(lambda: stream.read(_BLOCK), b""):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _sync(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove(path: str) -> None:
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path)
+    elif os.path.lexists(path):
+        os.unlink(path)

@@ -1,0 +1,64 @@
+"""What a report says, as JSON-ready data."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from dataclasses import asdict
+
+import numpy as np
+
+from intel_quantization.publish import sha256
+
+SCHEMA = 1
+
+
+def build(job, conversion, *, in_graph, int8_graph, accuracy, latency, calibration, environment) -> dict:
+    """Gather the report.
+
+    Args:
+        job: the Job.
+        conversion: what GraphConverter.convert() gave.
+        in_graph, int8_graph: the two graphs' paths.
+        accuracy: evaluate.Accuracy as a dict, or None.
+        latency: benchmark.Latency as a dict.
+        calibration: ``samples``, ``preprocess``, ``preprocess_chosen``, ``batch_size``, ``seed``.
+        environment: the start event's fields.
+
+    Returns:
+        A dict that JSON can say without NaN: schema, created, names, size, interface, ops, reasons, accuracy,
+        latency, calibration, options, provenance.
+    """
+    names = {"fp32": os.path.basename(in_graph), "int8": os.path.basename(job.out_graph)}
+    return {
+        "schema": SCHEMA,
+        "created": time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime()),
+        "graphs": names,
+        "size": {"fp32": os.path.getsize(in_graph), "int8": os.path.getsize(int8_graph)},
+        "inputs": [_tensor(info) for info in conversion.inputs],
+        "outputs": [_tensor(info) for info in conversion.outputs],
+        "ops": [{"op": op.op, "total": op.total, "int8": op.int8, "fp32": op.fp32} for op in conversion.op_table],
+        "reasons": [
+            {"node": decision.node, "op": decision.op, "reason": decision.reason}
+            for decision in conversion.decisions
+            if not decision.int8
+        ],
+        "accuracy": accuracy,
+        "latency": latency,
+        "calibration": calibration,
+        "options": {
+            key: value for key, value in asdict(job).items() if key not in ("in_graph", "out_graph", "data_location")
+        },
+        "provenance": dict(
+            environment,
+            numpy=np.__version__,
+            platform=platform.platform(),
+            sha256={"fp32": sha256(in_graph), "int8": sha256(int8_graph)},
+        ),
+    }
+
+
+def _tensor(info) -> dict:
+    shape = None if info.shape is None else ["?" if size is None else size for size in info.shape]
+    return {"name": info.name, "dtype": info.dtype, "shape": shape}

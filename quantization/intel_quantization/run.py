@@ -1,0 +1,197 @@
+"""One job from beginning to end: read, choose, convert, compare, report, publish."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+
+from intel_quantization import benchmark, environment, evaluate, preprocess_choice
+from intel_quantization import job as jobs
+from intel_quantization.calibration import images
+from intel_quantization.calibration.feeds import ImageFeed, image_input
+from intel_quantization.errors import BadInputError
+from intel_quantization.events import EventStream, Stages
+from intel_quantization.graph.interface import find_inputs, find_outputs
+from intel_quantization.graph.io import read_graph
+from intel_quantization.graph_converter import GraphConverter
+from intel_quantization.publish import Publication
+from intel_quantization.report import write_report
+from intel_quantization.report.content import build
+from intel_quantization.runner import Runner
+
+SEED = 0
+_MOST_REASONS = 200
+
+
+def run_job(job: jobs.Job, events: EventStream, clean_ups: list) -> None:
+    """Do ``job``, tell ``events``, and leave the results in the workspace's output folder.
+
+    Args:
+        clean_ups: gets what is to be called if a signal ends the process.
+
+    Raises:
+        QuantizationError: or one of its subclasses, with nothing left behind.
+    """
+    surroundings = environment.describe(job.threads)
+    events.emit("start", **surroundings)
+    out = jobs.path(job.out_graph)
+    with Publication(os.path.dirname(out), job.stem) as publication:
+        clean_ups.append(publication.discard)
+        _Run(job, events, surroundings, publication).everything()
+
+
+class _Run:
+    """The state that the steps of one job share."""
+
+    def __init__(self, job: jobs.Job, events: EventStream, surroundings: dict, publication: Publication) -> None:
+        self._job = job
+        self._events = events
+        self._stages = Stages(events)
+        self._surroundings = surroundings
+        self._publication = publication
+
+    def everything(self) -> None:
+        job, stages = self._job, self._stages
+        stages.enter("read")
+        self._graph = read_graph(jobs.path(job.in_graph))
+        inputs = find_inputs(self._graph, job.inputs)
+        self._outputs = [info.name for info in find_outputs(self._graph, job.outputs)]
+        self._image_input, self._constants = image_input(inputs)
+        self._split_images()
+        self._mode = job.preprocess or self._chosen_mode()
+        feed = self._feed(self._split.calibration, job.batch_size)
+        conversion = self._convert(feed)
+        stages.enter("measure")
+        accuracy, latency = self._compare(conversion)
+        self._finish(conversion, feed, accuracy, latency)
+
+    def _split_images(self) -> None:
+        job = self._job
+        if job.data_location is None:
+            why = "this version calibrates on a folder of images" if job.callback else "no calibration data"
+            raise BadInputError(f"{why}: --data_location is missing", "give --data_location a folder of images")
+        self._images = images.discover(jobs.path(job.data_location))
+        self._split = images.split(self._images.files, job.samples, job.evaluate, SEED)
+        found, split = self._images, self._split
+        kind = f"in {len(found.classes)} class folders" if found.classes else "in a flat folder"
+        self._events.log(
+            f"{len(found.files)} images {kind}: {len(split.calibration)} to calibrate, "
+            f"{len(split.evaluation)} others to compare on (seed {SEED})"
+        )
+        if job.samples is not None and job.samples > len(found.files):
+            self._events.log(f"--samples asks for {job.samples}, but there are {len(found.files)}", "warning")
+        if not split.evaluation and job.evaluate != 0:
+            self._events.log("no images are left to compare FP32 and INT8 on: give more, or fewer --samples", "warning")
+
+    def _feed(self, files, batch_size, mode: str | None = None) -> ImageFeed:
+        return ImageFeed(None, self._image_input, mode or self._mode, batch_size, files, self._constants)
+
+    def _chosen_mode(self) -> str:
+        files = self._split.calibration[: preprocess_choice.IMAGES]
+        layout = ImageFeed(None, self._image_input, "none", 1, files[:1]).layout
+        lines = []
+
+        def try_mode(mode):
+            feed = self._feed(files, self._job.batch_size, mode)
+            result = evaluate.labelled_scores(runner, feed, len(self._images.classes))
+            if result is None:
+                return None
+            score = preprocess_choice.score(mode, *result)
+            lines.append(_score_text(score))
+            return score
+
+        with Runner(self._graph, self._outputs, self._job.threads, "the FP32 graph") as runner:
+            choice = preprocess_choice.choose(try_mode, layout.dtype, layout.channels)
+        details = f" ({len(files)} images; {'; '.join(lines)}; --preprocess overrides)" if lines else ""
+        self._events.log(choice.message + details, "info" if choice.certain else "warning")
+        return choice.mode
+
+    def _convert(self, feed: ImageFeed):
+        job, total = self._job, len(feed.files)
+
+        def on_progress(batches):
+            self._events.progress("calibrate", min(batches * feed.batch_size, total), total)
+
+        return GraphConverter(
+            self._graph,
+            self._publication.path(".pb"),
+            list(job.inputs) or None,
+            list(job.outputs) or None,
+            excluded_ops=job.excluded_ops,
+            excluded_nodes=job.excluded_nodes,
+            per_channel=job.per_channel,
+            calibration_data=feed,
+            on_stage=self._stages.enter,
+            on_progress=on_progress,
+            intermediate_dir=self._publication.path(".intermediate") if job.intermediate else None,
+        ).convert()
+
+    def _compare(self, conversion):
+        """(Accuracy | None, Latency)."""
+        threads, outputs = self._job.threads, self._outputs
+        with Runner(self._graph, outputs, threads, "the FP32 graph") as fp32, Runner(
+            conversion.graph, outputs, threads, "the INT8 graph"
+        ) as int8:
+            single = self._feed((self._split.evaluation or self._split.calibration)[:1], 1)
+            latency = benchmark.measure(fp32, int8, next(iter(single)), single.layout.batch or 1)
+            accuracy = None
+            if self._split.evaluation:
+                feed = self._feed(self._split.evaluation, self._job.batch_size)
+                accuracy = evaluate.compare(
+                    fp32,
+                    int8,
+                    feed,
+                    len(self._images.classes),
+                    lambda done: self._events.progress("measure", done, len(feed.files)),
+                )
+        if latency.speedup < 1:
+            self._events.log(_slower_text(latency, self._surroundings["cpu"]), "warning")
+        return accuracy, latency
+
+    def _finish(self, conversion, feed: ImageFeed, accuracy, latency) -> None:
+        job, publication = self._job, self._publication
+        conversion.statistics.save(publication.path(".statistics.json"))
+        in_graph = jobs.path(job.in_graph)
+        report = build(
+            job,
+            conversion,
+            in_graph=in_graph,
+            int8_graph=publication.path(".pb"),
+            accuracy=None if accuracy is None else asdict(accuracy),
+            latency=asdict(latency),
+            calibration={
+                "samples": len(feed.files),
+                "preprocess": feed.mode,
+                "preprocess_chosen": job.preprocess is None,
+                "batch_size": feed.batch_size,
+                "seed": SEED,
+            },
+            environment=self._surroundings,
+        )
+        write_report(report, publication.path(".report.html"), publication.path(".report.json"))
+        names = publication.commit()
+        self._events.emit(
+            "result",
+            ops=report["ops"],
+            reasons=report["reasons"][:_MOST_REASONS],
+            accuracy=report["accuracy"],
+            latency=report["latency"],
+            size=report["size"],
+            calibration=report["calibration"],
+            outputs=names,
+        )
+
+
+def _score_text(score) -> str:
+    parts = [] if score.accuracy is None else [f"{100 * score.accuracy:.0f} % right"]
+    if score.information is not None:
+        parts.append(f"information {score.information:.2f}")
+        parts.append(f"mean top probability {score.top:.2f}")
+    return f"{score.mode}: {', '.join(parts)}" if parts else f"{score.mode}: no class scores"
+
+
+def _slower_text(latency, cpu) -> str:
+    text = f"INT8 is slower than FP32 here: {latency.int8_ms:.2f} ms against {latency.fp32_ms:.2f} ms"
+    if not environment.has_int8(cpu):
+        text += f"; this CPU has no INT8 dot products (avx512_vnni, avx_vnni or amx_int8; it has {', '.join(cpu)})"
+    return text

@@ -1,0 +1,52 @@
+"""Running a graph again and again, with failures that are errors of this package."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from intel_quantization.errors import OutOfMemoryError, QuantizationError
+from intel_quantization.graph.session import first_line, open_session
+
+
+class Runner:
+    """A session on a graph that is asked for the same outputs each time; a context manager.
+
+    Args:
+        graph_def: the graph.
+        outputs: names of tensors, such as ``softmax:0``.
+        threads: threads within one op; None leaves it to TensorFlow.
+        label: what to call the graph in errors, e.g. "the FP32 graph".
+
+    Raises:
+        BadInputError: this TensorFlow cannot import the graph.
+    """
+
+    def __init__(self, graph_def, outputs, threads: int | None = None, label: str = "the graph") -> None:
+        self._label = label
+        self._session = open_session(graph_def, threads or 0)
+        self._fetches = [self._session.graph.get_tensor_by_name(name) for name in outputs]
+
+    def __enter__(self) -> Runner:
+        return self
+
+    def __exit__(self, *_exc) -> None:
+        self._session.close()
+
+    def run(self, feed: dict) -> list:
+        """The outputs, as arrays in the order of ``outputs``.
+
+        Raises:
+            OutOfMemoryError: TensorFlow could not allocate a tensor.
+            QuantizationError: an op failed.
+        """
+        try:
+            return self._session.run(self._fetches, feed)
+        except tf.errors.ResourceExhaustedError as error:
+            raise OutOfMemoryError(
+                f"{self._label} ran out of memory: {first_line(error)}", "give a smaller --batch_size"
+            ) from None
+        except tf.errors.OpError as error:
+            raise QuantizationError(
+                f"{self._label} does not run: {first_line(error)}",
+                "check that --inputs and --outputs name the right tensors",
+            ) from None
