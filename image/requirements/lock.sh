@@ -9,12 +9,6 @@
 set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")"
 
-# The Pythons of each variant, best first (the local runtime reads them from the lock file), and the
-# oldest one. One version of each package must do for all of them, so that a local environment on
-# another Python computes with the same code as the image.
-declare -rA PYTHONS=([2.14]="3.11 3.10 3.9")
-declare -rA OLDEST_PYTHON=([2.14]=3.9)
-
 command -v uv > /dev/null || { echo "lock.sh: error: uv is missing: pip install uv" >&2; exit 1; }
 
 options=()
@@ -22,18 +16,24 @@ if [ "${1:-}" = --upgrade ]; then
     options+=(--upgrade)
     shift
 fi
-[ $# -gt 0 ] || set -- "${!OLDEST_PYTHON[@]}"
+if [ $# -eq 0 ]; then
+    for input in tensorflow-*.in; do
+        variant=${input#tensorflow-}
+        set -- "$@" "${variant%.in}"
+    done
+fi
 
 for variant in "$@"; do
-    [ -n "${OLDEST_PYTHON[$variant]:-}" ] \
-        || { echo "lock.sh: error: no variant $variant; there is: ${!OLDEST_PYTHON[*]}" >&2; exit 2; }
+    input=tensorflow-$variant.in
     lock=tensorflow-$variant.txt
+    [ -r "$input" ] || { echo "lock.sh: error: no variant $variant: there is no $input" >&2; exit 2; }
+    # One version of each package must do for all Pythons that the input names, so that a local
+    # environment on another Python computes with the same code as the image.
+    oldest=$(sed -n 's/^# python: //p' "$input" | tr ' ' '\n' | sort -V | head -n 1)
+    [ -n "$oldest" ] || { echo "lock.sh: error: $input has no line '# python: ...'" >&2; exit 1; }
     uv pip compile --quiet --universal --fork-strategy fewest --generate-hashes \
-        --python-version "${OLDEST_PYTHON[$variant]}" --no-emit-index-url --system-certs \
-        --no-header "${options[@]}" --output-file "$lock" "tensorflow-$variant.in"
-    # uv rewrites the whole file, so the header comes last.
-    header="# Written by image/requirements/lock.sh from tensorflow-$variant.in; not to be edited."
-    printf '%s\n# python: %s\n%s\n' "$header" "${PYTHONS[$variant]}" "$(cat "$lock")" > "$lock.new"
-    mv "$lock.new" "$lock"
+        --python-version "$oldest" --no-emit-index-url --system-certs \
+        --custom-compile-command image/requirements/lock.sh \
+        "${options[@]}" --output-file "$lock" "$input"
     echo "lock.sh: $lock: $(grep -c '==' "$lock") packages" >&2
 done

@@ -1,0 +1,205 @@
+"""The image that jobs run in: its tag is a hash of what went in, so an unchanged build is a no-op."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from launcher.build_context import context_files, context_root, default_base, digest, lock_file, pack, variants
+from launcher.build_log import run_build
+from launcher.build_site import build_site
+from launcher.engine import Engine, explanation, translated
+from launcher.errors import BuildError, EngineUnreachableError
+from launcher.image_store import INPUTS_LABEL, STAGE_LABEL, VARIANT_LABEL, image_id, remove_stale_stages
+from launcher.job import DEFAULT_TENSORFLOW
+from launcher.runtime import BuildLog
+from launcher.sanitize import safe_text
+
+__all__ = [
+    "DEFAULT_VARIANT",
+    "LATEST",
+    "LOCAL_BASE",
+    "STAGE_LABEL",
+    "ImageSpec",
+    "context_root",
+    "ensure_image",
+    "find_image",
+    "lock_file",
+    "variants",
+]
+
+DEFAULT_VARIANT = DEFAULT_TENSORFLOW
+REPOSITORY = "quantization"
+LATEST = f"{REPOSITORY}:latest"
+"""The seed's name of the image; follows the default variant's newest build."""
+
+LOCAL_BASE = "quantization-base:py3.11"
+"""What image/base/make_base.sh makes; taken by default where it is on the engine."""
+
+BASE_VARIABLE = "QUANTIZATION_BASE_IMAGE"
+_MACHINES = ("x86_64", "amd64")
+_BASE_HINT = (
+    f"where no registry can be reached, image/base/make_base.sh makes {LOCAL_BASE} from Debian packages; "
+    f"or name another base with --base-image or {BASE_VARIABLE}"
+)
+
+
+@dataclass(frozen=True)
+class ImageSpec:
+    """Which image.
+
+    Attributes:
+        variant: TensorFlow variant, names a lock file.
+        base_image: what to build on; None: QUANTIZATION_BASE_IMAGE, else LOCAL_BASE where it is on the
+            engine, else what the Dockerfile names.
+        ca_bundle: PEM file for the build; None: what the environment names.
+    """
+
+    variant: str = DEFAULT_VARIANT
+    base_image: str | None = None
+    ca_bundle: Path | None = None
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """A spec with everything resolved that its tag depends on.
+
+    Attributes:
+        files: the build context.
+        base: reference of the base image.
+        base_id: its id on the engine, None where it is not there.
+        inputs: hash of all that is known without the base's id.
+    """
+
+    spec: ImageSpec
+    files: dict[str, bytes]
+    base: str
+    base_id: str | None
+    inputs: str
+
+    @property
+    def tag(self) -> str:
+        """The tag of the image on this very base."""
+        key = digest(pack(self.files), self.spec.variant.encode(), str(self.base_id).encode())
+        return f"{REPOSITORY}:{self.spec.variant}-{key[:12]}"
+
+
+def find_image(engine: Engine, spec: ImageSpec) -> str | None:
+    """The tag of the up-to-date image where the engine has it, else None. Pulls and builds nothing.
+
+    Raises:
+        UsageError: no such variant.
+        EngineUnreachableError: the engine went away.
+    """
+    return _find(engine, _plan(engine, spec))
+
+
+def ensure_image(engine: Engine, spec: ImageSpec, log: BuildLog, *, force: bool = False) -> str:
+    """Build the image unless the engine has it; returns its tag.
+
+    Args:
+        engine: where.
+        spec: which image.
+        log: takes the steps, live, line by line: foreign text.
+        force: build although it is there; finished steps still come from the engine's cache.
+
+    Raises:
+        UsageError: no such variant, or a --ca-bundle that is none.
+        BuildError: the base cannot be pulled, or a step of the build failed.
+        EngineUnreachableError: the engine went away.
+    """
+    plan = _plan(engine, spec)
+    tag = None if force else _find(engine, plan)
+    if tag is None:
+        _check_machine(engine)
+        if plan.base_id is None:
+            _pull(engine, plan.base, log)
+            plan = _plan(engine, spec)
+        tag = plan.tag
+        _build(engine, plan, log)
+        remove_stale_stages(engine)
+    if spec.variant == DEFAULT_VARIANT:
+        _point_latest(engine, tag)
+    return tag
+
+
+def _plan(engine: Engine, spec: ImageSpec) -> _Plan:
+    files = context_files(spec.variant)
+    base, base_id = _base(engine, spec)
+    inputs = digest(pack(files), spec.variant.encode(), base.encode())
+    return _Plan(spec, files, base, base_id, inputs)
+
+
+def _base(engine: Engine, spec: ImageSpec) -> tuple[str, str | None]:
+    named = spec.base_image or os.environ.get(BASE_VARIABLE)
+    if named:
+        return named, image_id(engine, named)
+    local = image_id(engine, LOCAL_BASE)
+    if local is not None:
+        return LOCAL_BASE, local
+    base = default_base()
+    return base, image_id(engine, base)
+
+
+def _find(engine: Engine, plan: _Plan) -> str | None:
+    if plan.base_id is not None:
+        return plan.tag if image_id(engine, plan.tag) is not None else None
+    # Without its base, an image is still known by the label of what went in.
+    with translated("listing the images of", "the engine"):
+        found = engine.client.images(filters={"label": f"{INPUTS_LABEL}={plan.inputs}"})
+        tags = [str(tag) for image in found for tag in image.get("RepoTags") or () if tag != LATEST]
+    return next((tag for tag in tags if tag.startswith(f"{REPOSITORY}:")), None)
+
+
+def _check_machine(engine: Engine) -> None:
+    if engine.architecture and engine.architecture not in _MACHINES:
+        raise BuildError(
+            f"the engine's machine is {engine.architecture}; TensorFlow with oneDNN INT8 is built for x86-64 only",
+            "use an x86-64 Linux machine (DOCKER_HOST chooses another engine)",
+        )
+
+
+def _pull(engine: Engine, base: str, log: BuildLog) -> None:
+    import docker.errors
+    from docker.utils import parse_repository_tag
+
+    log(f"Pulling {base}")
+    repository, tag = parse_repository_tag(base)
+    try:
+        with translated("pulling", base):
+            try:
+                for entry in engine.client.pull(repository, tag=tag or "latest", stream=True, decode=True):
+                    if entry.get("error"):
+                        raise BuildError(f"cannot pull {base}: {safe_text(str(entry['error']))}", _BASE_HINT)
+                    # Layer downloads report progress many times a second; their ends are enough.
+                    if not entry.get("progressDetail"):
+                        log(" ".join(str(entry[key]) for key in ("id", "status") if entry.get(key)))
+            except docker.errors.APIError as error:
+                raise BuildError(f"cannot pull {base}: {explanation(error)}", _BASE_HINT) from error
+    except EngineUnreachableError as error:
+        raise BuildError(f"cannot pull {base}: {error.message}", error.remedy or _BASE_HINT) from error
+    if image_id(engine, base) is None:
+        raise BuildError(f"{base} was pulled, but the engine does not have it", _BASE_HINT)
+
+
+def _build(engine: Engine, plan: _Plan, log: BuildLog) -> None:
+    from launcher.provenance import provenance_labels
+
+    site = build_site(plan.spec.ca_bundle, log)
+    labels = {
+        **provenance_labels(plan.base, str(plan.base_id)),
+        INPUTS_LABEL: plan.inputs,
+        VARIANT_LABEL: plan.spec.variant,
+    }
+    arguments = {"BASE_IMAGE": plan.base, "TENSORFLOW": plan.spec.variant, **site.proxies}
+    run_build(engine, pack({**plan.files, **site.files}), plan.tag, arguments, labels, site.network, log)
+    if image_id(engine, plan.tag) is None:
+        raise BuildError(f"the engine ended the build of {plan.tag} without an image", "build again with --verbose")
+
+
+def _point_latest(engine: Engine, tag: str) -> None:
+    if image_id(engine, LATEST) != image_id(engine, tag):
+        with translated("tagging", tag):
+            repository, _, name = LATEST.partition(":")
+            engine.client.tag(tag, repository, name)
