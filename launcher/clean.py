@@ -52,7 +52,9 @@ def _on_the_engine(options: argparse.Namespace) -> Iterator[str]:
         write_line(sys.stderr, f"containers and images are not looked at: {error.message}")
         return
     if options.dry_run:
-        yield from (f"container {one.name}" for one in our_containers(engine) if not one.alive and one.owner == os.getuid())
+        yield from (
+            f"container {one.name}" for one in our_containers(engine) if not one.alive and one.owner == os.getuid()
+        )
     else:
         yield from (f"container {name}" for name in reap(engine))
     if options.images or options.all:

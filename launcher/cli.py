@@ -11,7 +11,7 @@ from launcher.progress import JsonView, PlainView, View, choose_view, silence
 from launcher.signals import shield
 
 
-class _Interruption(LauncherError):
+class _InterruptedError(LauncherError):
     """How an interruption is told; its exit code comes from the signal."""
 
     kind = "interrupted"
@@ -90,11 +90,10 @@ def _interrupted(view: View, interruption: Interrupted) -> int:
     if interruption.signum == signal.SIGPIPE:
         return interruption.exit_code
     name = signal.Signals(interruption.signum).name
-    error = _Interruption(f"interrupted by {name}; the job was stopped, and the output is as it was before")
+    error = _InterruptedError(f"interrupted by {name}; the job was stopped, and the output is as it was before")
     try:
         view.failed(error)
         view.close(interruption.exit_code)
     except Interrupted:
         silence()
     return interruption.exit_code
-

@@ -141,7 +141,9 @@ def _manifest(directory: int, stem: str) -> Sequence[_Entry]:
 def _expected(stem: str) -> re.Pattern[str]:
     """The names a job makes. No other name ever reaches the user's directory."""
     escaped = re.escape(stem)
-    return re.compile(rf"{escaped}\.(pb|report\.html|report\.json|statistics\.json)|{escaped}\.intermediate/[A-Za-z0-9_][A-Za-z0-9._-]{{0,120}}\.pb")
+    return re.compile(
+        rf"{escaped}\.(pb|report\.html|report\.json|statistics\.json)|{escaped}\.intermediate/[A-Za-z0-9_][A-Za-z0-9._-]{{0,120}}\.pb"
+    )
 
 
 def _entry(item: object, expected: re.Pattern[str], manifest: str) -> _Entry:

@@ -110,9 +110,19 @@ def _cpu() -> Finding:
     flags = {flag for line in text.splitlines() if line.startswith("flags") for flag in line.split()}
     have = [flag for flag in _FLAGS if flag in flags]
     if "avx" not in flags:
-        return Finding("cpu", PROBLEM, "no AVX, without which TensorFlow crashes", "use another machine, or give the virtual machine the host's CPU model")
+        return Finding(
+            "cpu",
+            PROBLEM,
+            "no AVX, without which TensorFlow crashes",
+            "use another machine, or give the virtual machine the host's CPU model",
+        )
     if not flags & {"avx512_vnni", "avx_vnni", "amx_int8"}:
-        return Finding("cpu", WARNING, f"{', '.join(have)}, but no VNNI", "INT8 graphs are correct here, but hardly faster than FP32; measure on a CPU with VNNI")
+        return Finding(
+            "cpu",
+            WARNING,
+            f"{', '.join(have)}, but no VNNI",
+            "INT8 graphs are correct here, but hardly faster than FP32; measure on a CPU with VNNI",
+        )
     return Finding("cpu", OK, ", ".join(have))
 
 
@@ -125,7 +135,9 @@ def _engine(options: argparse.Namespace) -> Iterator[Finding]:
         level = PROBLEM if options.runtime == "docker" else WARNING
         yield Finding("engine", level, error.message, error.remedy)
         return
-    yield Finding("engine", OK, f"{engine.describe()}, API {engine.api_version}, {engine.cpus} CPUs, {engine.memory / 1e9:.1f} GB")
+    yield Finding(
+        "engine", OK, f"{engine.describe()}, API {engine.api_version}, {engine.cpus} CPUs, {engine.memory / 1e9:.1f} GB"
+    )
     yield _image(lambda: find_image(engine, ImageSpec(options.tensorflow, options.base_image, _named_ca(options))))
     engine.close()
 
@@ -136,7 +148,9 @@ def _image(find: Callable[[], str | None]) -> Finding:
     except LauncherError as error:
         return Finding("image", WARNING, error.message, error.remedy)
     if tag is None:
-        return Finding("image", WARNING, "not built, or not up to date", "launch_quantization build; or the first run builds it")
+        return Finding(
+            "image", WARNING, "not built, or not up to date", "launch_quantization build; or the first run builds it"
+        )
     return Finding("image", OK, tag)
 
 
@@ -155,7 +169,9 @@ def _room(check: str, path: Path, needed: int) -> Finding:
     free = shutil.disk_usage(path).free
     text = f"{free / 1e9:.1f} GB free at {path}"
     if free < needed:
-        return Finding(check, WARNING, text, f"a local environment needs {needed / 1e9:.0f} GB: make room, or set XDG_CACHE_HOME")
+        return Finding(
+            check, WARNING, text, f"a local environment needs {needed / 1e9:.0f} GB: make room, or set XDG_CACHE_HOME"
+        )
     return Finding(check, OK, text)
 
 
@@ -174,12 +190,21 @@ def _ca(options: argparse.Namespace) -> Finding:
 
 
 def _proxies() -> Finding:
-    names = [name for name in ("http_proxy", "https_proxy", "no_proxy") if os.environ.get(name) or os.environ.get(name.upper())]
+    names = [
+        name
+        for name in ("http_proxy", "https_proxy", "no_proxy")
+        if os.environ.get(name) or os.environ.get(name.upper())
+    ]
     return Finding("proxies", OK, f"builds use {', '.join(names)}" if names else "none set")
 
 
 def _leftovers() -> Finding:
     dead = dead_runs()
     if dead:
-        return Finding("leftovers", WARNING, f"{len(dead)} of launchers that were killed", "launch_quantization clean; the next run does it too")
+        return Finding(
+            "leftovers",
+            WARNING,
+            f"{len(dead)} of launchers that were killed",
+            "launch_quantization clean; the next run does it too",
+        )
     return Finding("leftovers", OK, f"none; context is {context_root()}")

@@ -111,7 +111,9 @@ def _python_remedy(wanted: tuple[str, ...]) -> str:
     )
 
 
-def make_environment(environment: Environment, log: BuildLog, ca_bundle: Path | None = None, *, force: bool = False) -> None:
+def make_environment(
+    environment: Environment, log: BuildLog, ca_bundle: Path | None = None, *, force: bool = False
+) -> None:
     """Make it unless it is complete. Of several launchers one makes it and the others wait.
 
     Args:
@@ -175,21 +177,37 @@ def _fill(environment: Environment, log: BuildLog, ca_bundle: Path | None) -> No
     variables = _pip_variables(ca_bundle)
     _run([str(environment.base.path), "-I", "-m", "venv", str(environment.path)], variables, log)
     command = [str(environment.python), "-I", "-m", "pip", "install", "--require-hashes", "--only-binary=:all:"]
-    command += ["--no-input", "--disable-pip-version-check", "--progress-bar=off", "--no-compile", "-r", str(environment.lock)]
+    command += [
+        "--no-input",
+        "--disable-pip-version-check",
+        "--progress-bar=off",
+        "--no-compile",
+        "-r",
+        str(environment.lock),
+    ]
     _run(command, variables, log)
-    _run([str(environment.python), "-I", "-m", "compileall", "-q", "-j", "0", str(environment.path / "lib")], variables, log, accept=(0, 1))
+    _run(
+        [str(environment.python), "-I", "-m", "compileall", "-q", "-j", "0", str(environment.path / "lib")],
+        variables,
+        log,
+        accept=(0, 1),
+    )
 
 
 def _pip_variables(ca_bundle: Path | None) -> dict[str, str]:
     """The caller's environment (proxies, index, caches) without what would change Python itself."""
-    variables = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON") and key != "VIRTUAL_ENV"}
+    variables = {
+        key: value for key, value in os.environ.items() if not key.startswith("PYTHON") and key != "VIRTUAL_ENV"
+    }
     variables["PYTHONUNBUFFERED"] = "1"
     for name in ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER", "PIP_REQUIRE_VIRTUALENV"):
         variables.pop(name, None)
     named = ca_bundle or next((Path(os.environ[name]) for name in _CA_VARIABLES if os.environ.get(name)), None)
     if named is not None:
         if not named.is_file():
-            raise BadInputError(f"the CA bundle {named} is no file", f"check --ca-bundle and {', '.join(_CA_VARIABLES)}")
+            raise BadInputError(
+                f"the CA bundle {named} is no file", f"check --ca-bundle and {', '.join(_CA_VARIABLES)}"
+            )
         variables["PIP_CERT"] = str(named.resolve())
     return variables
 
@@ -207,7 +225,7 @@ def _run(command: list[str], variables: dict[str, str], log: BuildLog, accept: t
     )
     splitter = LineSplitter()
     try:
-        assert process.stdout is not None  # noqa: S101 - it was asked for above
+        assert process.stdout is not None
         descriptor = process.stdout.fileno()
         while chunk := os.read(descriptor, 65536):
             for line in splitter.feed(chunk):

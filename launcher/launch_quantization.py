@@ -26,7 +26,9 @@ def main() -> int:
         if error.name is None or error.name.split(".")[0] not in ("docker", "platformdirs", "rich"):
             return _internal(error)
         here = Path(__file__).resolve().parent.parent
-        sys.stderr.write(f"error: the Python package {error.name} is missing\n  {sys.executable} -m pip install {here}\n")
+        sys.stderr.write(
+            f"error: the Python package {error.name} is missing\n  {sys.executable} -m pip install {here}\n"
+        )
         return LauncherError.exit_code
     except Exception as error:  # noqa: BLE001 - the outermost frame: exit code 70 instead of Python's 1
         return _internal(error)

@@ -13,7 +13,10 @@ from launcher.sanitize import safe_line
 _TAIL_LINES = 20
 
 _SIGNALS = {
-    signal.SIGILL: ("used an instruction this CPU lacks", "TensorFlow needs a CPU with AVX; see launch_quantization doctor"),
+    signal.SIGILL: (
+        "used an instruction this CPU lacks",
+        "TensorFlow needs a CPU with AVX; see launch_quantization doctor",
+    ),
     signal.SIGKILL: ("was killed", "the machine may have run out of memory: lower --batch_size, or raise --memory"),
     signal.SIGSEGV: ("crashed", "run again with --verbose; the graph may be damaged"),
     signal.SIGABRT: ("crashed", "run again with --verbose; the graph may be damaged"),
@@ -69,5 +72,6 @@ class Listener:
             what, remedy = _SIGNALS[number]
             return QuantizationFailedError(f"the job {what} ({number.name})", remedy)
         return QuantizationFailedError(
-            f"the job ended with status {status} without saying why", "the lines above are the end of its log; --verbose shows all"
+            f"the job ended with status {status} without saying why",
+            "the lines above are the end of its log; --verbose shows all",
         )

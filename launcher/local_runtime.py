@@ -111,9 +111,12 @@ class LocalRuntime:
         steps = ["set -e", "w=$(mktemp -d)", 'mkdir "$w/home" "$w/pretrained_model"']
         for target, source in _links(job, job.output_dir).items():
             steps.append(f'ln -s {shlex.quote(os.fspath(source))} "$w"/{shlex.quote(target)}')
-        assigned = " ".join(f'"{name}={value}"' if "$w" in value else shlex.quote(f"{name}={value}") for name, value in variables.items())
+        assigned = " ".join(
+            f'"{name}={value}"' if "$w" in value else shlex.quote(f"{name}={value}")
+            for name, value in variables.items()
+        )
         command = shlex.join([str(environment.python), *job.command()[1:]])
-        steps += ['cd "$w"', f'status=0; env -i {assigned} {command} || status=$?', 'rm -r "$w"', "exit $status"]
+        steps += ['cd "$w"', f"status=0; env -i {assigned} {command} || status=$?", 'rm -r "$w"', "exit $status"]
         return {
             "runtime": self.name,
             "environment": os.fspath(environment.path),

@@ -161,17 +161,25 @@ def run_parser() -> Parser:
     _add_where(parser)
     limits = parser.add_argument_group("limits")
     limits.add_argument("--cpus", type=cpu_count, metavar="N", help="CPUs the job may use (default: all)")
-    limits.add_argument("--memory", type=memory_size, metavar="SIZE", help="memory limit, e.g. 8g (default: 80%% of all)")
+    limits.add_argument(
+        "--memory", type=memory_size, metavar="SIZE", help="memory limit, e.g. 8g (default: 80%% of all)"
+    )
     limits.add_argument("--timeout", type=duration, metavar="TIME", help="deadline, e.g. 90s, 15m, 2h (default: none)")
     output = _add_output(parser)
-    output.add_argument(*_spellings("dry_run"), action="store_true", help="print what would be done, as JSON and as a docker run line")
-    parser.add_argument("--debug", action="store_true", help="a bash shell in /workspace with everything mounted, instead of the job")
+    output.add_argument(
+        *_spellings("dry_run"), action="store_true", help="print what would be done, as JSON and as a docker run line"
+    )
+    parser.add_argument(
+        "--debug", action="store_true", help="a bash shell in /workspace with everything mounted, instead of the job"
+    )
     return parser
 
 
 def build_parser() -> Parser:
     """The parser of ``launch_quantization build``."""
-    parser = _parser("launch_quantization build", "Builds the image, or the local environment; a no-op when nothing changed.")
+    parser = _parser(
+        "launch_quantization build", "Builds the image, or the local environment; a no-op when nothing changed."
+    )
     _add_where(parser)
     parser.add_argument(*_spellings("no_cache"), action="store_true", help="build every step anew")
     _add_output(parser)
@@ -180,7 +188,10 @@ def build_parser() -> Parser:
 
 def doctor_parser() -> Parser:
     """The parser of ``launch_quantization doctor``."""
-    parser = _parser("launch_quantization doctor", "Checks this machine; each finding comes with its remedy. Exit code 0 when a job can run.")
+    parser = _parser(
+        "launch_quantization doctor",
+        "Checks this machine; each finding comes with its remedy. Exit code 0 when a job can run.",
+    )
     _add_where(parser)
     parser.add_argument("--json", action="store_true", help="the findings as JSON on stdout")
     return parser
@@ -188,9 +199,13 @@ def doctor_parser() -> Parser:
 
 def clean_parser() -> Parser:
     """The parser of ``launch_quantization clean``."""
-    parser = _parser("launch_quantization clean", "Removes containers, staging directories and records of launchers that are gone.")
+    parser = _parser(
+        "launch_quantization clean", "Removes containers, staging directories and records of launchers that are gone."
+    )
     parser.add_argument("--images", action="store_true", help="also remove images of ours but the current ones")
-    parser.add_argument("--environments", action="store_true", help="also remove the local environments but the current ones")
+    parser.add_argument(
+        "--environments", action="store_true", help="also remove the local environments but the current ones"
+    )
     parser.add_argument("--all", action="store_true", help="also remove every image and environment of ours")
     parser.add_argument(*_spellings("dry_run"), action="store_true", help="only say what would be removed")
     return parser
@@ -209,11 +224,23 @@ def _parser(prog: str, description: str, epilog: str = "") -> Parser:
 def _add_paths(parser: Parser) -> None:
     group = parser.add_argument_group("paths")
     group.add_argument("-g", *_spellings("in_graph"), metavar="FILE", help="the frozen FP32 graph (.pb)")
-    group.add_argument("-o", *_spellings("out_graph"), metavar="FILE", help="the INT8 graph (default: NAME_int8.pb beside the input)")
-    group.add_argument("-d", *_spellings("data_location"), metavar="DIR", help="folder of images to calibrate on; class folders give labels")
+    group.add_argument(
+        "-o", *_spellings("out_graph"), metavar="FILE", help="the INT8 graph (default: NAME_int8.pb beside the input)"
+    )
+    group.add_argument(
+        "-d",
+        *_spellings("data_location"),
+        metavar="DIR",
+        help="folder of images to calibrate on; class folders give labels",
+    )
     group.add_argument("-z", *_spellings("models_zoo"), metavar="DIR", help="a checkout of the Intel Model Zoo")
     group.add_argument("-n", *_spellings("model_name"), metavar="NAME", help="the model's name in the Model Zoo")
-    group.add_argument("-s", *_spellings("models_source_dir"), metavar="DIR", help="TensorFlow models sources, which a few zoo models want")
+    group.add_argument(
+        "-s",
+        *_spellings("models_source_dir"),
+        metavar="DIR",
+        help="TensorFlow models sources, which a few zoo models want",
+    )
 
 
 def _add_quantization(parser: Parser) -> None:
@@ -225,23 +252,61 @@ def _add_quantization(parser: Parser) -> None:
         ("excluded_nodes", "nodes that stay in FP32"),
     ):
         group.add_argument(*_spellings(name), type=names, action=_Extend, default=(), metavar="A,B", help=text)
-    group.add_argument(*_spellings("per_channel"), nargs="?", const=True, default=True, type=boolean, metavar="BOOL", help="one weight scale per output channel (default: true)")
-    group.add_argument(*_spellings("no_per_channel"), dest="per_channel", action="store_false", help="one weight scale per tensor")
-    group.add_argument("--callback", metavar="COMMAND", help="a command of your own that feeds the graph (not yet available)")
-    group.add_argument("--samples", type=positive_int, metavar="N", help="images to calibrate on (default: chosen by the tool)")
+    group.add_argument(
+        *_spellings("per_channel"),
+        nargs="?",
+        const=True,
+        default=True,
+        type=boolean,
+        metavar="BOOL",
+        help="one weight scale per output channel (default: true)",
+    )
+    group.add_argument(
+        *_spellings("no_per_channel"), dest="per_channel", action="store_false", help="one weight scale per tensor"
+    )
+    group.add_argument(
+        "--callback", metavar="COMMAND", help="a command of your own that feeds the graph (not yet available)"
+    )
+    group.add_argument(
+        "--samples", type=positive_int, metavar="N", help="images to calibrate on (default: chosen by the tool)"
+    )
     group.add_argument(*_spellings("batch_size"), type=positive_int, metavar="N", help="images per calibration batch")
-    group.add_argument("--preprocess", choices=PREPROCESSING, help="how pixels become inputs (default: chosen by the tool)")
+    group.add_argument(
+        "--preprocess", choices=PREPROCESSING, help="how pixels become inputs (default: chosen by the tool)"
+    )
     group.add_argument("--evaluate", type=positive_int, metavar="N", help="images to compare FP32 and INT8 on")
     group.add_argument("--intermediate", action="store_true", help="keep the graph of every stage")
 
 
 def _add_where(parser: Parser) -> None:
     group = parser.add_argument_group("where it runs")
-    group.add_argument("-i", *_spellings("docker_image"), type=image_reference, metavar="IMAGE", help="image to use (default: this checkout's, built when missing)")
-    group.add_argument("--runtime", choices=("auto", "docker", "local"), default="auto", help="auto: docker when an engine answers, else local (default)")
-    group.add_argument("--tensorflow", type=variant, default="2.14", metavar="VARIANT", help="TensorFlow variant (default: 2.14)")
-    group.add_argument(*_spellings("base_image"), type=image_reference, metavar="IMAGE", help="base image of a build (or QUANTIZATION_BASE_IMAGE)")
-    group.add_argument(*_spellings("ca_bundle"), metavar="FILE", help="CA certificates for a build (or PIP_CERT, REQUESTS_CA_BUNDLE, SSL_CERT_FILE)")
+    group.add_argument(
+        "-i",
+        *_spellings("docker_image"),
+        type=image_reference,
+        metavar="IMAGE",
+        help="image to use (default: this checkout's, built when missing)",
+    )
+    group.add_argument(
+        "--runtime",
+        choices=("auto", "docker", "local"),
+        default="auto",
+        help="auto: docker when an engine answers, else local (default)",
+    )
+    group.add_argument(
+        "--tensorflow", type=variant, default="2.14", metavar="VARIANT", help="TensorFlow variant (default: 2.14)"
+    )
+    group.add_argument(
+        *_spellings("base_image"),
+        type=image_reference,
+        metavar="IMAGE",
+        help="base image of a build (or QUANTIZATION_BASE_IMAGE)",
+    )
+    group.add_argument(
+        *_spellings("ca_bundle"),
+        metavar="FILE",
+        help="CA certificates for a build (or PIP_CERT, REQUESTS_CA_BUNDLE, SSL_CERT_FILE)",
+    )
 
 
 def _add_output(parser: Parser) -> argparse._ArgumentGroup:

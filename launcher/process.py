@@ -102,7 +102,9 @@ class _Pump:
             self._read(on_line, _TICK_SECONDS)
             now = time.monotonic()
             if timeout is not None and now - began > timeout:
-                raise DeadlineError(f"the job took longer than --timeout {timeout:g} s", "give it more time, or fewer --samples")
+                raise DeadlineError(
+                    f"the job took longer than --timeout {timeout:g} s", "give it more time, or fewer --samples"
+                )
             if memory is not None and now - watched >= _TICK_SECONDS:
                 watched = now
                 _check_memory(self._process.pid, memory)
@@ -160,7 +162,9 @@ def _cpu_list(cpus: float | None) -> str:
 def _check_memory(root: int, limit: int) -> None:
     held = _resident(root)
     if held > limit:
-        raise OutOfMemoryError(f"the job held {held >> 20} MiB, more than its limit of {limit >> 20} MiB", _MEMORY_REMEDY)
+        raise OutOfMemoryError(
+            f"the job held {held >> 20} MiB, more than its limit of {limit >> 20} MiB", _MEMORY_REMEDY
+        )
 
 
 def _resident(root: int) -> int:

@@ -133,7 +133,7 @@ class PlainView:
         if not total:
             return
         tenth = 10 * done // total
-        if tenth != self._tenth:
+        if tenth and tenth != self._tenth:
             self._tenth = tenth
             self._progress(f"  {stage} {done}/{total} {unit}")
 

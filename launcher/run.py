@@ -71,7 +71,9 @@ def _dry_run(options: argparse.Namespace, job: Job, view: View) -> int:
     plan = runtime.plan(job, place)
     command = plan["command"]
     line = shlex.join(str(word) for word in command) if isinstance(command, list) else str(command)
-    mounts = [{"source": str(mount.source), "target": mount.target, "read_only": mount.read_only} for mount in job.mounts()]
+    mounts = [
+        {"source": str(mount.source), "target": mount.target, "read_only": mount.read_only} for mount in job.mounts()
+    ]
     whole = {"job": job.inside(), "output": str(job.output_dir), "mounts": mounts, **plan, "line": line}
     if options.json:
         write_line(sys.stdout, json.dumps(whole))

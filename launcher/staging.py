@@ -80,7 +80,10 @@ def _acquire(path: Path) -> int:
             path.mkdir(mode=0o700, exist_ok=True)
             held = os.open(path, _DIRECTORY)
         except OSError as error:
-            raise OutputRefusedError(f"cannot make the staging directory {path}: {error.strerror}", "free the name, or choose another --out_graph") from error
+            raise OutputRefusedError(
+                f"cannot make the staging directory {path}: {error.strerror}",
+                "free the name, or choose another --out_graph",
+            ) from error
         try:
             if _locked_in_place(path, held):
                 _empty_all(path, held)
@@ -95,9 +98,14 @@ def _locked_in_place(path: Path, held: int) -> bool:
     """Lock; False when the directory was removed between opening and locking it."""
     found = os.fstat(held)
     if found.st_uid != os.getuid():
-        raise OutputRefusedError(f"{path} belongs to another user", "choose another --out_graph, or remove it as that user")
+        raise OutputRefusedError(
+            f"{path} belongs to another user", "choose another --out_graph, or remove it as that user"
+        )
     if not _lock(held):
-        raise BusyError(f"another launcher is writing {path.name[1:].removesuffix(_SUFFIX)} in {path.parent}", "wait for it, or choose another --out_graph")
+        raise BusyError(
+            f"another launcher is writing {path.name[1:].removesuffix(_SUFFIX)} in {path.parent}",
+            "wait for it, or choose another --out_graph",
+        )
     try:
         now = os.stat(path, follow_symlinks=False)
     except FileNotFoundError:
@@ -111,7 +119,9 @@ def _lock(held: int) -> bool:
     except BlockingIOError:
         return False
     except OSError as error:
-        raise LauncherError(f"the output's file system has no locks: {error.strerror}", "choose an --out_graph on a local disk") from error
+        raise LauncherError(
+            f"the output's file system has no locks: {error.strerror}", "choose an --out_graph on a local disk"
+        ) from error
     return True
 
 

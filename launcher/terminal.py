@@ -127,7 +127,13 @@ class TerminalView:
         for label, value in summary.facts(result.data, files):
             known.add_row(Text(label, style="bold"), Text(value, overflow="fold"))
         left = [Text(f"  {line}", style="dim") for line in summary.reasons(result.data)]
-        parts: list[RenderableType] = [Text(""), ops, Text(""), *([Text("left in FP32:"), *left, Text("")] if left else []), known]
+        parts: list[RenderableType] = [
+            Text(""),
+            ops,
+            Text(""),
+            *([Text("left in FP32:"), *left, Text("")] if left else []),
+            known,
+        ]
         Console(highlight=False, markup=False, emoji=False).print(Group(*parts))
 
     def failed(self, error: LauncherError) -> None:
@@ -148,4 +154,3 @@ class TerminalView:
             self._progress.stop()
             self._progress = None
             self._task = None
-

@@ -77,11 +77,16 @@ def _check_combinations(options: argparse.Namespace) -> None:
             "name a folder of typical images, 100 are plenty: --data_location DIR",
         )
     if options.model_name is not None and options.models_zoo is None:
-        raise UsageError("--model_name is a name in the Model Zoo and needs --models_zoo", "add --models_zoo DIR or drop --model_name")
+        raise UsageError(
+            "--model_name is a name in the Model Zoo and needs --models_zoo",
+            "add --models_zoo DIR or drop --model_name",
+        )
     if options.models_zoo is not None and options.model_name is None:
         raise UsageError("--models_zoo needs --model_name", "add --model_name NAME or drop --models_zoo")
     if options.models_source_dir is not None and options.models_zoo is None:
-        raise UsageError("--models_source_dir serves the Model Zoo and needs --models_zoo", "add --models_zoo DIR or drop it")
+        raise UsageError(
+            "--models_source_dir serves the Model Zoo and needs --models_zoo", "add --models_zoo DIR or drop it"
+        )
 
 
 def _check_callback(callback: str | None) -> None:
@@ -114,7 +119,9 @@ def _status(path: Path, option: str) -> os.stat_result | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise BadInputError(f"{option}: cannot look at {path}: {error.strerror}", "check the path and its permissions") from error
+        raise BadInputError(
+            f"{option}: cannot look at {path}: {error.strerror}", "check the path and its permissions"
+        ) from error
 
 
 def _input_graph(text: str) -> Path:
@@ -123,17 +130,23 @@ def _input_graph(text: str) -> Path:
     if found is None:
         raise BadInputError(f"--in_graph: {path} does not exist", "check the path")
     if stat.S_ISLNK(found.st_mode):
-        raise BadInputError(f"--in_graph: {path} is a link, which is refused", f"name the file itself: {path.resolve()}")
+        raise BadInputError(
+            f"--in_graph: {path} is a link, which is refused", f"name the file itself: {path.resolve()}"
+        )
     if stat.S_ISDIR(found.st_mode):
         raise BadInputError(f"--in_graph: {path} is a directory", "name a frozen graph, one .pb file")
     if not stat.S_ISREG(found.st_mode):
         raise BadInputError(f"--in_graph: {path} is no regular file", "name a frozen graph, one .pb file")
     if found.st_nlink > 1:
-        raise BadInputError(f"--in_graph: {path} has {found.st_nlink} hard links, which is refused", "use a copy of the file")
+        raise BadInputError(
+            f"--in_graph: {path} has {found.st_nlink} hard links, which is refused", "use a copy of the file"
+        )
     if found.st_size == 0:
         raise BadInputError(f"--in_graph: {path} is empty", "check how it was made or copied")
     if found.st_size >= GRAPH_LIMIT:
-        raise BadInputError(f"--in_graph: {path} is larger than 2 GiB, more than a GraphDef can be", "check how it was made")
+        raise BadInputError(
+            f"--in_graph: {path} is larger than 2 GiB, more than a GraphDef can be", "check how it was made"
+        )
     if not os.access(path, os.R_OK):
         raise BadInputError(f"--in_graph: {path} is not readable", f"chmod u+r {shlex.quote(str(path))}")
     return path
@@ -160,13 +173,19 @@ def _check_writable(path: Path) -> None:
     found = _status(path, "--out_graph")
     if found is not None:
         if stat.S_ISLNK(found.st_mode):
-            raise OutputRefusedError(f"--out_graph: {path} is a link, which is refused", "remove it, or name another file")
+            raise OutputRefusedError(
+                f"--out_graph: {path} is a link, which is refused", "remove it, or name another file"
+            )
         if not stat.S_ISREG(found.st_mode):
             raise OutputRefusedError(f"--out_graph: {path} exists and is no regular file", "name a file")
     if not path.parent.is_dir():
-        raise OutputRefusedError(f"--out_graph: the directory {path.parent} does not exist", f"mkdir -p {shlex.quote(str(path.parent))}")
+        raise OutputRefusedError(
+            f"--out_graph: the directory {path.parent} does not exist", f"mkdir -p {shlex.quote(str(path.parent))}"
+        )
     if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise OutputRefusedError(f"--out_graph: the directory {path.parent} is not writable", "choose another --out_graph")
+        raise OutputRefusedError(
+            f"--out_graph: the directory {path.parent} is not writable", "choose another --out_graph"
+        )
 
 
 def _dataset(options: argparse.Namespace) -> Path | None:
@@ -178,11 +197,15 @@ def _dataset(options: argparse.Namespace) -> Path | None:
     if options.debug:
         return path
     if not path.is_dir():
-        raise BadInputError(f"--data_location: {path} is a file", "this version calibrates on a folder of images; name the folder")
+        raise BadInputError(
+            f"--data_location: {path} is a file", "this version calibrates on a folder of images; name the folder"
+        )
     if not os.access(path, os.R_OK | os.X_OK):
         raise BadInputError(f"--data_location: {path} is not readable", f"chmod u+rx {shlex.quote(str(path))}")
     if not _holds_a_file(path):
-        raise BadInputError(f"--data_location: {path} holds no files", "put some images there, directly or in class folders")
+        raise BadInputError(
+            f"--data_location: {path} holds no files", "put some images there, directly or in class folders"
+        )
     return path
 
 
@@ -196,7 +219,9 @@ def _directory(text: str | None, option: str) -> Path | None:
         return None
     path = _absolute(text, option)
     if path.is_symlink():
-        raise BadInputError(f"{option}: {path} is a link, which is refused", f"name the directory itself: {path.resolve()}")
+        raise BadInputError(
+            f"{option}: {path} is a link, which is refused", f"name the directory itself: {path.resolve()}"
+        )
     if not path.is_dir():
         raise BadInputError(f"{option}: {path} is not a directory", "check the path")
     return path
