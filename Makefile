@@ -1,0 +1,61 @@
+# The workshop. `make help` lists what there is.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# auto: containers where an engine answers, else the local environment
+RUNTIME ?= auto
+# what else to hand to pytest, e.g. make test ARGS='-k feeds'
+ARGS ?=
+export RUNTIME
+
+VENV := .venv
+BIN := $(VENV)/bin
+SCRIPTS := .ci/run $(wildcard image/*/*.sh tests/*.sh tests/*/*.sh)
+
+.PHONY: help demo test lint format image engine bench wheel clean
+
+help: ## this list
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+demo: $(VENV)/ready ## train a small network on handwritten digits and quantize it
+	@$(BIN)/python quantization/examples/digits/demo.py --runtime "$(RUNTIME)"
+
+test: $(VENV)/ready ## all tests, on both runtimes
+	@tests/run.sh $(ARGS)
+
+lint: $(VENV)/ready ## ruff, mypy, hadolint, shellcheck
+	@$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/mypy --config-file quantization/pyproject.toml
+	$(BIN)/hadolint image/Dockerfile
+	$(BIN)/shellcheck $(SCRIPTS)
+
+format: $(VENV)/ready ## let ruff rewrite what it can
+	@$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+image: $(VENV)/ready ## build the image
+	@$(BIN)/launch_quantization build
+
+engine: ## start a Docker engine where none runs (Debian/Ubuntu, root), and make its base image
+	@image/base/engine.sh start
+	image/base/make_base.sh
+
+bench: $(VENV)/ready ## measure: the launcher's overhead, and the real graphs where ../shared is there
+	@tests/bench/run.sh $(ARGS)
+
+wheel: $(VENV)/ready ## dist/*.whl: launch-quantization and intel-quantization
+	@$(BIN)/python -m build --wheel --no-isolation --outdir dist .
+	$(BIN)/python -m build --wheel --no-isolation --outdir dist quantization
+	rm -rf quantization/build quantization/*.egg-info
+
+clean: ## remove everything that make made here
+	@rm -rf build dist $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis quantization/build quantization/*.egg-info
+	find launcher quantization tests -name __pycache__ -prune -exec rm -rf {} +
+
+$(VENV)/ready: tests/requirements/dev.txt tests/make_venv.sh pyproject.toml
+	@tests/make_venv.sh $(VENV)

@@ -1,0 +1,73 @@
+"""What cannot run here is left out, and the last lines before pytest's own say what that was and why."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+_REQUIRED = "TESTS_REQUIRE"
+"""Environment variable: names of markers, separated by commas, whose tests must not be left out."""
+
+_left_out = Counter()
+
+
+def _engine_missing() -> str:
+    """Why tests marked ``engine`` cannot run; empty if they can."""
+    try:
+        found = subprocess.run(
+            ["docker", "version", "--format", "{{.Server.Version}}"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=20,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return "no docker command"
+    return "" if found.returncode == 0 else "no Docker engine answers; `make engine` starts one"
+
+
+def _shared_missing() -> str:
+    """Why tests marked ``shared`` cannot run; empty if they can."""
+    return "" if (SHARED / "models").is_dir() else "no ../shared with real graphs and images"
+
+
+_CHECKS = {"engine": _engine_missing, "shared": _shared_missing}
+
+
+def pytest_collection_modifyitems(config, items):
+    """Deselect what cannot run here, or stop if it is required."""
+    required = [name for name in os.environ.get(_REQUIRED, "").split(",") if name]
+    for marker, missing in _CHECKS.items():
+        marked = [item for item in items if item.get_closest_marker(marker)]
+        reason = missing() if marked else ""
+        if not reason:
+            continue
+        if marker in required:
+            raise pytest.UsageError(f"{len(marked)} tests marked {marker!r} must run, but: {reason}")
+        _left_out[reason] += len(marked)
+        config.hook.pytest_deselected(items=marked)
+        items[:] = [item for item in items if item not in marked]
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say what did not run: left out here, or skipped by a test itself."""
+    reasons = Counter(_left_out)
+    for report in terminalreporter.stats.get("skipped", ()):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        reasons[reason.removeprefix("Skipped: ")] += 1
+    terminalreporter.section("not run")
+    for reason, count in reasons.items():
+        terminalreporter.line(f"{count} tests: {reason}")
+    if not reasons:
+        terminalreporter.line("nothing: every test that was asked for ran")
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real graphs and images; only for tests marked ``shared``."""
+    return SHARED
