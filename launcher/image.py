@@ -11,7 +11,16 @@ from launcher.build_log import run_build
 from launcher.build_site import build_site
 from launcher.engine import Engine, explanation, translated
 from launcher.errors import BuildError, EngineUnreachableError
-from launcher.image_store import INPUTS_LABEL, STAGE_LABEL, VARIANT_LABEL, image_id, remove_stale_stages
+from launcher.image_store import (
+    INPUTS_LABEL,
+    VARIANT_LABEL,
+    OurImage,
+    finished_images,
+    image_id,
+    remove_finished,
+    remove_stages,
+    remove_stale_stages,
+)
 from launcher.job import DEFAULT_TENSORFLOW
 from launcher.runtime import BuildLog
 from launcher.sanitize import safe_text
@@ -20,12 +29,13 @@ __all__ = [
     "DEFAULT_VARIANT",
     "LATEST",
     "LOCAL_BASE",
-    "STAGE_LABEL",
     "ImageSpec",
     "context_root",
     "ensure_image",
     "find_image",
     "lock_file",
+    "our_images",
+    "remove_images",
     "variants",
 ]
 
@@ -122,6 +132,26 @@ def ensure_image(engine: Engine, spec: ImageSpec, log: BuildLog, *, force: bool 
     if spec.variant == DEFAULT_VARIANT:
         _point_latest(engine, tag)
     return tag
+
+
+def our_images(engine: Engine) -> list[OurImage]:
+    """The finished images of ours on an engine, newest first."""
+    current = [find_image(engine, ImageSpec(variant)) for variant in variants()]
+    return finished_images(engine, [tag for tag in current if tag is not None])
+
+
+def remove_images(engine: Engine, *, keep_current: bool = True) -> list[str]:
+    """Remove our images and the cached stages of their builds; base images stay.
+
+    Args:
+        engine: where.
+        keep_current: keep the images that a launcher would use now.
+
+    Returns:
+        What was removed: tags, and ids of what had none.
+    """
+    doomed = [image for image in our_images(engine) if not (keep_current and image.current)]
+    return remove_finished(engine, doomed) + remove_stages(engine)
 
 
 def _plan(engine: Engine, spec: ImageSpec) -> _Plan:

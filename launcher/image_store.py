@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,12 +25,14 @@ class OurImage:
         tags: all its tags.
         variant: TensorFlow variant.
         size: bytes, its base included.
+        current: a launcher would use it now.
     """
 
     id: str
     tags: tuple[str, ...]
     variant: str
     size: int
+    current: bool
 
 
 def image_id(engine: Engine, reference: str) -> str | None:
@@ -44,8 +46,8 @@ def image_id(engine: Engine, reference: str) -> str | None:
             return None
 
 
-def our_images(engine: Engine) -> list[OurImage]:
-    """The finished images of ours, newest first."""
+def finished_images(engine: Engine, current: Collection[str]) -> list[OurImage]:
+    """The finished images of ours, newest first; ``current`` are the tags that a launcher would use."""
     with translated("listing the images of", "the engine"):
         found = engine.client.images(filters={"label": INPUTS_LABEL})
         return [
@@ -54,28 +56,21 @@ def our_images(engine: Engine) -> list[OurImage]:
                 tags=tuple(tag for tag in image.get("RepoTags") or () if tag != "<none>:<none>"),
                 variant=str((image.get("Labels") or {}).get(VARIANT_LABEL, "")),
                 size=int(image["Size"]),
+                current=not set(current).isdisjoint(image.get("RepoTags") or ()),
             )
             for image in sorted(found, key=_created, reverse=True)
         ]
 
 
-def remove_images(engine: Engine, keep: Collection[str] = ()) -> list[str]:
-    """Remove our images and the cached stages of their builds; base images stay.
+def remove_finished(engine: Engine, images: Iterable[OurImage]) -> list[str]:
+    """Remove images; returns tags, and ids of those without. Images in use by a container stay."""
+    return [name for image in images for name in image.tags or (image.id,) if _remove(engine, name)]
 
-    The stages of kept images go as well: they can hold the site's pip.conf, and are big.
 
-    Args:
-        engine: where.
-        keep: tags whose images stay.
-
-    Returns:
-        What was removed: tags, and ids of what had none. Images in use by a container stay.
-    """
-    removed = []
-    for image in our_images(engine):
-        if not set(image.tags) & set(keep):
-            removed += [name for name in image.tags or (image.id,) if _remove(engine, name)]
-    return removed + [stage for stage in _stages(engine) if _remove(engine, stage)]
+def remove_stages(engine: Engine) -> list[str]:
+    """Remove all cached stages, which are big and can hold the site's pip.conf; returns their ids."""
+    stages = [str(stage["Id"]) for stage in _stages(engine)]
+    return [stage for stage in stages if _remove(engine, stage)]
 
 
 def remove_stale_stages(engine: Engine) -> list[str]:
@@ -83,11 +78,9 @@ def remove_stale_stages(engine: Engine) -> list[str]:
 
     Without this, every change of the code leaves another untagged image on the engine.
     """
-    with translated("listing the images of", "the engine"):
-        found = engine.client.images(filters={"dangling": True, "label": STAGE_LABEL})
     seen: set[str] = set()
     stale = []
-    for image in sorted(found, key=_created, reverse=True):
+    for image in sorted(_stages(engine), key=_created, reverse=True):
         variant = str((image.get("Labels") or {}).get(VARIANT_LABEL, ""))
         if variant in seen:
             stale.append(str(image["Id"]))
@@ -95,10 +88,9 @@ def remove_stale_stages(engine: Engine) -> list[str]:
     return [stage for stage in stale if _remove(engine, stage)]
 
 
-def _stages(engine: Engine) -> list[str]:
+def _stages(engine: Engine) -> list[dict[str, Any]]:
     with translated("listing the images of", "the engine"):
-        found = engine.client.images(filters={"dangling": True, "label": STAGE_LABEL})
-        return [str(image["Id"]) for image in found]
+        return list(engine.client.images(filters={"dangling": True, "label": STAGE_LABEL}))
 
 
 def _created(image: dict[str, Any]) -> int:

@@ -1,0 +1,202 @@
+"""The Docker runtime: a job, or a shell, in a hardened container that is gone afterwards."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from launcher import shell as terminal
+from launcher.container import Attachment, Container, Demultiplexer, End
+from launcher.engine import Engine, translated
+from launcher.errors import DeadlineError, ImageMissingError, Interrupted, OutOfMemoryError
+from launcher.image import DEFAULT_VARIANT, LATEST, ImageSpec, ensure_image, find_image
+from launcher.image_store import image_id
+from launcher.job import Job, Mount
+from launcher.lines import LineSplitter
+from launcher.profile import OUTPUT, Profile, job_profile
+from launcher.reaper import OurContainer, labels, our_containers, reap, remove_containers
+from launcher.runtime import BuildLog, LineSink
+
+__all__ = ["DockerRuntime", "OurContainer", "our_containers", "reap", "remove_containers"]
+
+
+class DockerRuntime:
+    """Runs jobs in containers of one engine.
+
+    Args:
+        engine: where.
+        image: what the user named with --docker-image, which is taken as it is; None: the image of
+            this launcher, which ``ensure`` builds where it is missing. ``quantization:latest`` is
+            built too where it is missing, so that the original tool's calls work at once.
+        spec: which image of this launcher.
+        run_id: id of the run, part of the container's name; None: a new one.
+    """
+
+    name = "docker"
+
+    def __init__(
+        self, engine: Engine, *, image: str | None = None, spec: ImageSpec | None = None, run_id: str | None = None
+    ) -> None:
+        self._engine = engine
+        self._named = image
+        self._spec = spec or ImageSpec()
+        self._image: str | None = None
+        self.run_id = run_id or secrets.token_hex(6)
+
+    @property
+    def container_name(self) -> str:
+        """Name of the container while it exists."""
+        return f"quantization-{self.run_id}"
+
+    def describe(self) -> str:
+        """One line: engine, image, and whom a rootless engine runs it as."""
+        rootless = "; rootless: uid 0 inside is you outside" if self._engine.rootless else ""
+        return f"{self._engine.describe()}, image {self._find() or 'to be built'}{rootless}"
+
+    def ensure(self, log: BuildLog) -> None:
+        """Build the image unless it is there.
+
+        Raises:
+            BuildError: it could not be built.
+            ImageMissingError: the user named one that is not there.
+        """
+        if self._find() is not None:
+            return
+        if self._named not in (None, LATEST):
+            raise ImageMissingError(
+                f"the image {self._named} is not on the engine",
+                f"docker pull {self._named}; or leave --docker-image out, and the launcher builds its own",
+            )
+        if self._named == LATEST and self._spec.variant != DEFAULT_VARIANT:
+            raise ImageMissingError(
+                f"the image {LATEST} is not on the engine, and is TensorFlow {DEFAULT_VARIANT} by definition",
+                f"leave --docker-image out to use TensorFlow {self._spec.variant}",
+            )
+        self._image = ensure_image(self._engine, self._spec, log)
+
+    def run(self, job: Job, staging: Path, on_line: LineSink) -> int:
+        """Run the job; its container is gone when this returns or raises.
+
+        Args:
+            job: what to do.
+            staging: its ``output`` becomes /workspace/output.
+            on_line: takes each line of output.
+
+        Returns:
+            The exit status; 128 + number where a signal ended the job.
+
+        Raises:
+            OutOfMemoryError: the job, or a child of it, met its memory limit, and the job failed.
+            DeadlineError: ``job.timeout`` seconds passed.
+            Interrupted: a signal came; the job was asked to end, and killed on a second signal.
+        """
+        profile = self._profile(job, staging / "output", job.command())
+        until = None if job.timeout is None else time.monotonic() + job.timeout
+        with Container(self._engine, self.container_name, profile) as container:
+            try:
+                end = _follow(container, on_line, until)
+            except Interrupted:
+                container.stop()
+                raise
+            if end is None:
+                container.stop()
+                raise DeadlineError(
+                    f"the job took longer than --timeout {job.timeout:g} s", "give it more time, or fewer --samples"
+                )
+        if end.out_of_memory and end.exit_code != 0:
+            limit = "the engine's memory" if profile.memory is None else f"its limit of {profile.memory >> 20} MiB"
+            raise OutOfMemoryError(
+                f"the job needed more memory than {limit}",
+                "lower --batch_size or --samples, or give it more with --memory",
+            )
+        return end.exit_code
+
+    def shell(self, job: Job, staging: Path) -> int:
+        """bash in the workspace, on this terminal; without a terminal it reads commands from stdin."""
+        interactive = terminal.has_terminal()
+        profile = self._shell_profile(job, tty=interactive)
+        with Container(self._engine, self.container_name, profile) as container:
+            attachment = container.attach()
+            try:
+                container.start()
+                if interactive:
+                    terminal.interact(attachment, container.resize)
+                else:
+                    terminal.pipe(attachment)
+                end = container.wait(time.monotonic() + 1)
+            finally:
+                attachment.close()
+        return 128 + 1 if end is None else end.exit_code
+
+    def plan(self, job: Job, staging: Path) -> dict[str, object]:
+        """What would run; ``command`` is a ``docker run`` argv that does the same when pasted.
+
+        It mounts the real output directory instead of the staging one, which does not exist yet.
+        """
+        profile = self._shell_profile(job, tty=True) if job.debug else self._profile(job, job.output_dir, job.command())
+        return {
+            "runtime": self.name,
+            "engine": self._engine.describe(),
+            "image": profile.image,
+            "image_ready": self._find() is not None,
+            "user": profile.user,
+            "memory": profile.memory,
+            "command": replace(profile, labels={}).command_line(),
+        }
+
+    def _find(self) -> str | None:
+        """The image to use, None where it is not on the engine."""
+        if self._image is None:
+            if self._named is None:
+                self._image = find_image(self._engine, self._spec)
+            elif image_id(self._engine, self._named) is not None:
+                self._image = self._named
+        return self._image
+
+    def _profile(self, job: Job, output: Path, command: Iterable[str]) -> Profile:
+        image = self._find() or self._named or LATEST
+        writable = Mount(output, OUTPUT, read_only=False)
+        return job_profile(self._engine, job, image, writable, tuple(command), labels(self.run_id))
+
+    def _shell_profile(self, job: Job, *, tty: bool) -> Profile:
+        profile = self._profile(job, job.output_dir, ["bash"])
+        environment = {**profile.environment, "TERM": os.environ.get("TERM", "dumb")} if tty else profile.environment
+        return replace(profile, tty=tty, stdin=True, environment=environment)
+
+
+def _follow(container: Container, on_line: LineSink, until: float | None) -> End | None:
+    """Start the container and pass its lines on until it ends; None at the deadline."""
+    attachment = container.attach()
+    try:
+        container.start()
+        if not _pass_on(attachment, on_line, until):
+            return None
+    finally:
+        attachment.close()
+    return container.wait(until)
+
+
+def _pass_on(attachment: Attachment, on_line: LineSink, until: float | None) -> bool:
+    """Pass lines on until the stream ends; False at the deadline."""
+    demultiplexer = Demultiplexer()
+    splitters = {"stdout": LineSplitter(), "stderr": LineSplitter()}
+    while True:
+        with translated("reading the output of", "the job"):
+            data = attachment.receive(None if until is None else max(0.001, until - time.monotonic()))
+        if data is None:
+            return False
+        if not data:
+            break
+        for stream, piece in demultiplexer.feed(data):
+            for line in splitters[stream].feed(piece):
+                on_line(line, stream)
+        if until is not None and time.monotonic() >= until:
+            return False
+    for stream, splitter in splitters.items():
+        for line in splitter.flush():
+            on_line(line, stream)
+    return True

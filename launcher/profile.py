@@ -1,0 +1,182 @@
+"""The hardened profile of a container, written once: as arguments of the SDK and as a ``docker run`` line."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from launcher.engine import Engine
+from launcher.errors import UsageError
+from launcher.job import WORKSPACE, Job, Mount
+
+OUTPUT = f"{WORKSPACE}/output"
+PIDS = 4096
+"""Processes and threads; TensorFlow alone starts several threads per CPU."""
+
+_MEMORY_SHARE = 0.8
+_TMP_SHARE = 4
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What a container is created with. What is not listed here is the same for all of them.
+
+    Attributes:
+        image: tag or id.
+        command: argv inside.
+        user: ``uid:gid`` inside.
+        mounts: bind mounts.
+        environment: variables inside.
+        memory: limit in bytes, swap included; None where the engine does not say what it has.
+        cpus: limit; None: all.
+        security: security options.
+        host_users: switch user-namespace remapping off, so that ``user`` is the caller.
+        tty: with a pseudo-terminal.
+        stdin: with standard input.
+        labels: how it is found again.
+    """
+
+    image: str
+    command: tuple[str, ...]
+    user: str
+    mounts: tuple[Mount, ...]
+    environment: Mapping[str, str]
+    memory: int | None = None
+    cpus: float | None = None
+    security: tuple[str, ...] = ("no-new-privileges",)
+    host_users: bool = False
+    tty: bool = False
+    stdin: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def tmpfs(self) -> str:
+        """Options of /tmp; it counts against the memory limit."""
+        size = "" if self.memory is None else f",size={self.memory // _TMP_SHARE}"
+        return f"rw,noexec,nosuid,nodev,mode=1777{size}"
+
+    def create_arguments(self, engine: Engine) -> dict[str, Any]:
+        """Arguments of the SDK's ``create_container``."""
+        from docker.types import LogConfig
+        from docker.types import Mount as BindMount
+
+        host_config = engine.client.create_host_config(
+            mounts=[
+                BindMount(mount.target, str(mount.source), type="bind", read_only=mount.read_only)
+                for mount in self.mounts
+            ],
+            read_only=True,
+            cap_drop=["ALL"],
+            security_opt=list(self.security),
+            network_mode="none",
+            pids_limit=PIDS,
+            mem_limit=self.memory,
+            memswap_limit=self.memory,
+            nano_cpus=None if self.cpus is None else round(self.cpus * 1e9),
+            tmpfs={"/tmp": self.tmpfs},
+            init=True,
+            userns_mode="host" if self.host_users else None,
+            log_config=LogConfig(type=LogConfig.types.NONE),
+        )
+        return {
+            "image": self.image,
+            "command": list(self.command),
+            "user": self.user,
+            "environment": dict(self.environment),
+            "working_dir": WORKSPACE,
+            "tty": self.tty,
+            "stdin_open": self.stdin,
+            "labels": dict(self.labels),
+            "host_config": host_config,
+        }
+
+    def command_line(self) -> list[str]:
+        """The same container as a ``docker run`` argv; removed when it ends."""
+        argv = ["docker", "run", "--rm", "--init", "--read-only", "--cap-drop=ALL", "--network=none"]
+        argv.append("--log-driver=none")
+        argv += [f"--security-opt={option}" for option in self.security]
+        argv += [f"--user={self.user}", f"--pids-limit={PIDS}", f"--tmpfs=/tmp:{self.tmpfs}", f"--workdir={WORKSPACE}"]
+        if self.memory is not None:
+            argv += [f"--memory={self.memory}", f"--memory-swap={self.memory}"]
+        if self.cpus is not None:
+            argv.append(f"--cpus={self.cpus:g}")
+        if self.host_users:
+            argv.append("--userns=host")
+        if self.stdin:
+            argv.append("--interactive")
+        if self.tty:
+            argv.append("--tty")
+        argv += [f"--env={name}={value}" for name, value in self.environment.items()]
+        argv += [f"--mount={mount_option(mount)}" for mount in self.mounts]
+        return [*argv, self.image, *self.command]
+
+
+def job_profile(
+    engine: Engine, job: Job, image: str, output: Mount, command: tuple[str, ...], labels: Mapping[str, str]
+) -> Profile:
+    """The profile of a job, or of a shell in its workspace.
+
+    Raises:
+        UsageError: the job wants more CPUs than the engine's machine has.
+    """
+    if job.cpus is not None and engine.cpus and job.cpus > engine.cpus:
+        raise UsageError(
+            f"--cpus {job.cpus:g}: the engine's machine has {engine.cpus}", f"at most --cpus {engine.cpus}"
+        )
+    security = ["no-new-privileges"]
+    if engine.selinux:
+        # Relabelling the user's own files, as :z would, outlives the container; this does not.
+        security.append("label=disable")
+    return Profile(
+        image=image,
+        command=command,
+        user=_user(engine),
+        mounts=(*job.mounts(), output),
+        environment=_environment(job),
+        memory=job.memory if job.memory is not None else default_memory(engine),
+        cpus=job.cpus,
+        security=tuple(security),
+        host_users=engine.remapped,
+        labels=labels,
+    )
+
+
+def default_memory(engine: Engine) -> int | None:
+    """Bytes a job may use unless --memory says more: most of the engine's machine."""
+    return int(engine.memory * _MEMORY_SHARE) or None
+
+
+def _user(engine: Engine) -> str:
+    """The caller. Under a rootless engine root inside is the caller outside, and uid 1000 somebody else."""
+    return "0:0" if engine.rootless else f"{os.getuid()}:{os.getgid()}"
+
+
+def _environment(job: Job) -> dict[str, str]:
+    """Variables of a job; a uid without a passwd entry has neither a home nor a name of its own."""
+    variables = {
+        "HOME": "/tmp",
+        "USER": "quantization",
+        "LOGNAME": "quantization",
+        "MPLCONFIGDIR": "/tmp",
+        "WORKSPACE": WORKSPACE,
+        "TF_ENABLE_ONEDNN_OPTS": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONUNBUFFERED": "1",
+    }
+    if job.threads is not None:
+        variables["OMP_NUM_THREADS"] = str(job.threads)
+    return variables
+
+
+def mount_option(mount: Mount) -> str:
+    """The value of ``--mount``: one CSV record, so a path with a comma or a quote is quoted."""
+    fields = ["type=bind", f"source={mount.source}", f"target={mount.target}"]
+    if mount.read_only:
+        fields.append("readonly")
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(fields)
+    return text.getvalue()

@@ -1,0 +1,146 @@
+"""Containers that outlived their launcher: found by label, and removed.
+
+A launcher that is killed outright cannot remove its container. Each container says whose it is: a
+user, a machine, a boot of it, a process. Another machine's launcher, or one of another user, is never
+taken for dead.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+from launcher.engine import Engine, translated
+from launcher.signals import shield
+
+_NAMESPACE = "io.github.quantization"
+RUN = f"{_NAMESPACE}.run"
+OWNER = f"{_NAMESPACE}.owner"
+_HOST = f"{_NAMESPACE}.host"
+_BOOT = f"{_NAMESPACE}.boot"
+_PROCESS = f"{_NAMESPACE}.process"
+
+
+@dataclass(frozen=True)
+class OurContainer:
+    """A container of ours.
+
+    Attributes:
+        id: its id on the engine.
+        name: its name.
+        run_id: id of the run it belongs to.
+        owner: uid of the user that started it.
+        status: what the engine says, e.g. ``Up 3 minutes``.
+        here: it was started from this machine, by this user.
+        alive: its launcher lives, or may live: on another machine nobody can tell.
+    """
+
+    id: str
+    name: str
+    run_id: str
+    owner: int
+    status: str
+    here: bool
+    alive: bool
+
+
+def labels(run_id: str) -> dict[str, str]:
+    """The labels of a container that this process starts."""
+    return {
+        RUN: run_id,
+        OWNER: str(os.getuid()),
+        _HOST: socket.gethostname(),
+        _BOOT: _boot_id(),
+        _PROCESS: _process(os.getpid()),
+    }
+
+
+def our_containers(engine: Engine) -> list[OurContainer]:
+    """All containers of this tool on the engine, running or not."""
+    with translated("listing the containers of", "the engine"):
+        found = engine.client.containers(all=True, filters={"label": RUN})
+        return [_ours(entry) for entry in found]
+
+
+def reap(engine: Engine) -> list[str]:
+    """Remove this user's containers whose launcher on this machine is gone; returns their names."""
+    gone = [container for container in our_containers(engine) if container.here and not container.alive]
+    return [container.name for container in gone if remove(engine, container.id)]
+
+
+def remove_containers(engine: Engine, *, everything: bool = False) -> list[str]:
+    """As ``reap``; with ``everything`` also this user's containers of live launchers, from any machine."""
+    if not everything:
+        return reap(engine)
+    mine = [container for container in our_containers(engine) if container.owner == os.getuid()]
+    return [container.name for container in mine if remove(engine, container.id)]
+
+
+def remove(engine: Engine, container: str) -> bool:
+    """Kill and remove a container; False where there was none. Signals wait until it is done."""
+    import docker.errors
+
+    with shield(), translated("removing container", container):
+        try:
+            engine.client.remove_container(container, force=True, v=True)
+        except docker.errors.NotFound:
+            return False
+        except docker.errors.APIError as error:
+            # Somebody else is removing it at this moment.
+            if error.status_code != 409:
+                raise
+    return True
+
+
+def _ours(entry: dict[str, object]) -> OurContainer:
+    found = entry.get("Labels")
+    tags: dict[str, str] = found if isinstance(found, dict) else {}
+    owner = int(tags[OWNER]) if tags.get(OWNER, "").isdecimal() else -1
+    names = entry.get("Names")
+    name = str(names[0]).lstrip("/") if isinstance(names, list) and names else str(entry["Id"])[:12]
+    here = owner == os.getuid() and tags.get(_HOST) == socket.gethostname()
+    return OurContainer(
+        id=str(entry["Id"]),
+        name=name,
+        run_id=tags.get(RUN, ""),
+        owner=owner,
+        status=str(entry.get("Status", "")),
+        here=here,
+        alive=not here or _lives(tags.get(_BOOT, ""), tags.get(_PROCESS, "")),
+    )
+
+
+def _lives(boot: str, process: str) -> bool:
+    if boot != _boot_id():
+        return False
+    pid = process.partition(":")[0]
+    return pid.isdecimal() and _process(int(pid)) == process
+
+
+def _boot_id() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    except OSError:
+        return ""
+
+
+def _process(pid: int) -> str:
+    """``pid:start time``, which tells a process from a later one with the same pid; without /proc ``pid:``."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text("utf-8", errors="replace")
+    except FileNotFoundError:
+        return f"{pid}:" if not Path("/proc/self").exists() and _signalable(pid) else ""
+    # The name in the second field may hold anything, parentheses included; the 22nd field is the start.
+    return f"{pid}:{stat.rpartition(')')[2].split()[19]}"
+
+
+def _signalable(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
