@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
+import os
 import sys
-import traceback
-from pathlib import Path
+
+_PACKAGE = os.path.dirname(os.path.realpath(__file__))
+_ROOT = os.path.dirname(_PACKAGE)
+_DEPENDENCIES = ("docker", "platformdirs", "rich")
+_INTERNAL = 70
 
 if not __package__:
-    # Run as a file: Python put launcher/ itself on the path, whose modules belong to a package.
-    sys.path[0] = str(Path(__file__).resolve().parent.parent)
-
-from launcher import signals
-from launcher.cli import main as run
-from launcher.errors import Interrupted, LauncherError
+    # Run as a file: Python put launcher/ itself on the path, where its modules would stand before
+    # those of the same name in the standard library.
+    sys.path[:] = [_ROOT, *(entry for entry in sys.path if os.path.realpath(entry or ".") != _PACKAGE)]
 
 
 def main() -> int:
     """Entry point; returns the exit code."""
+    from launcher import signals
+    from launcher.cli import main as run
+    from launcher.errors import Interrupted
+
     signals.install()
     try:
         return run(sys.argv[1:])
     except Interrupted as interruption:  # a further signal, while the first was being told
         return interruption.exit_code
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.split(".")[0] not in ("docker", "platformdirs", "rich"):
+        if error.name is None or error.name.split(".")[0] not in _DEPENDENCIES:
             return _internal(error)
-        here = Path(__file__).resolve().parent.parent
-        sys.stderr.write(
-            f"error: the Python package {error.name} is missing\n  {sys.executable} -m pip install {here}\n"
-        )
-        return LauncherError.exit_code
+        _complain(f"the Python package {error.name} is missing", f"{sys.executable} -m pip install {_ROOT}")
+        return _INTERNAL
     except Exception as error:  # noqa: BLE001 - the outermost frame: exit code 70 instead of Python's 1
         return _internal(error)
     finally:
@@ -39,12 +41,18 @@ def main() -> int:
 def _internal(error: Exception) -> int:
     """A defect: one line, and the traceback for the report only on request."""
     if "--verbose" in sys.argv:
+        import traceback
+
         traceback.print_exc()
-    sys.stderr.write(
-        f"error: internal: {type(error).__name__}: {error}\n"
-        "  this is a defect of the launcher; please report it with the output of the same call with --verbose\n"
+    _complain(
+        f"internal: {type(error).__name__}: {error}",
+        "this is a defect of the launcher; please report it with what the same call says with --verbose",
     )
-    return LauncherError.exit_code
+    return _INTERNAL
+
+
+def _complain(message: str, remedy: str) -> None:
+    sys.stderr.write(f"error: {message}\n  {remedy}\n")
 
 
 if __name__ == "__main__":
