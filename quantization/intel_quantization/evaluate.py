@@ -83,14 +83,10 @@ def compare(fp32, int8, feed, class_folders: int = 0, on_progress=None) -> Accur
             classes = outputs.find_classes(before)
             offset = None if classes is None else outputs.label_offset(class_folders, classes.count)
         images += count
-        if classes is None:
+        rows = None if classes is None else _class_rows(classes, before, after, count)
+        if rows is None:
             _add_plain(noise, before, after)
         else:
-            rows = [outputs.scores(np.asarray(result[classes.index]))[:count] for result in (before, after)]
-            if np.isfinite(rows[0]).all() and not np.isfinite(rows[1]).all():
-                raise QuantizationError(
-                    "the INT8 graph gives NaN or infinity where the FP32 graph does not", _NAN_REMEDY
-                )
             noise.add(*(outputs.log_scores(each, classes.probabilities) for each in rows))
             agree += int((rows[0].argmax(axis=1) == rows[1].argmax(axis=1)).sum())
             if offset is not None:
@@ -102,6 +98,17 @@ def compare(fp32, int8, feed, class_folders: int = 0, on_progress=None) -> Accur
     percent = [100.0 * total / images if labelled and images else None for total in right]
     agreement = 100.0 * agree / images if classes is not None else None
     return Accuracy(images, labelled, percent[0], percent[1], agreement, noise.decibels())
+
+
+def _class_rows(classes, before: list, after: list, count: int):
+    """The class scores [count, C] of both graphs; None where their shapes differ, as a detector's may."""
+    rows = [outputs.scores(np.asarray(result[classes.index])) for result in (before, after)]
+    if rows[0] is None or rows[1] is None or rows[0].shape != rows[1].shape:
+        return None
+    rows = [each[:count] for each in rows]
+    if np.isfinite(rows[0]).all() and not np.isfinite(rows[1]).all():
+        raise QuantizationError("the INT8 graph gives NaN or infinity where the FP32 graph does not", _NAN_REMEDY)
+    return rows
 
 
 def _add_plain(noise: _Noise, before: list, after: list) -> None:

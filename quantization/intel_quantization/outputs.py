@@ -41,21 +41,23 @@ def is_distribution(rows: np.ndarray) -> bool:
 
 
 def find_classes(arrays: list) -> Classes | None:
-    """The output that scores classes: a distribution if there is one, else the only matrix of scores.
+    """The output that scores classes: a distribution if there is one, else the only output of floats.
 
     Args:
         arrays: the outputs for one batch of distinct images.
     """
+    arrays = [np.asarray(array) for array in arrays]
     candidates = []
     for index, array in enumerate(arrays):
-        rows = scores(np.asarray(array))
+        rows = scores(array)
         if rows is not None:
             candidates.append(Classes(index, rows.shape[1], is_distribution(rows)))
     distributions = [found for found in candidates if found.probabilities]
     if distributions:
         return max(distributions, key=lambda found: found.count)
     # a detector gives several arrays of floats: none of them is a row of classes per image
-    return candidates[0] if len(candidates) == 1 else None
+    floats = sum(array.dtype.kind == "f" for array in arrays)
+    return candidates[0] if candidates and floats == 1 else None
 
 
 def label_offset(class_folders: int, outputs: int) -> int | None:

@@ -1,0 +1,266 @@
+"""``python -m intel_quantization``: events, exit statuses, files, signals."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.quantization.pictures import band_classifier, bands, write
+
+CLASSES = ("apple", "bean", "corn", "date")
+PACKAGE = Path(__file__).resolve().parents[2] / "quantization"
+
+
+def environment(workspace):
+    paths = [str(PACKAGE), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    return dict(os.environ, WORKSPACE=str(workspace), PYTHONPATH=os.pathsep.join(paths), TF_CPP_MIN_LOG_LEVEL="2")
+
+
+def job(**changes):
+    paths = {"in_graph": "pretrained_model/in.pb", "out_graph": "output/in_int8.pb", "data_location": "dataset"}
+    return json.dumps({**paths, "schema": 1, **changes})
+
+
+def start(workspace, *arguments):
+    return subprocess.Popen(
+        [sys.executable, "-m", "intel_quantization", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(workspace),
+    )
+
+
+def run(workspace, *arguments):
+    """(exit status, events, log text)"""
+    process = start(workspace, *arguments)
+    out, err = process.communicate()
+    return process.returncode, [json.loads(line) for line in out.splitlines()], err.decode()
+
+
+def make_workspace(root):
+    (root / "pretrained_model").mkdir()
+    (root / "pretrained_model" / "in.pb").write_bytes(band_classifier(len(CLASSES)))
+    (root / "output").mkdir()
+    for label, name in enumerate(CLASSES):
+        for number in range(8):
+            write(root / "dataset" / name / f"{number}.png", bands(label, len(CLASSES), 10 * label + number))
+    return root
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    return make_workspace(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """(workspace, exit status, events, log) of one whole run."""
+    root = make_workspace(tmp_path_factory.mktemp("workspace"))
+    return (root, *run(root, "--job", job(intermediate=True, samples=12, batch_size=5, threads=1)))
+
+
+def by_name(events, name):
+    return [event for event in events if event["event"] == name]
+
+
+def test_a_run_tells_its_story_in_order(finished):
+    _, status, events, log = finished
+    assert status == 0, log
+    assert events[0]["event"] == "start"
+    assert events[0]["threads"] == 1
+    assert [event["name"] for event in by_name(events, "stage")] == [
+        "read",
+        "optimize",
+        "calibrate",
+        "quantize",
+        "verify",
+        "measure",
+    ]
+    progress = [(e["stage"], e["done"], e["total"]) for e in by_name(events, "progress")]
+    assert progress == [
+        *(("calibrate", done, 12) for done in (5, 10, 12)),
+        *(("measure", done, 20) for done in (5, 10, 15, 20)),
+    ]
+    assert [event["event"] for event in events[-2:]] == ["result", "end"]
+    assert events[-1]["exit_code"] == 0
+
+
+def test_the_log_says_which_images_and_which_preprocessing(finished):
+    messages = " ".join(event["message"] for event in by_name(finished[2], "log"))
+    assert "32 images in 4 class folders: 12 to calibrate, 20 others to compare on" in messages
+    assert "--preprocess" in messages
+
+
+def test_the_result_has_accuracy_latency_size_and_ops(finished):
+    root, _, events, _ = finished
+    (result,) = by_name(events, "result")
+    assert result["accuracy"]["labelled"]
+    assert result["accuracy"]["images"] == 20
+    assert result["accuracy"]["top1_fp32"] == 100
+    assert result["accuracy"]["top1_int8"] == 100
+    assert result["latency"]["batch"] == 1
+    assert result["latency"]["speedup"] > 0
+    assert result["size"]["int8"] == (root / "output" / "in_int8.pb").stat().st_size
+    assert {row["op"]: row["total"] for row in result["ops"]}["Conv2D"] == 1
+    assert result["calibration"]["samples"] == 12
+
+
+def test_the_manifest_vouches_for_every_file(finished):
+    root, _, events, _ = finished
+    output = root / "output"
+    manifest = json.loads((output / "in_int8.manifest.json").read_text())
+    listed = {entry["name"] for entry in manifest["files"]}
+    assert {f"in_int8{end}" for end in (".pb", ".report.html", ".report.json", ".statistics.json")} <= listed
+    assert any(name.startswith("in_int8.intermediate/") for name in listed)
+    found = {str(path.relative_to(output)) for path in output.rglob("*") if path.is_file()}
+    assert found == listed | {"in_int8.manifest.json"}
+    for entry in manifest["files"]:
+        assert hashlib.sha256((output / entry["name"]).read_bytes()).hexdigest() == entry["sha256"]
+    (result,) = by_name(events, "result")
+    assert set(result["outputs"]) == found
+
+
+def test_the_report_agrees_with_the_result(finished):
+    root, _, events, _ = finished
+    (result,) = by_name(events, "result")
+    report = json.loads((root / "output" / "in_int8.report.json").read_text())
+    for key in ("ops", "accuracy", "latency", "size", "calibration"):
+        assert report[key] == result[key]
+    assert "in_int8.pb" in (root / "output" / "in_int8.report.html").read_text()
+
+
+def test_the_int8_graph_is_the_same_each_time(finished, workspace):
+    status, _, _ = run(workspace, "--job", job(samples=12, batch_size=5, threads=1, evaluate=0))
+    assert status == 0
+    again = (workspace / "output" / "in_int8.pb").read_bytes()
+    assert again == (finished[0] / "output" / "in_int8.pb").read_bytes()
+
+
+def test_options_reach_the_work(workspace):
+    changes = {"preprocess": "none", "evaluate": 0, "samples": 4, "excluded_ops": ["MatMul"], "inputs": ["images"]}
+    status, events, log = run(workspace, "--job", job(**changes))
+    assert status == 0, log
+    (result,) = by_name(events, "result")
+    assert result["accuracy"] is None
+    assert result["calibration"]["preprocess"] == "none"
+    assert not result["calibration"]["preprocess_chosen"]
+    counts = {row["op"]: row for row in result["ops"]}
+    assert counts["MatMul"]["int8"] == 0
+    assert any(reason["op"] == "MatMul" and reason["reason"] for reason in result["reasons"])
+
+
+def fails(workspace, status, kind, *words, **changes):
+    code, events, log = run(workspace, "--job", job(**changes))
+    assert code == status, log
+    assert events[-1]["event"] == "error"
+    assert events[-1]["kind"] == kind
+    for word in words:
+        assert word in events[-1]["message"]
+    assert "Traceback" not in log
+    assert os.listdir(workspace / "output") == []
+
+
+def test_a_wrong_output_name_is_bad_input(workspace):
+    fails(workspace, 3, "bad_input", "predicitons", outputs=["predicitons"])
+
+
+def test_a_broken_image_is_bad_input_and_named(workspace):
+    for path in (workspace / "dataset").rglob("*.png"):
+        path.write_bytes(b"\x89PNG\r\n\x1a\n broken")
+    fails(workspace, 3, "bad_input", "cannot decode", ".png")
+
+
+def test_no_images_is_bad_input(workspace):
+    (workspace / "empty").mkdir()
+    fails(workspace, 3, "bad_input", "no images", data_location="empty")
+
+
+def test_a_graph_that_is_none_is_bad_input(workspace):
+    (workspace / "pretrained_model" / "in.pb").write_bytes(b"\x00garbage")
+    fails(workspace, 3, "bad_input", "in.pb")
+
+
+def test_no_data_is_bad_input(workspace):
+    fails(workspace, 3, "bad_input", "--data_location", data_location=None)
+
+
+def test_an_output_folder_that_is_not_there(workspace):
+    (workspace / "output").rmdir()
+    code, events, _ = run(workspace, "--job", job())
+    assert code == 11
+    assert events[-1]["kind"] == "output_refused"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "kind"),
+    [
+        ([], 2, "usage"),
+        (["--jobb", "{}"], 2, "usage"),
+        (["--job", "@/nowhere/job.json"], 2, "usage"),
+        (["--job", "{"], 3, "bad_input"),
+        (["--job", '{"schema": 99}'], 3, "bad_input"),
+    ],
+)
+def test_a_wrong_command_line_is_told_as_an_event(tmp_path, arguments, status, kind):
+    code, events, log = run(tmp_path, *arguments)
+    assert code == status
+    assert [event["event"] for event in events] == ["error"]
+    assert events[0]["kind"] == kind
+    assert "Traceback" not in log
+
+
+def test_a_job_can_come_from_a_file(tmp_path):
+    (tmp_path / "job.json").write_text('{"schema": 1, "nonsense": 1}')
+    code, events, _ = run(tmp_path, "--job", f"@{tmp_path}/job.json")
+    assert code == 3
+    assert "nonsense" in events[0]["message"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_and_leaves_nothing(workspace, number):
+    process = start(workspace, "--job", job())
+    for line in process.stdout:
+        if json.loads(line)["event"] == "stage":
+            break
+    else:
+        pytest.fail(process.stderr.read().decode())
+    process.send_signal(number)
+    process.communicate()
+    assert process.returncode == 128 + number
+    assert os.listdir(workspace / "output") == []
+
+
+def test_an_unforeseen_failure_is_internal_and_keeps_its_traceback(tmp_path):
+    """A defect of ours is told as such; its traceback goes to the log, for the report of it."""
+    code = (
+        "import sys, intel_quantization.job as jobs\n"
+        "jobs.parse = lambda text: 1 / 0\n"
+        "from intel_quantization.__main__ import main\n"
+        "sys.exit(main(['--job', '{}']))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], stdout=-1, stderr=-1, env=environment(tmp_path), check=False)
+    assert done.returncode == 70
+    event = json.loads(done.stdout)
+    assert (event["event"], event["kind"]) == ("error", "internal")
+    assert "ZeroDivisionError" in event["message"]
+    assert b"Traceback" in done.stderr
+
+
+def test_running_out_of_memory_has_its_own_status(tmp_path):
+    code = (
+        "import sys, intel_quantization.job as jobs\n"
+        "def parse(text): raise MemoryError\n"
+        "jobs.parse = parse\n"
+        "from intel_quantization.__main__ import main\n"
+        "sys.exit(main(['--job', '{}']))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], stdout=-1, stderr=-1, env=environment(tmp_path), check=False)
+    assert done.returncode == 9
+    assert json.loads(done.stdout)["kind"] == "out_of_memory"

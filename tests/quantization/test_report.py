@@ -1,0 +1,142 @@
+"""The report: what it says, that foreign text stays text, and that nothing is fetched."""
+
+from __future__ import annotations
+
+import html.parser
+import json
+
+import pytest
+
+from intel_quantization.report import render, write_report
+
+REPORT = {
+    "schema": 1,
+    "created": "2026-01-02 03:04:05 UTC",
+    "graphs": {"fp32": "net.pb", "int8": "net_int8.pb"},
+    "size": {"fp32": 100_000_000, "int8": 26_000_000},
+    "inputs": [{"name": "input:0", "dtype": "float32", "shape": ["?", 224, 224, 3]}],
+    "outputs": [{"name": "softmax:0", "dtype": "float32", "shape": None}],
+    "ops": [
+        {"op": "Conv2D", "total": 53, "int8": 52, "fp32": 1},
+        {"op": "MatMul", "total": 1, "int8": 1, "fp32": 0},
+    ],
+    "reasons": [{"node": "conv1/Conv2D", "op": "Conv2D", "reason": "its input is <signed>"}],
+    "accuracy": {
+        "images": 500,
+        "labelled": True,
+        "top1_fp32": 82.4,
+        "top1_int8": 81.6,
+        "agreement": 95.25,
+        "sqnr_db": 17.25,
+    },
+    "latency": {"batch": 1, "fp32_ms": 40.0, "int8_ms": 12.5, "speedup": 3.2, "runs": 100},
+    "calibration": {"samples": 100, "preprocess": "vgg", "preprocess_chosen": True, "batch_size": 8, "seed": 0},
+    "options": {"per_channel": True, "excluded_ops": (), "excluded_nodes": ("a", "b"), "samples": None},
+    "provenance": {
+        "version": "2.0.0",
+        "tensorflow": "2.14.0",
+        "python": "3.11.7",
+        "numpy": "1.26.4",
+        "cpu": ["avx2", "avx512_vnni"],
+        "onednn": True,
+        "threads": 1,
+        "platform": "Linux",
+        "sha256": {"fp32": "ab" * 32, "int8": "cd" * 32},
+    },
+}
+
+
+class Reader(html.parser.HTMLParser):
+    """Collects the text of a page, its tables' rows, and whatever would load something."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.text, self.rows, self.loads, self.tags = "", [], [], set()
+        self._style = self._cell = False
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.add(tag)
+        self._style = tag == "style"
+        self._cell = tag in ("td", "th") or (self._cell and tag == "code")
+        self.loads += [value for name, value in attributes if name in ("src", "href", "action")]
+        if tag == "tr":
+            self.rows.append([])
+
+    def handle_endtag(self, tag):
+        self._style = False
+        self._cell = self._cell and tag == "code"
+
+    def handle_data(self, data):
+        if self._style:
+            return
+        self.text += data
+        if self._cell and data.strip():
+            self.rows[-1].append(data.strip())
+
+
+def page(**changes):
+    return Reader(render(dict(REPORT, **changes)))
+
+
+def test_it_says_what_was_measured():
+    shown = page()
+    assert "3.20×" in shown.text
+    assert "81.6 %" in shown.text
+    assert "-0.8 points against FP32" in shown.text
+    assert "3.85×" in shown.text
+    assert "53 of 54" in shown.text
+    assert ["Conv2D", "53", "52", "1"] in shown.rows
+    assert ["all", "54", "53", "1"] in shown.rows
+    assert ["Top-1, FP32", "82.40 %"] in shown.rows
+    assert "its input is <signed>" in shown.text
+    assert "vgg (chosen automatically)" in shown.text
+    assert ["--excluded_nodes", "a, b"] in shown.rows
+    assert ["--per_channel", "true"] in shown.rows
+    assert "ab" * 32 in shown.text
+
+
+@pytest.mark.parametrize("field", ["node", "op", "reason"])
+def test_foreign_text_stays_text(field):
+    evil = "</code><script>alert(1)</script>\"'&"
+    shown = page(reasons=[dict(REPORT["reasons"][0], **{field: evil})], graphs={"fp32": evil, "int8": evil})
+    assert "script" not in shown.tags
+    assert evil in shown.text
+
+
+def test_nothing_is_loaded_from_elsewhere():
+    shown = page()
+    assert shown.loads == []
+    assert "default-src 'none'" in render(REPORT)
+    assert "url(" not in render(REPORT)
+
+
+def test_without_labels_it_says_how_to_get_them():
+    shown = page(accuracy=dict(REPORT["accuracy"], labelled=False, top1_fp32=None, top1_int8=None))
+    assert "Same answer as FP32" in shown.text
+    assert "one sub-folder of images for each class" in shown.text
+
+
+def test_a_detector_and_no_images_at_all():
+    nothing = dict(REPORT["accuracy"], labelled=False, top1_fp32=None, top1_int8=None, agreement=None)
+    assert "17.2 dB" in page(accuracy=nothing).text
+    assert "dB" not in page(accuracy=dict(nothing, sqnr_db=None)).text
+    assert "Not compared" in page(accuracy=None).text
+
+
+def test_no_reasons_and_no_cpu_features():
+    shown = page(reasons=[], provenance=dict(REPORT["provenance"], cpu=[]))
+    assert "Nothing that could be INT8 was left in FP32" in shown.text
+    assert "no AVX" in shown.text
+
+
+def test_many_reasons_are_folded_away():
+    many = [{"node": f"n{number}", "op": "Conv2D", "reason": "why"} for number in range(30)]
+    assert "<details open" not in render(dict(REPORT, reasons=many))
+    assert "<details open" in render(REPORT)
+
+
+def test_both_files_are_written(tmp_path):
+    write_report(REPORT, str(tmp_path / "r.html"), str(tmp_path / "r.json"))
+    assert json.loads((tmp_path / "r.json").read_text())["latency"] == REPORT["latency"]
+    assert (tmp_path / "r.html").read_text(encoding="utf-8") == render(REPORT)
