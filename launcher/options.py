@@ -262,7 +262,11 @@ def _add_quantization(parser: Parser) -> None:
         help="one weight scale per output channel (default: true)",
     )
     group.add_argument(
-        *_spellings("no_per_channel"), dest="per_channel", action="store_false", help="one weight scale per tensor"
+        *_spellings("no_per_channel"),
+        "--no-per_channel",
+        dest="per_channel",
+        action="store_false",
+        help="one weight scale per tensor",
     )
     group.add_argument(
         "--callback", metavar="COMMAND", help="a command of your own that feeds the graph (not yet available)"

@@ -41,8 +41,9 @@ def safe_line(line: bytes, limit: int = 4000) -> str:
 
 
 def _safe_character(character: str) -> str:
-    if character in "\t\n\r":
+    category = unicodedata.category(character)
+    if category == "Zs" or character in "\t\n\r":
         return " "
     if character in _JOINERS:  # part of words in several scripts
         return character
-    return "\N{REPLACEMENT CHARACTER}" if unicodedata.category(character) in _UNSAFE_CATEGORIES else character
+    return "\N{REPLACEMENT CHARACTER}" if category in _UNSAFE_CATEGORIES else character

@@ -37,7 +37,7 @@ with open(target, "wb") as file:
     file.write(graph.as_graph_def().SerializeToString())
 PYTHON
 """
-"""A bash script that writes a frozen graph of two convolutions and a dense layer to /workspace/output/small.pb."""
+"""A bash script that writes a frozen graph, two convolutions and a dense layer, to output/small.pb."""
 
 
 def png(seed: int, side: int = 16) -> bytes:

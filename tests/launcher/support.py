@@ -1,0 +1,66 @@
+"""What the launcher's unit tests share: options as parsed, and what a well-behaved job leaves."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+from pathlib import Path
+
+from launcher.events import Event
+from launcher.options import run_parser
+
+
+def options(*argv: object) -> argparse.Namespace:
+    """The options of a plain call."""
+    return run_parser().parse([str(word) for word in argv])
+
+
+def leave_output(folder: Path, stem: str = "out", files: dict[str, bytes] | None = None) -> dict[str, bytes]:
+    """Write what a job leaves, with a manifest that fits; returns the files by name."""
+    given = files if files is not None else {f"{stem}.pb": b"graph", f"{stem}.report.html": b"<html>"}
+    folder.mkdir(exist_ok=True)
+    for name, content in given.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(content)
+    write_manifest(folder, stem, [entry(name, content) for name, content in given.items()])
+    return given
+
+
+def entry(name: str, content: bytes) -> dict[str, object]:
+    """One line of a manifest."""
+    return {"name": name, "size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def write_manifest(folder: Path, stem: str, files: list[object]) -> None:
+    """Write a manifest, honest or not."""
+    (folder / f"{stem}.manifest.json").write_text(json.dumps({"schema": 1, "files": files}))
+
+
+RESULT = {
+    "ops": [{"op": "Conv2D", "total": 53, "int8": 52, "fp32": 1}],
+    "reasons": [{"node": "conv1", "op": "Conv2D", "reason": "excluded by name"}],
+    "accuracy": {
+        "images": 500,
+        "labelled": True,
+        "top1_fp32": 82.6,
+        "top1_int8": 82.4,
+        "agreement": 97.0,
+        "sqnr_db": 24.5,
+    },
+    "latency": {"batch": 1, "fp32_ms": 41.2, "int8_ms": 17.9, "speedup": 2.3, "runs": 100},
+    "size": {"fp32": 102_500_000, "int8": 25_900_000},
+    "calibration": {"samples": 100, "preprocess": "vgg"},
+    "outputs": ["out.pb"],
+}
+"""Data of a result event."""
+
+
+def line(event: str, **data: object) -> bytes:
+    """A line of the event stream as the inside writes it."""
+    return json.dumps({"event": event, "time": 1.5, **data}).encode()
+
+
+def result_event() -> Event:
+    """A result as the launcher reads it."""
+    return Event("result", RESULT)

@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from launcher.errors import UsageError
+from launcher.options import build_parser, clean_parser, doctor_parser, run_parser
+from tests.launcher.support import options
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize(
+    ("short", "long", "name"),
+    [
+        ("-i", "--docker-image", "docker_image"),
+        ("-g", "--in_graph", "in_graph"),
+        ("-o", "--out_graph", "out_graph"),
+        ("-d", "--data_location", "data_location"),
+        ("-z", "--models_zoo", "models_zoo"),
+        ("-n", "--model_name", "model_name"),
+        ("-s", "--models_source_dir", "models_source_dir"),
+    ],
+)
+def test_every_spelling_of_the_original(short: str, long: str, name: str) -> None:
+    hyphens = "--" + long[2:].replace("_", "-")
+    underscores = "--" + long[2:].replace("-", "_")
+    for spelling in (short, hyphens, underscores):
+        assert getattr(options(spelling, "value"), name) == "value"
+    assert getattr(options(f"{long}=value"), name) == "value"
+
+
+def test_every_option_has_both_spellings() -> None:
+    for parser in (run_parser(), build_parser(), doctor_parser(), clean_parser()):
+        known = parser._option_string_actions
+        for spelling in known:
+            if spelling.startswith("--"):
+                assert "--" + spelling[2:].replace("_", "-") in known
+                assert "--" + spelling[2:].replace("-", "_") in known
+
+
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        ((), True),
+        (("--per_channel",), True),
+        (("--per_channel", "false"), False),
+        (("--per-channel=no",), False),
+        (("--per_channel", "True"), True),
+        (("--no-per_channel",), False),
+        (("--no_per_channel",), False),
+        (("--no-per-channel", "--per_channel"), True),
+    ],
+)
+def test_per_channel_is_a_real_boolean(argv: tuple[str, ...], expected: bool) -> None:
+    assert options(*argv).per_channel is expected
+
+
+@pytest.mark.parametrize(
+    ("argv", "message", "remedy"),
+    [
+        (["--in_grpah", "x"], "unknown option --in_grpah", "did you mean --in_graph?"),
+        (["--data-locatoin=x"], "unknown option --data-locatoin", "did you mean --data-location?"),
+        (["--in"], "unknown option --in", ""),
+        (["biuld"], "unexpected word 'biuld'", "did you mean build?"),
+        (["--no-per-chanel"], "unknown option --no-per-chanel", "did you mean --no-per-channel?"),
+        (["--zzzzzz"], "unknown option --zzzzzz", "see launch_quantization --help"),
+    ],
+)
+def test_a_misspelt_option_names_the_nearest(argv: list[str], message: str, remedy: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        run_parser().parse(argv)
+    assert caught.value.message == message
+    assert remedy in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("--per_channel", "perhaps"),
+        ("--samples", "0"),
+        ("--samples", "-1"),
+        ("--samples", "1.5"),
+        ("--samples", "１"),
+        ("--cpus", "0"),
+        ("--cpus", "nan"),
+        ("--memory", "1k"),
+        ("--memory", "much"),
+        ("--timeout", "0"),
+        ("--timeout", "inf"),
+        ("--preprocess", "other"),
+        ("--runtime", "podman"),
+        ("--docker-image", "a b"),
+        ("--tensorflow", "../2.14"),
+        ("--in_graph",),
+    ],
+)
+def test_bad_values_are_usage_errors(argv: tuple[str, ...]) -> None:
+    with pytest.raises(UsageError) as caught:
+        options(*argv)
+    assert argv[0] in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("8g", 8 << 30),
+        ("512m", 512 << 20),
+        ("1.5G", 3 << 29),
+        ("2GiB", 2 << 30),
+        ("8388608", 1 << 23),
+        ("9mb", 9 << 20),
+    ],
+)
+def test_memory(text: str, size: int) -> None:
+    assert options("--memory", text).memory == size
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90", 90), ("90s", 90), ("15m", 900), ("2h", 7200), ("0.5", 0.5)])
+def test_timeout(text: str, seconds: float) -> None:
+    assert options("--timeout", text).timeout == seconds
+
+
+def test_names_are_separated_by_commas_and_options_repeat() -> None:
+    parsed = options("--excluded_ops", "A, B,,", "--excluded-ops=C,A")
+    assert parsed.excluded_ops == ("A", "B", "C")
+    assert parsed.inputs == ()
+
+
+@pytest.mark.parametrize("argv", [[], ["build"], ["doctor"], ["clean"]])
+def test_help_neither_imports_docker_nor_rich(argv: list[str]) -> None:
+    code = (
+        "import sys; from launcher.launch_quantization import main\n"
+        f"sys.argv[1:] = {[*argv, '--help']!r}\n"
+        "try:\n    main()\nexcept SystemExit as ended:\n    assert ended.code == 0\n"
+        "heavy = {'docker', 'rich', 'requests', 'platformdirs'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "launch_quantization" in done.stdout
+
+
+def test_the_entry_works_as_a_file_from_anywhere(tmp_path: Path) -> None:
+    (tmp_path / "launcher.py").write_text("raise SystemExit('the wrong launcher')")
+    entry = ROOT / "launcher" / "launch_quantization.py"
+    done = subprocess.run(
+        [sys.executable, os.path.relpath(entry, tmp_path), "--help"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "--in_graph" in done.stdout

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from launcher import registry
+from launcher.registry import dead_runs, recorded, runs_root
+from launcher.run import remove_leftovers
+from launcher.staging import staged, staging_path
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "launch_quantization"
+
+
+def test_the_cache_is_the_users(cache: Path) -> None:
+    assert registry.cache_root() == cache
+
+
+def test_a_record_lives_as_long_as_its_run(tmp_path: Path) -> None:
+    with recorded(tmp_path / ".out.pb.quantizing") as run_id:
+        (record,) = runs_root().iterdir()
+        assert record.name == f"{run_id}.json"
+        assert json.loads(record.read_text())["pid"] == os.getpid()
+        assert dead_runs() == []
+    assert list(runs_root().iterdir()) == []
+
+
+def test_what_a_killed_launcher_left_is_removed(tmp_path: Path) -> None:
+    staging = tmp_path / "ünï\udcff" / ".out.pb.quantizing"
+    (staging / "output").mkdir(parents=True)
+    child = os.fork()
+    if child == 0:
+        with recorded(staging):
+            os._exit(9)
+    os.waitpid(child, 0)
+    assert [run.staging for run in dead_runs()] == [staging]
+    assert remove_leftovers() == [str(staging)]
+    assert not staging.exists()
+    assert list(runs_root().iterdir()) == []
+
+
+def test_a_staging_that_someone_took_over_stays(tmp_path: Path) -> None:
+    out_graph = tmp_path / "out.pb"
+    (runs_root() / "0123456789ab.json").write_text(json.dumps({"staging": str(staging_path(out_graph))}))
+    with staged(out_graph) as path:
+        assert remove_leftovers() == []
+        assert path.is_dir()
+    assert remove_leftovers() == [str(path)]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"staging": 5}', '{"staging": "relative"}'])
+def test_damaged_records_are_dropped(text: str) -> None:
+    (runs_root() / "0123456789ab.json").write_text(text)
+    assert dead_runs() == []
+    assert list(runs_root().iterdir()) == []
+
+
+def test_a_damaged_record_costs_no_files(tmp_path: Path) -> None:
+    (tmp_path / "precious").mkdir()
+    (runs_root() / "0123456789ab.json").write_text(json.dumps({"staging": str(tmp_path / "precious")}))
+    remove_leftovers()
+    assert (tmp_path / "precious").is_dir()
+
+
+def test_a_record_that_is_being_written_is_left_alone() -> None:
+    new = runs_root() / "0123456789ab.new"
+    new.touch()
+    assert dead_runs() == []
+    assert new.exists()
+    os.utime(new, (0, 0))
+    assert dead_runs() == []
+    assert not new.exists()

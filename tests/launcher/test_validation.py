@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from launcher import validation
+from launcher.errors import BadInputError, LauncherError, OutputRefusedError, UsageError
+from launcher.validation import checked_job
+from tests.launcher.support import options
+
+
+@pytest.fixture
+def graph(tmp_path: Path) -> Path:
+    path = tmp_path / "net.pb"
+    path.write_bytes(b"graph")
+    return path
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    folder = tmp_path / "images" / "cats"
+    folder.mkdir(parents=True)
+    (folder / "a.png").write_bytes(b"png")
+    return folder.parent
+
+
+def refused(*argv: object) -> LauncherError:
+    with pytest.raises(LauncherError) as caught:
+        checked_job(options(*argv))
+    assert "\n" not in caught.value.message + caught.value.remedy
+    return caught.value
+
+
+def test_the_output_is_beside_the_input(graph: Path, images: Path) -> None:
+    job = checked_job(options("-g", graph, "-d", images))
+    assert job.out_graph == graph.with_name("net_int8.pb")
+    assert (job.stem, job.per_channel, job.tensorflow) == ("net_int8", True, "2.14")
+
+
+def test_relative_paths_become_absolute(graph: Path, images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(graph.parent)
+    job = checked_job(options("-g", "net.pb", "-d", "images", "-o", "out.pb"))
+    assert (job.in_graph, job.out_graph, job.data_location) == (graph, graph.with_name("out.pb"), images)
+
+
+def test_links_on_the_way_are_resolved_once(graph: Path, images: Path, tmp_path: Path) -> None:
+    (tmp_path / "way").symlink_to(tmp_path)
+    (tmp_path / "linked").symlink_to(images)
+    job = checked_job(options("-g", tmp_path / "way" / "net.pb", "-d", tmp_path / "linked"))
+    assert (job.in_graph, job.data_location) == (graph, images)
+
+
+@pytest.mark.parametrize("missing", ["-g", "-d"])
+def test_what_is_needed(graph: Path, images: Path, missing: str) -> None:
+    given = {"-g": graph, "-d": images}
+    del given[missing]
+    error = refused(*(word for pair in given.items() for word in pair))
+    assert isinstance(error, UsageError)
+    assert "is missing" in error.message
+
+
+def test_a_dry_run_needs_no_images(graph: Path) -> None:
+    assert checked_job(options("-g", graph, "--dry-run")).data_location is None
+
+
+def test_debug_needs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    job = checked_job(options("--debug"))
+    assert (job.in_graph, job.out_graph, job.data_location) == (None, None, None)
+    assert job.output_dir == tmp_path
+
+
+def test_debug_mounts_any_data(graph: Path) -> None:
+    assert checked_job(options("--debug", "-d", graph)).data_location == graph
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("--model_name", "resnet50"),
+        ("--models_zoo", "/"),
+        ("--models_source_dir", "/"),
+        ("--callback", "python eval.py"),
+        ("--callback", "'"),
+        ("--callback", ""),
+        ("--quiet", "--verbose"),
+        ("--debug", "--json"),
+    ],
+)
+def test_combinations_that_make_no_sense(graph: Path, images: Path, argv: tuple[str, ...]) -> None:
+    assert isinstance(refused("-g", graph, "-d", images, *argv), UsageError)
+
+
+def test_callback_says_plainly_that_it_comes_later(graph: Path, images: Path) -> None:
+    assert "not yet available" in refused("-g", graph, "-d", images, "--callback", "python x.py").message
+
+
+def test_the_zoo_is_mounted_with_its_model(graph: Path, images: Path, tmp_path: Path) -> None:
+    (tmp_path / "zoo").mkdir()
+    job = checked_job(options("-g", graph, "-d", images, "-z", tmp_path / "zoo", "-n", "resnet50"))
+    assert (job.models_zoo, job.model_name) == (tmp_path / "zoo", "resnet50")
+    assert isinstance(refused("-g", graph, "-d", images, "-z", tmp_path / "nowhere", "-n", "x"), BadInputError)
+
+
+def make_link(path: Path) -> None:
+    path.with_name("real").write_bytes(b"graph")
+    path.symlink_to("real")
+
+
+def make_hard_link(path: Path) -> None:
+    path.with_name("real").write_bytes(b"graph")
+    path.hardlink_to(path.with_name("real"))
+
+
+@pytest.mark.parametrize(
+    "make", [make_link, make_hard_link, Path.mkdir, os.mkfifo, Path.touch, lambda path: None], ids=str
+)
+def test_inputs_that_are_refused(images: Path, tmp_path: Path, make: object) -> None:
+    path = tmp_path / "bad.pb"
+    make(path)  # type: ignore[operator]
+    error = refused("-g", path, "-d", images)
+    assert isinstance(error, BadInputError)
+    assert str(path) in error.message
+
+
+def test_a_graph_that_protobuf_cannot_hold(graph: Path, images: Path) -> None:
+    os.truncate(graph, validation.GRAPH_LIMIT)
+    assert "2 GiB" in refused("-g", graph, "-d", images).message
+
+
+@pytest.mark.parametrize("make", [make_link, Path.mkdir, os.mkfifo], ids=str)
+def test_outputs_that_are_refused(graph: Path, images: Path, tmp_path: Path, make: object) -> None:
+    make(tmp_path / "out.pb")  # type: ignore[operator]
+    assert isinstance(refused("-g", graph, "-d", images, "-o", tmp_path / "out.pb"), OutputRefusedError)
+
+
+def test_an_output_in_no_directory(graph: Path, images: Path, tmp_path: Path) -> None:
+    error = refused("-g", graph, "-d", images, "-o", tmp_path / "not there" / "out.pb")
+    assert isinstance(error, OutputRefusedError)
+    assert error.remedy.startswith("mkdir -p '")
+
+
+@pytest.mark.parametrize("name", ["net.pb", "images/../net.pb", "out.txt", "x" * 300 + ".pb", ""])
+def test_output_names_that_are_usage_errors(graph: Path, images: Path, tmp_path: Path, name: str) -> None:
+    target = tmp_path / name if name else ""
+    assert isinstance(refused("-g", graph, "-d", images, "-o", target), UsageError)
+
+
+def test_an_output_within_the_dataset_is_fine(graph: Path, images: Path) -> None:
+    assert checked_job(options("-g", graph, "-d", images, "-o", images / "out.pb")).out_graph == images / "out.pb"
+
+
+def test_datasets_that_are_refused(graph: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty" / "deeper").mkdir(parents=True)
+    for path in (tmp_path / "empty", tmp_path / "nowhere", graph):
+        error = refused("-g", graph, "-d", path)
+        assert isinstance(error, BadInputError)
+        assert str(path) in error.message
