@@ -57,5 +57,5 @@ clean: ## remove everything that make made here
 	@rm -rf build dist $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis quantization/build quantization/*.egg-info
 	find launcher quantization tests -name __pycache__ -prune -exec rm -rf {} +
 
-$(VENV)/ready: tests/requirements/dev.txt tests/make_venv.sh pyproject.toml
+$(VENV)/ready: tests/requirements/dev.txt tests/make_venv.sh
 	@tests/make_venv.sh $(VENV)

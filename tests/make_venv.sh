@@ -24,5 +24,17 @@ python=$(find_python)
 echo "making $folder with $("$python" --version)" >&2
 "$python" -m venv --clear "$folder"
 "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/requirements/dev.txt
-"$folder/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+
+# The launcher itself stays where it is: its folder on the path, and its command.
+site=$("$folder/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+pwd > "$site/checkout.pth"
+cat > "$folder/bin/launch_quantization" << SCRIPT
+#!$PWD/$folder/bin/python
+import sys
+
+from launcher.launch_quantization import main
+
+sys.exit(main())
+SCRIPT
+chmod +x "$folder/bin/launch_quantization"
 touch "$folder/ready"
