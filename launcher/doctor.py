@@ -14,7 +14,7 @@ from pathlib import Path
 
 from launcher import environment
 from launcher.errors import BuildError, LauncherError
-from launcher.image import ImageSpec, context_root, find_image, lock_file
+from launcher.image import ImageSpec, find_image, lock_file
 from launcher.progress import write_line
 from launcher.registry import cache_root, dead_runs
 
@@ -62,8 +62,9 @@ def doctor(options: argparse.Namespace) -> int:
 
 def _exit_code(findings: list[Finding], runtime: str) -> int:
     bad = {finding.check for finding in findings if finding.level == PROBLEM}
-    docker_fails = bool(bad & {"engine", "architecture", "cpu"})
-    local_fails = bool(bad & {"local python", "architecture", "cpu"})
+    machine_fails = bool(bad & {"architecture", "cpu"})
+    docker_fails = machine_fails or any(one.check == "engine" and one.level != OK for one in findings)
+    local_fails = machine_fails or "local python" in bad
     if runtime == "docker":
         return 4 if docker_fails else 0
     if runtime == "local":
@@ -207,4 +208,4 @@ def _leftovers() -> Finding:
             f"{len(dead)} of launchers that were killed",
             "launch_quantization clean; the next run does it too",
         )
-    return Finding("leftovers", OK, f"none; context is {context_root()}")
+    return Finding("leftovers", OK, "none")

@@ -66,14 +66,18 @@ def environments_root() -> Path:
 
 
 def supported_pythons(lock: Path) -> tuple[str, ...]:
-    """Minor versions a lock file serves, best first, from its line ``# python: 3.11 3.10``.
+    """Minor versions a lock file serves, best first.
+
+    They are in the line ``# python: 3.11 3.10`` of the file the lock is made from, beside it.
 
     Raises:
         BuildError: there is no such line.
     """
-    match = re.search(r"^#\s*python:\s*([0-9. ]+)$", lock.read_text("utf-8"), re.MULTILINE)
+    source = lock.with_suffix(".in")
+    text = source.read_text("utf-8") if source.is_file() else ""
+    match = re.search(r"^#\s*python:\s*([0-9. ]+)$", text, re.MULTILINE)
     if match is None:
-        raise BuildError(f"{lock} does not say which Pythons it serves", "add a line such as '# python: 3.11 3.10'")
+        raise BuildError(f"{source} does not say which Pythons it serves", "add a line such as '# python: 3.11 3.10'")
     return tuple(match[1].split())
 
 

@@ -28,8 +28,10 @@ def weights(*shape):
     return tf1.constant(random.normal(0.0, 0.2, shape).astype("float32"))
 with tf1.Graph().as_default() as graph:
     image = tf1.placeholder(tf.float32, [None, 16, 16, 3], name="input")
-    first = tf1.nn.relu(tf1.nn.bias_add(tf1.nn.conv2d(image, weights(3, 3, 3, 8), 1, "SAME"), weights(8)), name="first")
-    second = tf1.nn.relu(tf1.nn.bias_add(tf1.nn.conv2d(first, weights(3, 3, 8, 8), 2, "SAME"), weights(8)), name="second")
+    first = tf1.nn.conv2d(image, weights(3, 3, 3, 8), 1, "SAME")
+    first = tf1.nn.relu(tf1.nn.bias_add(first, weights(8)), name="first")
+    second = tf1.nn.conv2d(first, weights(3, 3, 8, 8), 2, "SAME")
+    second = tf1.nn.relu(tf1.nn.bias_add(second, weights(8)), name="second")
     pooled = tf1.reshape(tf1.nn.avg_pool2d(second, 8, 8, "VALID"), [-1, 8])
     tf1.nn.softmax(tf1.nn.bias_add(tf1.matmul(pooled, weights(8, 4)), weights(4)), name="predict")
 target = os.environ["WORKSPACE"] + "/output/small.pb"

@@ -56,7 +56,7 @@ RESULT = {
 """Data of a result event."""
 
 
-def line(event: str, **data: object) -> bytes:
+def line(event: str, /, **data: object) -> bytes:
     """A line of the event stream as the inside writes it."""
     return json.dumps({"event": event, "time": 1.5, **data}).encode()
 

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from launcher import doctor, engine
+from launcher.cli import main
+from launcher.doctor import OK, PROBLEM, WARNING, Finding
+from launcher.errors import BuildError, EngineUnreachableError
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without an engine."""
+
+    def unreachable() -> None:
+        raise EngineUnreachableError("no Docker engine answers", "start one")
+
+    monkeypatch.setattr(engine, "connect", unreachable)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    for name in (*doctor._CA_VARIABLES, "http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def findings(capsys: pytest.CaptureFixture[str], *argv: str) -> dict[str, dict[str, str]]:
+    main(["doctor", "--json", *argv])
+    return {finding["check"]: finding for finding in json.loads(capsys.readouterr().out)}
+
+
+def test_everything_is_looked_at(capsys: pytest.CaptureFixture[str]) -> None:
+    found = findings(capsys)
+    assert list(found) == [
+        "python",
+        "architecture",
+        "cpu",
+        "engine",
+        "local python",
+        "disk (cache)",
+        "company CA",
+        "proxies",
+        "leftovers",
+    ]
+    for finding in found.values():
+        assert finding["found"]
+        assert bool(finding["remedy"]) == (finding["level"] != OK), finding
+
+
+def test_the_text_holds_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["doctor"])
+    shown = capsys.readouterr().out
+    assert "warning  engine         no Docker engine answers\n" in shown
+    assert "-> start one\n" in shown
+
+
+def test_without_an_engine_docker_is_a_problem_and_auto_is_not(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "_cpu", lambda: Finding("cpu", OK, "avx"))
+    monkeypatch.setattr(doctor, "_local", lambda lock: Finding("local python", OK, "3.11"))
+    assert main(["doctor"]) == 0
+    assert main(["doctor", "--runtime", "docker"]) == 4
+    monkeypatch.setattr(doctor, "_local", lambda lock: Finding("local python", PROBLEM, "none", "install one"))
+    assert main(["doctor", "--runtime", "local"]) == 6
+    assert main(["doctor"]) == 6
+
+
+def test_no_python_for_the_local_runtime(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(lock: Path) -> None:
+        raise BuildError("found none", "install one")
+
+    monkeypatch.setattr(doctor.environment, "find_environment", none)
+    assert findings(capsys)["local python"]["level"] == PROBLEM
+
+
+@pytest.mark.parametrize(
+    ("flags", "level"),
+    [
+        ("avx512_vnni avx", OK),
+        ("avx avx_vnni", OK),
+        ("avx avx2", WARNING),
+        ("fpu", PROBLEM),
+    ],
+)
+def test_cpu_flags(monkeypatch: pytest.MonkeyPatch, flags: str, level: str) -> None:
+    monkeypatch.setattr(Path, "read_text", lambda *_args, **_kwargs: f"processor : 0\nflags\t\t: {flags}\n")
+    finding = doctor._cpu()
+    assert finding.level == level
+
+
+def test_an_apple_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor.platform, "machine", lambda: "arm64")
+    assert doctor._architecture().level == PROBLEM
+
+
+def test_a_ca_that_is_not_there(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere.pem")
+    assert "REQUESTS_CA_BUNDLE" in findings(capsys)["company CA"]["found"]
+    assert findings(capsys, "--ca-bundle", __file__)["company CA"]["level"] == OK
+
+
+def test_little_room(tmp_path: Path) -> None:
+    assert doctor._room("disk", tmp_path / "not" / "there", 1 << 60).level == WARNING

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import pytest
+
+from launcher.errors import (
+    AccuracyError,
+    BadInputError,
+    LauncherError,
+    OutOfMemoryError,
+    QuantizationFailedError,
+)
+from launcher.listener import Listener
+from launcher.progress import PlainView
+from tests.launcher.support import RESULT, line
+
+
+@pytest.fixture
+def listener() -> Listener:
+    return Listener(PlainView(verbose=True))
+
+
+def test_a_job_that_succeeds(listener: Listener) -> None:
+    listener(line("result", **RESULT), "stdout")
+    listener(line("end", exit_code=0), "stdout")
+    listener.check(0)
+    assert listener.result is not None
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("bad_input", BadInputError),
+        ("quantization_failed", QuantizationFailedError),
+        ("out_of_memory", OutOfMemoryError),
+        ("accuracy", AccuracyError),
+        ("internal", LauncherError),
+        ("something newer", QuantizationFailedError),
+    ],
+)
+def test_the_error_event_decides(listener: Listener, kind: str, expected: type[LauncherError]) -> None:
+    listener(line("error", kind=kind, message="what", remedy="how"), "stdout")
+    listener(line("error", kind="accuracy", message="later", remedy=""), "stdout")
+    with pytest.raises(expected) as caught:
+        listener.check(5)
+    assert type(caught.value) is expected
+    assert (caught.value.message, caught.value.remedy) == ("what", "how")
+
+
+def test_an_error_counts_whatever_the_status(listener: Listener) -> None:
+    listener(line("error", kind="bad_input", message="what", remedy=None), "stdout")
+    with pytest.raises(BadInputError):
+        listener.check(0)
+
+
+def test_events_on_stderr_are_log_lines(listener: Listener, capsys: pytest.CaptureFixture[str]) -> None:
+    listener(line("error", kind="bad_input", message="forged", remedy=None), "stderr")
+    listener.check(0)
+    assert "forged" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("status", "words"), [(1, "status 1"), (132, "SIGILL"), (137, "SIGKILL"), (139, "SIGSEGV"), (129, "status 129")]
+)
+def test_a_death_without_a_word(
+    listener: Listener, capsys: pytest.CaptureFixture[str], status: int, words: str
+) -> None:
+    listener(b"the last \x1b[31mwords", "stderr")
+    with pytest.raises(QuantizationFailedError, match=words):
+        listener.check(status)
+    assert "warning: the last words" in capsys.readouterr().err

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from launcher import local_runtime
+from launcher.environment import Environment
+from launcher.job import Job
+from launcher.local_runtime import LocalRuntime, default_memory, make_workspace
+from launcher.pythons import Python
+
+INSIDE = """\
+import json, os, sys
+facts = {"argv": sys.argv, "environ": dict(os.environ), "cwd": os.getcwd(), "listed": sorted(os.listdir("."))}
+print(json.dumps(facts))
+open("output/out.pb", "wb").write(open("pretrained_model/net.pb", "rb").read())
+"""
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Job:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "net.pb").write_bytes(b"graph")
+    (tmp_path / "images").mkdir()
+    (tmp_path / "out").mkdir()
+    return Job(tmp_path / "in" / "net.pb", tmp_path / "out" / "out.pb", tmp_path / "images", cpus=1)
+
+
+@pytest.fixture
+def staging(tmp_path: Path) -> Path:
+    (tmp_path / "staging" / "output").mkdir(parents=True)
+    return tmp_path / "staging"
+
+
+@pytest.fixture
+def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LocalRuntime:
+    """One whose environment is the running Python, and whose inside is a few lines."""
+    package = tmp_path / "context" / "quantization" / "intel_quantization"
+    package.mkdir(parents=True)
+    (package / "__main__.py").write_text(INSIDE)
+    (tmp_path / "environment" / "bin").mkdir(parents=True)
+    (tmp_path / "environment" / "bin" / "python3").symlink_to(sys.executable)
+    found = Environment(tmp_path / "environment", Python(Path(sys.executable), (3, 11, 7)), tmp_path / "lock.txt")
+    monkeypatch.setattr(local_runtime, "find_environment", lambda lock: found)
+    monkeypatch.setattr(local_runtime, "context_root", lambda: tmp_path / "context")
+    return LocalRuntime("2.14")
+
+
+def test_the_workspace_looks_like_the_one_in_a_container(job: Job, staging: Path) -> None:
+    workspace = make_workspace(job, staging, staging / "output")
+    names = sorted(path.name for path in workspace.iterdir())
+    assert names == [
+        "dataset",
+        "output",
+        "pretrained_model",
+        "quantization",
+    ]
+    assert (workspace / "pretrained_model" / "net.pb").read_bytes() == b"graph"
+    assert (workspace / "dataset").samefile(job.data_location or "")
+    assert (workspace / "quantization" / "intel_quantization").is_dir()
+
+
+def test_a_job(runtime: LocalRuntime, job: Job, staging: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import json
+
+    monkeypatch.setenv("SECRET_TOKEN", "x")
+    monkeypatch.setenv("LD_PRELOAD", "")
+    lines: list[bytes] = []
+    assert runtime.run(job, staging, lambda line, stream: lines.append(line)) == 0
+    said = json.loads(lines[0])
+    assert said["argv"][1:] == job.command()[3:]
+    assert said["cwd"] == said["environ"]["WORKSPACE"] == str(staging / "workspace")
+    assert said["environ"]["OMP_NUM_THREADS"] == "1"
+    assert said["environ"]["HOME"] == str(staging / "home")
+    assert not {"SECRET_TOKEN", "LD_PRELOAD"} & set(said["environ"])
+    assert (staging / "output" / "out.pb").read_bytes() == b"graph"
+
+
+def test_the_plan_works_when_pasted(runtime: LocalRuntime, job: Job, staging: Path, tmp_path: Path) -> None:
+    plan = runtime.plan(job, staging)
+    command = plan["command"]
+    assert isinstance(command, list)
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    subprocess.run(
+        ["bash", "-c", shlex.join(command)],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        env={**os.environ, "TMPDIR": str(temporary)},
+    )
+    assert job.out_graph is not None
+    assert job.out_graph.read_bytes() == b"graph"
+    assert list(temporary.iterdir()) == []
+
+
+def test_it_says_that_isolation_is_less(runtime: LocalRuntime) -> None:
+    assert "less isolated" in runtime.describe()
+    assert "\n" not in runtime.describe()
+
+
+def test_most_of_the_memory_is_the_limit() -> None:
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    assert 0 < default_memory() < total

@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+import io
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from launcher.errors import BadInputError, Interrupted
+from launcher.events import Event, parse
+from launcher.progress import JsonView, PlainView, choose_view, write_line
+from launcher.terminal import TerminalView
+from tests.launcher.support import RESULT, line, result_event
+
+FILES = (Path("/x/out.pb"), Path("/x/out.report.html"))
+
+
+def event(name: str, /, **data: object) -> Event:
+    found = parse(line(name, **data))
+    assert found is not None
+    return found
+
+
+def play(view: PlainView | JsonView | TerminalView) -> None:
+    """A run as a view sees it."""
+    view.note("using docker")
+    view.event(event("start", version="1", tensorflow="2.14", python="3.11", cpu=["avx2"], onednn=True, threads=2))
+    view.event(event("stage", name="read", index=1, total=6))
+    view.log_line("a line of TensorFlow")
+    view.event(event("stage", name="calibrate", index=3, total=6))
+    for done in range(101):
+        view.event(event("progress", stage="calibrate", done=done, total=100, unit="images"))
+    view.event(event("log", level="info", message="some detail"))
+    view.event(event("log", level="warning", message="mind this [bold]"))
+    view.event(result_event())
+    view.event(event("end", exit_code=0))
+    view.finished(result_event(), FILES)
+    view.close(0)
+
+
+def test_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    play(PlainView())
+    shown = capsys.readouterr()
+    assert shown.err.splitlines() == [
+        "using docker",
+        "TensorFlow 2.14, Python 3.11, oneDNN on, avx2",
+        "[1/6] read",
+        "[3/6] calibrate",
+        *(f"  calibrate {done}/100 images" for done in range(10, 101, 10)),
+        "  warning: mind this [bold]",
+    ]
+    assert "Conv2D      53      52       1" in shown.out
+    assert "1 x excluded by name: conv1" in shown.out
+    assert "102 MB -> 25.9 MB (3.96 x smaller)" in shown.out
+    assert "41.20 ms -> 17.90 ms (2.30 x faster)" in shown.out
+    assert "top-1 82.60 % -> 82.40 %" in shown.out
+    assert "/x/out.pb" in shown.out
+    assert "/x/out.report.html" in shown.out
+
+
+def test_verbose_adds_the_log(capsys: pytest.CaptureFixture[str]) -> None:
+    play(PlainView(verbose=True))
+    shown = capsys.readouterr().err
+    assert "  | a line of TensorFlow\n" in shown
+    assert "some detail" in shown
+
+
+def test_quiet_shows_only_errors(capsys: pytest.CaptureFixture[str]) -> None:
+    view = PlainView(quiet=True)
+    play(view)
+    assert capsys.readouterr() == ("", "")
+    view.failed(BadInputError("the graph is bad", "use another"))
+    assert capsys.readouterr() == ("", "error: the graph is bad\n  use another\n")
+
+
+def test_json(capsys: pytest.CaptureFixture[str]) -> None:
+    play(JsonView())
+    shown = capsys.readouterr()
+    assert shown.err == ""
+    events = [json.loads(text) for text in shown.out.splitlines()]
+    assert [one["event"] for one in events if one["event"] != "progress"] == [
+        "log",
+        "start",
+        "stage",
+        "stage",
+        "log",
+        "log",
+        "result",
+        "end",
+    ]
+    assert events[-1]["exit_code"] == 0
+    assert events[-2]["files"] == ["/x/out.pb", "/x/out.report.html"]
+    assert events[-2]["ops"] == RESULT["ops"]
+
+
+def test_json_tells_errors_twice_and_ends_once(capsys: pytest.CaptureFixture[str]) -> None:
+    view = JsonView()
+    view.event(event("error", kind="bad_input", message="inside", remedy=None))
+    view.event(event("end", exit_code=3))
+    view.failed(BadInputError("the graph is bad", "use another"))
+    view.close(3)
+    shown = capsys.readouterr()
+    error, end = (json.loads(text) for text in shown.out.splitlines())
+    assert (error["kind"], error["message"], error["remedy"]) == ("bad_input", "the graph is bad", "use another")
+    assert end["exit_code"] == 3
+    assert shown.err == "error: the graph is bad\n  use another\n"
+
+
+def test_a_slower_int8_is_said_plainly(capsys: pytest.CaptureFixture[str]) -> None:
+    latency = {"batch": 1, "fp32_ms": 1.0, "int8_ms": 2.0, "speedup": 0.5, "runs": 10}
+    PlainView().finished(Event("result", {**RESULT, "latency": latency}), FILES)
+    assert "slower" in capsys.readouterr().out
+
+
+def test_what_was_not_measured_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    bare = {**RESULT, "latency": None, "accuracy": None, "calibration": None, "reasons": [], "ops": []}
+    PlainView().finished(Event("result", bare), ())
+    shown = capsys.readouterr().out
+    assert "size" in shown
+    assert "latency" not in shown
+
+
+def test_an_encoding_that_lacks_a_character() -> None:
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    write_line(stream, "Grüße")
+    stream.seek(0)
+    assert stream.read() == "Gr\\xfc\\xdfe\n"
+
+
+def test_a_reader_that_left_is_an_interruption() -> None:
+    code = (
+        "from launcher.progress import *\nimport sys\n"
+        "try:\n  while True: write_line(sys.stdout, 'x' * 4096)\n"
+        "except Interrupted as gone: sys.exit(gone.exit_code)"
+    )
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run(
+        ["bash", "-c", '"$0" -c "$1" | head -1 >/dev/null; exit ${PIPESTATUS[0]}', sys.executable, code],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, "")
+    assert Interrupted(signal.SIGPIPE).exit_code == 141
+
+
+def on_a_terminal(code: str) -> str:
+    """What a program shows on a terminal of 80 columns."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(Path(__file__).resolve().parents[2])
+        os.environ.update(TERM="xterm-256color", COLUMNS="80", LINES="24")
+        os.environ.pop("NO_COLOR", None)
+        os.execv(sys.executable, [sys.executable, "-c", code])
+    shown = b""
+    while True:
+        try:
+            chunk = os.read(terminal, 65536)
+        except OSError:  # EIO: the program has ended
+            break
+        if not chunk:
+            break
+        shown += chunk
+    os.close(terminal)
+    _, status = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 0, shown.decode()
+    return shown.decode()
+
+
+def test_a_live_terminal() -> None:
+    shown = on_a_terminal(
+        "from tests.launcher.test_progress import play\nfrom launcher.progress import choose_view\n"
+        "play(choose_view(as_json=False, quiet=False, verbose=True))"
+    )
+    assert "✓" in shown
+    assert "calibrate" in shown
+    assert "\x1b[?25l" in shown  # the cursor is hidden while the bar moves ...
+    assert shown.rfind("\x1b[?25h") > shown.rfind("\x1b[?25l")  # ... and shown again
+    assert "mind this [bold]" in shown  # foreign text is no markup
+    assert "a line of TensorFlow" in shown
+    assert "Conv2D" in shown
+
+
+def test_a_failure_on_a_live_terminal() -> None:
+    shown = on_a_terminal(
+        "from tests.launcher.test_progress import event\nfrom launcher.terminal import TerminalView\n"
+        "from launcher.errors import BadInputError\nview = TerminalView()\n"
+        "view.event(event('stage', name='read', index=1, total=6))\n"
+        "view.failed(BadInputError('no [red]good', 'do better'))\nview.close(3)"
+    )
+    assert "✗" in shown
+    assert "error: no [red]good" in shown
+    assert "do better" in shown
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"as_json": True, "quiet": False}, JsonView),
+        ({"as_json": False, "quiet": True}, PlainView),
+        ({"as_json": False, "quiet": False}, PlainView),  # under pytest stderr is no terminal
+    ],
+)
+def test_the_view_fits_the_options(options: dict[str, bool], expected: type) -> None:
+    assert type(choose_view(verbose=False, **options)) is expected

@@ -1,0 +1,210 @@
+"""The plain call from argv to files in place, with a runtime that only pretends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from launcher import run
+from launcher.cli import main
+from launcher.errors import EngineUnreachableError, Interrupted, OutOfMemoryError
+from launcher.job import Job
+from launcher.registry import runs_root
+from launcher.runtime import BuildLog, LineSink
+from tests.launcher.support import RESULT, leave_output, line
+
+
+class FakeRuntime:
+    """Does to the staging directory what ``inside`` says, and ends with its status."""
+
+    name = "fake"
+
+    def __init__(self, inside: Callable[[Path, LineSink], int]) -> None:
+        self._inside = inside
+
+    def describe(self) -> str:
+        return "a runtime that only pretends"
+
+    def ensure(self, log: BuildLog) -> None:
+        log("building \x1b[31mnothing")
+
+    def run(self, job: Job, staging: Path, on_line: LineSink) -> int:
+        return self._inside(staging / "output", on_line)
+
+    def shell(self, job: Job, staging: Path) -> int:
+        assert staging.is_dir()
+        return 42
+
+    def plan(self, job: Job, staging: Path) -> dict[str, object]:
+        return {"runtime": self.name, "command": ["run", "a b", "--job", "{}"]}
+
+
+def good(output: Path, on_line: LineSink) -> int:
+    leave_output(output, files={"out.pb": b"new graph", "out.report.html": b"<html>"})
+    on_line(line("stage", name="read", index=1, total=6), "stdout")
+    on_line(line("result", **RESULT), "stdout")
+    on_line(line("end", exit_code=0), "stdout")
+    return 0
+
+
+@pytest.fixture
+def old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The output of an earlier run."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "net.pb").write_bytes(b"graph")
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "a.png").touch()
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "out.pb").write_bytes(b"old graph")
+    return tmp_path / "results" / "out.pb"
+
+
+def call(old: Path, monkeypatch: pytest.MonkeyPatch, inside: Callable[[Path, LineSink], int], *more: str) -> int:
+    monkeypatch.setattr(run, "choose_runtime", lambda options, say, run_id: FakeRuntime(inside))
+    root = old.parent.parent
+    return main(["-g", str(root / "net.pb"), "-d", str(root / "images"), "-o", str(old), *more])
+
+
+def nothing_left(old: Path) -> bool:
+    return not list(runs_root().iterdir()) and not [path for path in old.parent.iterdir() if path.name.startswith(".")]
+
+
+def untouched(old: Path) -> bool:
+    return list(old.parent.iterdir()) == [old] and old.read_bytes() == b"old graph"
+
+
+def test_a_good_run(old: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(old, monkeypatch, good) == 0
+    assert old.read_bytes() == b"new graph"
+    assert nothing_left(old)
+    shown = capsys.readouterr()
+    assert "a runtime that only pretends\n  building nothing\n[1/6] read\n" in shown.err
+    assert str(old) in shown.out
+
+
+def bad_input(output: Path, on_line: LineSink) -> int:
+    leave_output(output)
+    on_line(line("error", kind="bad_input", message="the graph is cut off", remedy="copy it again"), "stdout")
+    return 3
+
+
+def out_of_memory(output: Path, on_line: LineSink) -> int:
+    raise OutOfMemoryError("too much", "use less")
+
+
+def interrupted(output: Path, on_line: LineSink) -> int:
+    leave_output(output)
+    raise Interrupted(signal.SIGTERM)
+
+
+def lying(output: Path, on_line: LineSink) -> int:
+    good(output, on_line)
+    (output / "out.pb").unlink()
+    (output / "out.pb").symlink_to("/etc/passwd")
+    return 0
+
+
+def silent(output: Path, on_line: LineSink) -> int:
+    return 1
+
+
+@pytest.mark.parametrize(
+    ("inside", "code", "words"),
+    [
+        (bad_input, 3, "error: the graph is cut off\n  copy it again\n"),
+        (out_of_memory, 9, "error: too much\n  use less\n"),
+        (interrupted, 143, "error: interrupted by SIGTERM"),
+        (lying, 11, "error: the job's output is refused"),
+        (silent, 8, "error: the job ended with status 1"),
+    ],
+)
+def test_failures(
+    old: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    inside: Callable[[Path, LineSink], int],
+    code: int,
+    words: str,
+) -> None:
+    assert call(old, monkeypatch, inside) == code
+    assert untouched(old)
+    assert nothing_left(old)
+    assert words in capsys.readouterr().err
+
+
+def test_json_ends_with_the_launchers_own_end(
+    old: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(old, monkeypatch, lying, "--json") == 11
+    events = [json.loads(text) for text in capsys.readouterr().out.splitlines()]
+    assert [event["event"] for event in events[-2:]] == ["error", "end"]
+    assert (events[-2]["kind"], events[-1]["exit_code"]) == ("output_refused", 11)
+    assert [event["event"] for event in events].count("end") == 1
+
+
+def test_usage_errors_are_events_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--json", "--in_grahp", "x"]) == 2
+    shown = capsys.readouterr()
+    assert json.loads(shown.out.splitlines()[0])["kind"] == "usage"
+    assert shown.err == "error: unknown option --in_grahp\n  did you mean --in_graph?\n"
+
+
+def test_debug_returns_the_shells_own_code(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert call(old, monkeypatch, good, "--debug") == 42
+    assert untouched(old)
+    assert nothing_left(old)
+
+
+def test_a_dry_run_changes_nothing(
+    old: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(old, monkeypatch, good, "--dry-run") == 0
+    plan, _, command = capsys.readouterr().out.rpartition("\n\n")
+    assert command == "run 'a b' --job '{}'\n"
+    assert json.loads(plan)["job"]["out_graph"] == "output/out.pb"
+    assert [mount["target"] for mount in json.loads(plan)["mounts"]] == [
+        "/workspace/pretrained_model/net.pb",
+        "/workspace/dataset",
+    ]
+    assert untouched(old)
+    assert call(old, monkeypatch, good, "--dry-run", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["line"] == command.rstrip()
+
+
+def test_auto_says_why_it_is_local(
+    old: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def unreachable(options: object, run_id: object) -> None:
+        raise EngineUnreachableError("no Docker engine answers at unix:///nowhere", "start it")
+
+    monkeypatch.setattr(run, "docker_runtime", unreachable)
+    root = old.parent.parent
+    call_ = ["-g", str(root / "net.pb"), "-o", str(old), "--dry-run"]
+    assert main(call_) == 0
+    assert "not in a container, but in a local environment: no Docker engine answers" in capsys.readouterr().err
+    assert main([*call_, "--runtime", "docker"]) == 4
+    assert "start it" in capsys.readouterr().err
+
+
+def test_an_unknown_variant_is_a_usage_error(old: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = old.parent.parent
+    assert main(["-g", str(root / "net.pb"), "-d", str(root / "images"), "-o", str(old), "--tensorflow", "2.41"]) == 2
+    assert "2.41" in capsys.readouterr().err
+    assert untouched(old)
+
+
+def test_two_launchers_on_one_output(
+    old: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def second(output: Path, on_line: LineSink) -> int:
+        assert call(old, monkeypatch, good) == 13
+        return good(output, on_line)
+
+    assert call(old, monkeypatch, second) == 0
+    assert "another launcher is writing out.pb" in capsys.readouterr().err
+    assert os.listdir(runs_root()) == []

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from launcher import signals
+from launcher.errors import Interrupted
+from launcher.signals import handed_over, shield
+
+
+@pytest.fixture(autouse=True)
+def handlers() -> Iterator[None]:
+    before = {signum: signal.getsignal(signum) for signum in signals.SIGNALS}
+    signals.install()
+    yield
+    for signum, handler in before.items():
+        signal.signal(signum, handler)
+
+
+def send(signum: int) -> None:
+    os.kill(os.getpid(), signum)
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_is_an_exception(signum: int, code: int) -> None:
+    with pytest.raises(Interrupted) as caught:
+        send(signum)
+    assert caught.value.exit_code == code
+
+
+def test_a_shield_finishes_what_it_holds() -> None:
+    done = []
+    with pytest.raises(Interrupted), shield():
+        with shield():
+            send(signal.SIGTERM)
+            done.append("inner")
+        done.append("outer")
+    assert done == ["inner", "outer"]
+
+
+def test_a_failure_in_a_shield_is_not_hidden_and_the_signal_not_lost() -> None:
+    with pytest.raises(ValueError, match="boom"), shield():
+        send(signal.SIGTERM)
+        raise ValueError("boom")
+    with pytest.raises(Interrupted), shield():
+        pass
+
+
+def test_a_shell_has_ctrl_c_for_itself() -> None:
+    with handed_over():
+        send(signal.SIGINT)
+        with pytest.raises(Interrupted):
+            send(signal.SIGTERM)
+    with pytest.raises(Interrupted):
+        send(signal.SIGINT)
+
+
+def test_an_ignored_signal_stays_ignored() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signals.install()
+    send(signal.SIGHUP)
+
+
+def test_after_the_end_nothing_interrupts() -> None:
+    signals.retire()
+    for signum in signals.SIGNALS:
+        send(signum)
