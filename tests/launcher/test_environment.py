@@ -21,7 +21,8 @@ FAKE_PYTHON = """#!/bin/sh
 case "$*" in
 *"-m venv"*) for last; do :; done; mkdir -p "$last/bin" "$last/lib"; cp "$0" "$last/bin/python3"
     echo venv >> "$LOG";;
-*"-m pip"*) echo "Collecting everything"; echo "pip CERT=$PIP_CERT TARGET=$PIP_TARGET" >> "$LOG"; exit ${PIP_STATUS:-0};;
+*"-m pip"*) echo "Collecting everything"
+    echo "pip CERT=$PIP_CERT TARGET=$PIP_TARGET" >> "$LOG"; exit ${PIP_STATUS:-0};;
 esac
 """
 

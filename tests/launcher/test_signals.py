@@ -33,18 +33,27 @@ def test_a_signal_is_an_exception(signum: int, code: int) -> None:
 
 def test_a_shield_finishes_what_it_holds() -> None:
     done = []
-    with pytest.raises(Interrupted), shield():
+
+    def body() -> None:
         with shield():
-            send(signal.SIGTERM)
-            done.append("inner")
-        done.append("outer")
+            with shield():
+                send(signal.SIGTERM)
+                done.append("inner")
+            done.append("outer")
+
+    with pytest.raises(Interrupted):
+        body()
     assert done == ["inner", "outer"]
 
 
 def test_a_failure_in_a_shield_is_not_hidden_and_the_signal_not_lost() -> None:
-    with pytest.raises(ValueError, match="boom"), shield():
-        send(signal.SIGTERM)
-        raise ValueError("boom")
+    def body() -> None:
+        with shield():
+            send(signal.SIGTERM)
+            raise ValueError("boom")
+
+    with pytest.raises(ValueError, match="boom"):
+        body()
     with pytest.raises(Interrupted), shield():
         pass
 
