@@ -97,7 +97,7 @@ class GraphConverter:
         on_stage: Optional[Callable[[str], None]] = None,
         on_progress: Optional[Callable[[int], None]] = None,
         intermediate_dir: Optional[str] = None,
-        threads: int = 0
+        threads: int = 0,
     ) -> None:
         if not input_graph_is_binary:
             raise BadInputError("text graphs are not read yet", "give a binary frozen graph (.pb)")
@@ -139,7 +139,10 @@ class GraphConverter:
 
         self._on_stage("calibrate")
         observed = tuple(dict.fromkeys(name for group in candidates for name in group.observed()))
-        statistics = calibrate(fp32_graph, observed, self.calibration_data, self._on_progress, threads=self.threads)
+        sources = [group.source for group in candidates]
+        statistics = calibrate(
+            fp32_graph, observed, self.calibration_data, self._on_progress, sources, threads=self.threads
+        )
 
         self._on_stage("quantize")
         groups, decided = decide(graph, candidates, statistics)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from typing import Callable, Dict, Iterable, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, FrozenSet, Iterable, List, Optional, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -25,6 +25,7 @@ def calibrate(
     observed: Sequence[str],
     feed: Feed,
     on_batch: Optional[Callable[[int], None]] = None,
+    channel_means: Sequence[str] = (),
     histograms: bool = False,
     threads: int = 0,
 ) -> Statistics:
@@ -35,6 +36,7 @@ def calibrate(
         observed: float32 tensors.
         feed: batches, each a dict tensor name -> array.
         on_batch: called after each batch with the number of batches so far.
+        channel_means: those of the observed tensors whose channels are summed up, too.
         histograms: also collect histograms (of a regular sample of the values, which costs time).
         threads: see :func:`open_session`.
 
@@ -43,7 +45,7 @@ def calibrate(
     """
     result = Statistics(graph=hashlib.sha256(graph_def.SerializeToString(deterministic=True)).hexdigest())
     with open_session(graph_def, threads) as session:
-        fetches = _collectors(session.graph, observed, histograms)
+        fetches = _collectors(session.graph, observed, frozenset(channel_means), histograms)
         batches = 0
         for batch in feed:
             try:
@@ -52,7 +54,7 @@ def calibrate(
                 raise BadInputError(
                     "the graph does not accept the calibration data: %s" % first_line(error),
                     "compare the shapes and types of the data with the graph's inputs",
-                )
+                ) from error
             batches += 1
             result.samples += _batch_size(batch)
             for name, found in zip(observed, values):
@@ -64,31 +66,42 @@ def calibrate(
     return result
 
 
-def _collectors(graph: "tf.Graph", observed: Sequence[str], histograms: bool) -> List[Tuple["tf.Tensor", ...]]:
+def _collectors(
+    graph: tf.Graph, observed: Sequence[str], channel_means: FrozenSet[str], histograms: bool
+) -> List[Dict[str, tf.Tensor]]:
     result = []
     with graph.as_default(), tf.compat.v1.name_scope("calibration"):
         for name in observed:
             node, index = tensors.split(name)
             tensor = graph.get_tensor_by_name("%s:%d" % (node, index))
             flat = tf.reshape(tensor, [-1])
-            found = (tf.reduce_min(flat), tf.reduce_max(flat), tf.shape(tensor, out_type=tf.int64))
+            found = {"min": tf.reduce_min(flat), "max": tf.reduce_max(flat), "shape": tf.shape(tensor)}
+            if name in channel_means:
+                # float32 sums of millions of values lose digits; means of one batch do not
+                found["mean"] = tf.reduce_mean(tensor, tf.range(tf.rank(tensor) - 1))
             if histograms:
-                step = tf.maximum(tf.size(flat) // _HISTOGRAM_VALUES, 1)
-                found += (flat[::step],)
+                found["values"] = flat[:: tf.maximum(tf.size(flat) // _HISTOGRAM_VALUES, 1)]
             result.append(found)
     return result
 
 
-def _statistics(name: str, found: Tuple[np.ndarray, ...]) -> TensorStatistics:
-    low, high, shape = float(found[0]), float(found[1]), [int(size) for size in found[2]]
+def _statistics(name: str, found: Dict[str, np.ndarray]) -> TensorStatistics:
+    shape = [int(size) for size in found["shape"]]
     count = int(np.prod(shape, dtype=np.int64))
-    if count and not (math.isfinite(low) and math.isfinite(high)):
+    result = TensorStatistics(count, shape=(None, *shape[1:]) if shape else ())
+    if not count:
+        return result
+    result.minimum, result.maximum = float(found["min"]), float(found["max"])
+    if not (math.isfinite(result.minimum) and math.isfinite(result.maximum)):
         raise BadInputError(
             "tensor '%s' has infinite or undefined values on the calibration data" % name,
             "check --preprocess, and that the FP32 graph gives finite results",
         )
-    histogram = histogram_of(found[3]) if len(found) > 3 else None
-    return TensorStatistics(count, low, high, tuple([None] + shape[1:]) if shape else (), histogram)
+    if "mean" in found:
+        result.channel_sum = found["mean"].astype(np.float64) * (count / float(found["mean"].size))
+    if "values" in found:
+        result.histogram = histogram_of(found["values"])
+    return result
 
 
 def _batch_size(batch: Dict[str, np.ndarray]) -> int:

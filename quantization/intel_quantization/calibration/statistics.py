@@ -1,8 +1,9 @@
 """What calibration saw: mergeable data that does not depend on how it was collected.
 
-For each tensor: how many values, their minimum and maximum, its shape, and a histogram with fixed
-log-spaced bins. A bin is the sign, the exponent and the three leading mantissa bits of a float32,
-so 8 bins for each octave, the same for every tensor and every run: histograms merge by addition.
+For each tensor: how many values, their minimum and maximum, its shape, the sum of each channel, and
+a histogram with fixed log-spaced bins. A bin is the sign, the exponent and the three leading
+mantissa bits of a float32, so 8 bins for each octave, the same for every tensor and every run:
+histograms merge by addition.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ class TensorStatistics:
         minimum: smallest finite value; +inf before the first.
         maximum: largest finite value; -inf before the first.
         shape: of one batch, None where batches differ (the batch dimension always counts as differing).
+        channel_sum: float64, shape [channels] (the last axis): the sum of each channel's values; None
+            where it was not collected.
         histogram: int64, shape [BINS]; None where it was not collected.
     """
 
@@ -37,16 +40,25 @@ class TensorStatistics:
     minimum: float = float("inf")
     maximum: float = float("-inf")
     shape: Optional[Tuple[Optional[int], ...]] = None
+    channel_sum: Optional[np.ndarray] = None
     histogram: Optional[np.ndarray] = None
 
-    def merge(self, other: "TensorStatistics") -> None:
+    @property
+    def channel_mean(self) -> Optional[np.ndarray]:
+        """The mean of each channel: float64, shape [channels]; None where it was not collected."""
+        if self.channel_sum is None or not self.count:
+            return None
+        return self.channel_sum * (self.channel_sum.size / float(self.count))
+
+    def merge(self, other: TensorStatistics) -> None:
         """Add what another batch, shard or process saw of the same tensor."""
-        self.shape = other.shape if not self.count else _common_shape(self.shape, other.shape)
+        first = not self.count
+        self.shape = other.shape if first else _common_shape(self.shape, other.shape)
+        self.channel_sum = _sum(self.channel_sum, other.channel_sum, first)
         self.count += other.count
         self.minimum = min(self.minimum, other.minimum)
         self.maximum = max(self.maximum, other.maximum)
-        if other.histogram is not None:
-            self.histogram = other.histogram.copy() if self.histogram is None else self.histogram + other.histogram
+        self.histogram = _sum(self.histogram, other.histogram, first)
 
 
 @dataclass
@@ -63,7 +75,7 @@ class Statistics:
     samples: int = 0
     tensors: Dict[str, TensorStatistics] = field(default_factory=dict)
 
-    def merge(self, other: "Statistics") -> None:
+    def merge(self, other: Statistics) -> None:
         """Add what another run on the same graph saw.
 
         Raises:
@@ -91,7 +103,7 @@ class Statistics:
         write_atomically(path, (json.dumps(data, indent=1, sort_keys=True) + "\n").encode())
 
     @classmethod
-    def load(cls, path: str) -> "Statistics":
+    def load(cls, path: str) -> Statistics:
         """Read what :meth:`save` wrote.
 
         Raises:
@@ -101,16 +113,16 @@ class Statistics:
             with open(path, "rb") as file:
                 data = json.loads(file.read().decode())
         except OSError as error:
-            raise BadInputError("cannot read the statistics %s: %s" % (path, error.strerror or error))
+            raise BadInputError("cannot read the statistics %s: %s" % (path, error.strerror or error)) from error
         except ValueError as error:
-            raise BadInputError("%s is not a statistics file: %s" % (path, error))
+            raise BadInputError("%s is not a statistics file: %s" % (path, error)) from error
         if not isinstance(data, dict) or data.get("schema") != SCHEMA:
             raise BadInputError("%s is not a statistics file of schema %d" % (path, SCHEMA), "calibrate anew")
         try:
             tensors = {str(name): _from_json(item) for name, item in data["tensors"].items()}
             return cls(str(data["graph"]), int(data["samples"]), tensors)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise BadInputError("%s is damaged: %r" % (path, error), "calibrate anew")
+            raise BadInputError("%s is damaged: %r" % (path, error), "calibrate anew") from error
 
 
 def histogram_of(values: np.ndarray) -> np.ndarray:
@@ -129,6 +141,15 @@ def bin_edges(index: int) -> Tuple[float, float]:
     return float(low), float(high)
 
 
+def _sum(mine: Optional[np.ndarray], other: Optional[np.ndarray], first: bool) -> Optional[np.ndarray]:
+    if first:
+        return other
+    # what one side did not collect, or counted otherwise, the sum cannot tell
+    if mine is None or other is None or mine.shape != other.shape:
+        return None
+    return mine + other
+
+
 def _common_shape(
     first: Optional[Tuple[Optional[int], ...]], second: Optional[Tuple[Optional[int], ...]]
 ) -> Optional[Tuple[Optional[int], ...]]:
@@ -140,6 +161,8 @@ def _common_shape(
 def _to_json(item: TensorStatistics) -> Dict[str, Any]:
     result: Dict[str, Any] = {"count": item.count, "min": item.minimum, "max": item.maximum}
     result["shape"] = None if item.shape is None else list(item.shape)
+    if item.channel_sum is not None:
+        result["channel_sum"] = [float(value) for value in item.channel_sum]
     if item.histogram is not None:
         used = np.flatnonzero(item.histogram)
         result["histogram"] = {str(index): int(item.histogram[index]) for index in used}
@@ -158,5 +181,6 @@ def _from_json(data: Dict[str, Any]) -> TensorStatistics:
         float(data["min"]),
         float(data["max"]),
         None if shape is None else tuple(shape),
+        np.array(data["channel_sum"], np.float64) if "channel_sum" in data else None,
         histogram,
     )

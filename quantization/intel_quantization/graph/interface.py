@@ -113,7 +113,7 @@ def _info(nodes: Dict[str, node_def_pb2.NodeDef], name: str) -> TensorInfo:
     try:
         node_name, index = tensors.split(name)
     except ValueError:
-        raise BadInputError("'%s' is not a tensor name" % name, "write NODE or NODE:OUTPUT")
+        raise BadInputError("'%s' is not a tensor name" % name, "write NODE or NODE:OUTPUT") from None
     node = nodes[node_name]
     while node.op in _PASS_THROUGH and "shape" not in node.attr and node.input:
         source = nodes.get(tensors.node_of(node.input[0]))

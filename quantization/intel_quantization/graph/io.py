@@ -33,7 +33,7 @@ def read_graph(path: str) -> graph_pb2.GraphDef:
         with open(path, "rb") as file:
             data = file.read()
     except OSError as error:
-        raise BadInputError("cannot read the graph %s: %s" % (path, error.strerror or error))
+        raise BadInputError("cannot read the graph %s: %s" % (path, error.strerror or error)) from error
     graph_def = graph_pb2.GraphDef()
     try:
         graph_def.ParseFromString(data)
@@ -41,7 +41,7 @@ def read_graph(path: str) -> graph_pb2.GraphDef:
         raise BadInputError(
             "%s is not a binary frozen graph (it does not parse as a GraphDef)" % path,
             "give a frozen .pb file; a truncated download looks like this, too",
-        )
+        ) from None
     if not graph_def.node:
         raise BadInputError(
             "%s holds no graph node" % path,
@@ -92,7 +92,7 @@ def write_atomically(path: str, data: bytes) -> None:
         os.replace(temporary, path)
         temporary = ""
     except OSError as error:
-        raise QuantizationError("cannot write %s: %s" % (path, error.strerror or error))
+        raise QuantizationError("cannot write %s: %s" % (path, error.strerror or error)) from error
     finally:
         if temporary and os.path.exists(temporary):
             os.unlink(temporary)

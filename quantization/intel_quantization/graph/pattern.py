@@ -59,7 +59,7 @@ class Op:
     """
 
     op: str
-    inputs: Tuple["Pattern", ...] = ()
+    inputs: Tuple[Pattern, ...] = ()
     bind: str = ""
     private: bool = False
     commutative: bool = False

@@ -11,7 +11,7 @@ from tensorflow.core.framework import graph_pb2
 from intel_quantization.errors import BadInputError
 
 
-def open_session(graph_def: graph_pb2.GraphDef, threads: int = 0) -> "tf.compat.v1.Session":
+def open_session(graph_def: graph_pb2.GraphDef, threads: int = 0) -> tf.compat.v1.Session:
     """A session on a graph of its own; close it.
 
     Args:
@@ -26,7 +26,8 @@ def open_session(graph_def: graph_pb2.GraphDef, threads: int = 0) -> "tf.compat.
         try:
             tf.import_graph_def(graph_def, name="")
         except (ValueError, TypeError, tf.errors.OpError) as error:
-            raise BadInputError("TensorFlow %s cannot import the graph: %s" % (tf.__version__, first_line(error)))
+            message = "TensorFlow %s cannot import the graph: %s" % (tf.__version__, first_line(error))
+            raise BadInputError(message) from error
     config = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=threads, inter_op_parallelism_threads=1)
     return tf.compat.v1.Session(graph=graph, config=config)
 

@@ -58,7 +58,7 @@ def _producers_first(groups: Sequence[Group]) -> Tuple[Group, ...]:
 
 
 class _Finder:
-    def __init__(self, graph: Graph, excluded_ops: "frozenset[str]", excluded_nodes: "frozenset[str]") -> None:
+    def __init__(self, graph: Graph, excluded_ops: frozenset[str], excluded_nodes: frozenset[str]) -> None:
         self.graph = graph
         self.excluded_ops = excluded_ops
         self.excluded_nodes = excluded_nodes

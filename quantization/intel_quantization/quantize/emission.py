@@ -18,7 +18,8 @@ from intel_quantization.calibration.statistics import Statistics
 from intel_quantization.graph.graph import DT_FLOAT, DT_QINT8, DT_QUINT8, Graph, NodeDef, dtype_attr
 from intel_quantization.quantize.groups import Group
 from intel_quantization.quantize.plan import gives_float, is_unsigned, quantized_op
-from intel_quantization.quantize.weights import quantize_weights
+from intel_quantization.quantize.weights import bias_correction, dequantized, quantize_weights
+from intel_quantization.transforms.linear import output_channels
 
 _SMALLEST_RANGE = 1e-6
 
@@ -104,7 +105,7 @@ class _Emitter:
             self.int8[tensor] = Int8Tensor(name, unsigned, low, high)
         return self.int8[tensor]
 
-    def _range(self, tensor: str, unsigned: bool) -> "tuple[str, str]":
+    def _range(self, tensor: str, unsigned: bool) -> tuple[str, str]:
         low, high = min_max(tensor, self.statistics.tensors[tensor])
         limit = max(high if unsigned else max(-low, high), _SMALLEST_RANGE)
         stem = tensor.replace(":", "_")
@@ -116,13 +117,13 @@ class _Emitter:
     def _weights_and_bias(self, group: Group, node: NodeDef, source: Int8Tensor) -> List[str]:
         weights = self.graph.constant(self.graph.data_inputs(node)[1])
         assert weights is not None  # a condition of every candidate
-        values, limit = quantize_weights(node, weights, self.per_channel)
+        values, limit = quantize_weights(node, weights, self.per_channel, source.unsigned)
         bias = self.graph.constant(group.bias) if group.bias else None
         if bias is None:
-            channels = weights.shape[2] * weights.shape[3] if group.op == "DepthwiseConv2dNative" else weights.shape[-1]
-            if group.op == "MatMul" and node.attr["transpose_b"].b:
-                channels = weights.shape[0]
-            bias = np.zeros(channels, np.float32)
+            bias = np.zeros(output_channels(node, weights) or 0, np.float32)
+        mean = self.statistics.tensors[group.source].channel_mean
+        if mean is not None:
+            bias = bias + bias_correction(node, weights - dequantized(node, values, limit), mean)
         stem = group.linear + "/int8_"
         return [
             self.graph.add_constant(stem + "weights", values, DT_QINT8),

@@ -12,25 +12,76 @@ from intel_quantization.graph.graph import NodeDef
 _SMALLEST_RANGE = 1e-10
 
 
-def quantize_weights(node: NodeDef, weights: np.ndarray, per_channel: bool) -> Tuple[np.ndarray, np.ndarray]:
+def quantize_weights(
+    node: NodeDef, weights: np.ndarray, per_channel: bool, unsigned_input: bool = True
+) -> Tuple[np.ndarray, np.ndarray]:
     """Quantize the weights of a linear op.
+
+    Without VNNI (AVX2, AVX-512 before Cascade Lake) the kernels multiply quint8 by qint8 with
+    ``vpmaddubsw``, which adds two neighbouring products in a saturating int16: 255 * (127 + 127) does
+    not fit, and such a graph is silently wrong there. So the range of a channel is widened just so
+    far that no two neighbouring input channels can exceed an int16. For qint8 input oneDNN sees to
+    that itself, and depthwise kernels multiply in int32.
 
     Args:
         node: Conv2D (HWIO), DepthwiseConv2dNative (HWCM) or MatMul (KN; NK with transpose_b).
         weights: float32.
         per_channel: one range for each output channel. MatMul kernels know only one for the tensor.
+        unsigned_input: whether the input is quint8.
 
     Returns:
         int8 of the shape of ``weights``, and the largest magnitude that 127 stands for: float32,
         a scalar or [output channels].
     """
+    axes = (0, 1) if node.op == "DepthwiseConv2dNative" else tuple(range(weights.ndim - 1))
     if not per_channel or node.op == "MatMul":
-        limit = np.float32(max(float(np.abs(weights).max()), _SMALLEST_RANGE))
-        return _round(weights / limit), np.asarray(limit)
-    axes = (0, 1) if node.op == "DepthwiseConv2dNative" else (0, 1, 2)
-    limits = np.maximum(np.abs(weights).max(axis=axes), np.float32(_SMALLEST_RANGE)).astype(np.float32)
-    return _round(weights / limits), limits.reshape(-1)
+        axes = tuple(range(weights.ndim))
+    limits = np.abs(weights).max(axis=axes, keepdims=True)
+    if unsigned_input and node.op != "DepthwiseConv2dNative":
+        limits = np.maximum(limits, _largest_pair(node, weights, axes))
+    limits = np.maximum(limits, np.float32(_SMALLEST_RANGE)).astype(np.float32)
+    quantized = np.clip(np.rint(weights / limits * 127.0), -127, 127).astype(np.int8)
+    return quantized, limits.reshape(()) if limits.size == 1 and len(axes) == weights.ndim else limits.reshape(-1)
 
 
-def _round(fractions: np.ndarray) -> np.ndarray:
-    return np.clip(np.rint(fractions * 127.0), -127, 127).astype(np.int8)
+def _largest_pair(node: NodeDef, weights: np.ndarray, axes: Tuple[int, ...]) -> np.ndarray:
+    """The largest sum of two neighbouring input channels' weights of one sign.
+
+    With 127 standing for it, rounding cannot lift a pair above 128, and 255 * 128 fits an int16.
+    """
+    axis = 1 if node.op == "MatMul" and node.attr["transpose_b"].b else weights.ndim - 2
+    rows = np.moveaxis(weights, axis, 0)
+    if rows.shape[0] % 2:
+        rows = np.concatenate([rows, np.zeros_like(rows[:1])])
+    sums = [np.maximum(sign * rows[0::2], 0) + np.maximum(sign * rows[1::2], 0) for sign in (1, -1)]
+    return np.moveaxis(np.maximum(sums[0], sums[1]), 0, axis).max(axis=axes, keepdims=True)
+
+
+def dequantized(node: NodeDef, values: np.ndarray, limit: np.ndarray) -> np.ndarray:
+    """The float64 weights that quantized ones stand for, in the layout of the op."""
+    scale = limit.astype(np.float64) / 127.0
+    if node.op == "DepthwiseConv2dNative" and scale.ndim:
+        scale = scale.reshape(values.shape[2:])
+    return values * scale
+
+
+def bias_correction(node: NodeDef, error: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """What to add to the bias so that rounding the weights does not shift the mean of any output channel.
+
+    ``E[op(x, w)] - E[op(x, w')] = op(E[x], w - w')``, with the mean of x taken for each channel and
+    the borders neglected (Nagel et al. 2019, "Data-Free Quantization Through Weight Equalization and
+    Bias Correction", section 4.2, with measured means).
+
+    Args:
+        node: the linear op.
+        error: ``w - w'``, float64, in the layout of the op.
+        mean: float64, shape [input channels].
+
+    Returns:
+        float64, shape [output channels].
+    """
+    if node.op == "MatMul":
+        return error.dot(mean) if node.attr["transpose_b"].b else mean.dot(error)
+    if node.op == "DepthwiseConv2dNative":
+        return (error.sum(axis=(0, 1)) * mean[:, None]).reshape(-1)
+    return mean.dot(error.sum(axis=(0, 1)))

@@ -40,7 +40,9 @@ def fold_convolutionwithbias_mul(graph: Graph) -> int:
     count = 0
     for node in list(graph.nodes.values()):
         if node.op in ("Mul", "RealDiv"):
-            count += any(_fold(graph, node, match(graph, node, pattern)) for pattern in _PATTERNS if pattern.op == node.op)
+            count += any(
+                _fold(graph, node, match(graph, node, pattern)) for pattern in _PATTERNS if pattern.op == node.op
+            )
     return count
 
 
