@@ -19,7 +19,7 @@ GIF_RED_THEN_BLUE = base64.b64decode(
 def encode(kind: str, pixels: np.ndarray) -> bytes:
     """``pixels`` uint8 [h, w, channels] as "png" or "jpeg" (quality 100)."""
     with tf.Graph().as_default(), tf1.Session() as session:
-        op = tf.io.encode_png(pixels) if kind == "png" else tf.io.encode_jpeg(pixels, quality=100)
+        op = tf1.image.encode_png(pixels) if kind == "png" else tf1.image.encode_jpeg(pixels, quality=100)
         return session.run(op)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from intel_quantization.calibration.decode import Decoder
 from intel_quantization.errors import BadInputError
@@ -83,12 +82,6 @@ def test_enlarging_interpolates_between_pixel_centres(gray, tmp_path):
     two = np.array([[[0], [100]]], np.uint8)
     pixels = gray.read(put(tmp_path, encode("png", two)), (1, 4))
     np.testing.assert_allclose(pixels[0, :, 0], [0, 25, 75, 100], atol=1e-3)
-
-
-def test_resizing_is_what_tensorflow_2_does(rgb, tmp_path):
-    with tf.compat.v1.Session(graph=tf.Graph()) as session, session.graph.as_default():
-        expected = session.run(tf.image.resize(COLOURS, (3, 9), antialias=True))
-    np.testing.assert_array_equal(rgb.read(put(tmp_path, encode("png", COLOURS)), (3, 9)), expected)
 
 
 @pytest.mark.parametrize(
