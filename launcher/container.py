@@ -145,11 +145,7 @@ class Container:
             return Attachment(self._engine.client.attach_socket(self._name, params))
 
     def start(self) -> None:
-        """Start it.
-
-        Raises:
-            ImageMissingError: the image has no such command.
-        """
+        """Start it."""
         with self._explained("starting"):
             self._engine.client.start(self._name)
 
@@ -214,9 +210,4 @@ class Container:
             raise EngineUnreachableError(
                 f"the engine at {self._engine.address} cannot see the files of this machine ({text})",
                 "use an engine on this machine, or --runtime local",
-            ) from error
-        if "executable file not found" in text or "no such file or directory: unknown" in text:
-            raise ImageMissingError(
-                f"the image {self._profile.image} has no {self._profile.command[0]}: it is none of this tool's",
-                "leave --docker-image out to use the image of this launcher",
             ) from error

@@ -23,6 +23,9 @@ from launcher.runtime import BuildLog, LineSink
 
 __all__ = ["DockerRuntime", "OurContainer", "our_containers", "reap", "remove_containers"]
 
+_NO_SUCH_COMMAND = 127
+"""Exit status of the init process in a container where it cannot run the command."""
+
 
 class DockerRuntime:
     """Runs jobs in containers of one engine.
@@ -92,6 +95,7 @@ class DockerRuntime:
         Raises:
             OutOfMemoryError: the job, or a child of it, met its memory limit, and the job failed.
             DeadlineError: ``job.timeout`` seconds passed.
+            ImageMissingError: the image is gone, or is none of this tool's.
             Interrupted: a signal came; the job was asked to end, and killed on a second signal.
         """
         profile = self._profile(job, staging / "output", job.command())
@@ -112,6 +116,11 @@ class DockerRuntime:
             raise OutOfMemoryError(
                 f"the job needed more memory than {limit}",
                 "lower --batch_size or --samples, or give it more with --memory",
+            )
+        if end.exit_code == _NO_SUCH_COMMAND:
+            raise ImageMissingError(
+                f"the image {profile.image} has no {profile.command[0]}: it is none of this tool's",
+                "leave --docker-image out to use the image of this launcher",
             )
         return end.exit_code
 
