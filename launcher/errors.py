@@ -108,7 +108,7 @@ class BusyError(LauncherError):
     kind = "busy"
 
 
-class Interrupted(BaseException):  # noqa: N818 - a control-flow signal like KeyboardInterrupt, not an error
+class Interrupted(BaseException):
     """A signal asked the launcher to end; raised in the main thread by the signal handler.
 
     Like KeyboardInterrupt it is no ``Exception``, so that nothing swallows it by accident.

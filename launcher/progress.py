@@ -33,6 +33,9 @@ class View(Protocol):
     def build_line(self, line: str) -> None:
         """One line of build output, made safe to show."""
 
+    def starting(self) -> None:
+        """All is built, and the job is being started; its first word may take some seconds."""
+
     def log_line(self, line: str) -> None:
         """One line that the inside printed and that is no event, made safe to show."""
 
@@ -111,6 +114,9 @@ class PlainView:
         """Print it unless quiet."""
         self._progress(f"  {line}")
 
+    def starting(self) -> None:
+        """Nothing: the first stage says it."""
+
     def log_line(self, line: str) -> None:
         """Print it with --verbose."""
         if self._verbose:
@@ -187,6 +193,9 @@ class JsonView:
         """A log event, with --verbose."""
         if self._verbose:
             self.note(line)
+
+    def starting(self) -> None:
+        """Nothing: the start event says it."""
 
     def log_line(self, line: str) -> None:
         """A log event, with --verbose."""

@@ -46,6 +46,7 @@ def _run(options: argparse.Namespace, job: Job, out_graph: Path, view: View) -> 
         view.note(runtime.describe())
         runtime.ensure(lambda line: view.build_line(safe_text(line)))
         listener = Listener(view)
+        view.starting()
         status = runtime.run(job, staging, listener)
         listener.check(status)
         with shield():

@@ -55,6 +55,10 @@ class TerminalView:
         """A dim, indented line."""
         self._say(f"  {line}", "dim")
 
+    def starting(self) -> None:
+        """A stage of its own: loading TensorFlow takes some seconds."""
+        self._begin_stage("start")
+
     def log_line(self, line: str) -> None:
         """A dim, indented line, with --verbose."""
         if self._verbose:

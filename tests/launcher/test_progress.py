@@ -29,6 +29,7 @@ def event(name: str, /, **data: object) -> Event:
 def play(view: PlainView | JsonView | TerminalView) -> None:
     """A run as a view sees it."""
     view.note("using docker")
+    view.starting()
     view.event(event("start", version="1", tensorflow="2.14", python="3.11", cpu=["avx2"], onednn=True, threads=2))
     view.event(event("stage", name="read", index=1, total=6))
     view.log_line("a line of TensorFlow")

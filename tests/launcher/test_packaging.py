@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from launcher.build_context import context_files, variants
+
+ROOT = Path(__file__).resolve().parents[2]
+SECTION = "[tool.hatch.build.targets.wheel.force-include]"
+
+
+def forced() -> dict[str, str]:
+    """What the wheel takes from outside the package; read without tomllib, which Python 3.10 lacks."""
+    text = (ROOT / "pyproject.toml").read_text("utf-8")
+    section = text.partition(SECTION)[2].partition("\n[")[0]
+    return dict(re.findall(r'^"([^"]+)" = "([^"]+)"$', section, re.MULTILINE))
+
+
+def test_the_wheel_holds_the_whole_build_context() -> None:
+    sources = forced()
+    for variant in variants():
+        for name in context_files(variant):
+            assert any(name == source or name.startswith(source + "/") for source in sources), name
+
+
+def test_what_the_wheel_takes_keeps_its_place() -> None:
+    for source, target in forced().items():
+        assert (ROOT / source).exists(), source
+        assert target == f"launcher/_context/{source}"
+
+
+def test_the_wheel_takes_no_files_of_a_site() -> None:
+    assert not {"image", "image/ca-bundle.crt", "image/pip.conf"} & set(forced())
