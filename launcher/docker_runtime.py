@@ -20,6 +20,7 @@ from launcher.lines import LineSplitter
 from launcher.profile import OUTPUT, Profile, job_profile
 from launcher.reaper import OurContainer, labels, our_containers, reap, remove_containers
 from launcher.runtime import BuildLog, LineSink
+from launcher.signals import patience
 
 __all__ = ["DockerRuntime", "OurContainer", "our_containers", "reap", "remove_containers"]
 
@@ -104,7 +105,8 @@ class DockerRuntime:
             try:
                 end = _follow(container, on_line, until)
             except Interrupted:
-                container.stop()
+                with patience():
+                    container.stop()
                 raise
             if end is None:
                 container.stop()

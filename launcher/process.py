@@ -16,7 +16,7 @@ from launcher import supervisor
 from launcher.errors import DeadlineError, Interrupted, OutOfMemoryError
 from launcher.lines import LineSplitter
 from launcher.runtime import LineSink
-from launcher.signals import shield
+from launcher.signals import patience, shield
 from launcher.supervisor import children, process_table
 
 _TICK_SECONDS = 0.2
@@ -136,7 +136,8 @@ def _end_gracefully(process: subprocess.Popen[bytes], pump: _Pump) -> None:
     """Ask the job to end and wait; a second signal cuts the wait, and the caller then kills."""
     with contextlib.suppress(ProcessLookupError):
         process.send_signal(signal.SIGTERM)
-    pump.drain(supervisor.GRACE_SECONDS)
+    with patience():
+        pump.drain(supervisor.GRACE_SECONDS)
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

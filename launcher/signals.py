@@ -1,8 +1,9 @@
 """Signals as exceptions, and a way to finish what must not be cut in two.
 
-SIGINT, SIGTERM and SIGHUP raise ``Interrupted`` in the main thread, wherever it is. Code that
-removes a container or moves files into place runs in ``shield()``: a signal that arrives there is
-kept and raised when the shield ends.
+The first SIGINT, SIGTERM or SIGHUP raises ``Interrupted`` in the main thread, wherever it is. From
+then on everything is cleaning up, and further signals are ignored, but for where a stop is waited
+for, in ``patience()``: there a second one raises again. Code that moves files into place or removes
+a container runs in ``shield()``: a first signal that arrives there is raised when the shield ends.
 """
 
 from __future__ import annotations
@@ -22,20 +23,30 @@ class _State:
 
     shields = 0
     pending: int | None = None
+    raised = False
+    patient = False
 
 
 def _handle(signum: int, _frame: FrameType | None) -> None:
     if _State.shields:
         _State.pending = signum
+    else:
+        _interrupt(signum)
+
+
+def _interrupt(signum: int) -> None:
+    if _State.raised and not _State.patient:
         return
+    _State.raised = True
     raise Interrupted(signum)
 
 
 def install() -> None:
-    """Make the signals raise Interrupted. Call once, in the main thread.
+    """Make the signals raise Interrupted. Call in the main thread, before anything that must be undone.
 
     A signal that was ignored when the launcher started (nohup, a background job) stays ignored.
     """
+    _State.raised = False
     for signum in SIGNALS:
         if signal.getsignal(signum) is not signal.SIG_IGN:
             signal.signal(signum, _handle)
@@ -46,7 +57,7 @@ def shield() -> Iterator[None]:
     """Hold signals back while the body runs; nests.
 
     Raises:
-        Interrupted: after the body, when a signal came meanwhile and the body itself succeeded.
+        Interrupted: after the body, when a first signal came meanwhile and the body itself succeeded.
     """
     _State.shields += 1
     try:
@@ -55,7 +66,17 @@ def shield() -> Iterator[None]:
         _State.shields -= 1
     if not _State.shields and _State.pending is not None:
         signum, _State.pending = _State.pending, None
-        raise Interrupted(signum)
+        _interrupt(signum)
+
+
+@contextmanager
+def patience() -> Iterator[None]:
+    """While a job that was asked to end is waited for: a second signal raises Interrupted again."""
+    _State.patient = True
+    try:
+        yield
+    finally:
+        _State.patient = False
 
 
 @contextmanager

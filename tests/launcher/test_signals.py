@@ -8,7 +8,7 @@ import pytest
 
 from launcher import signals
 from launcher.errors import Interrupted
-from launcher.signals import handed_over, shield
+from launcher.signals import handed_over, patience, shield
 
 
 @pytest.fixture(autouse=True)
@@ -58,11 +58,23 @@ def test_a_failure_in_a_shield_is_not_hidden_and_the_signal_not_lost() -> None:
         pass
 
 
+def test_only_a_wait_can_be_cut_by_a_second_signal() -> None:
+    with pytest.raises(Interrupted):
+        send(signal.SIGINT)
+    send(signal.SIGINT)  # cleaning up: nothing more is interrupted
+    with shield():
+        send(signal.SIGTERM)
+    with pytest.raises(Interrupted), patience():
+        send(signal.SIGTERM)
+    send(signal.SIGINT)
+
+
 def test_a_shell_has_ctrl_c_for_itself() -> None:
     with handed_over():
         send(signal.SIGINT)
         with pytest.raises(Interrupted):
             send(signal.SIGTERM)
+    signals.install()
     with pytest.raises(Interrupted):
         send(signal.SIGINT)
 
