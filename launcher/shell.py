@@ -135,7 +135,7 @@ def _is_open(descriptor: int) -> bool:
 def _raw(descriptor: int) -> Iterator[None]:
     before = termios.tcgetattr(descriptor)
     try:
-        tty.setraw(descriptor)
+        tty.setraw(descriptor, termios.TCSADRAIN)  # the default would drop what was typed while the container started
         yield
     finally:
         termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
