@@ -122,7 +122,7 @@ def _cpu() -> Finding:
             "cpu",
             WARNING,
             f"{', '.join(have)}, but no VNNI",
-            "INT8 graphs are correct here, but hardly faster than FP32; measure on a CPU with VNNI",
+            "INT8 graphs work here, but gain most on a CPU with VNNI; measure there",
         )
     return Finding("cpu", OK, ", ".join(have))
 
