@@ -48,7 +48,9 @@ UNUSED_PARTS = (
 
 def remove_packages() -> None:
     """Uninstall UNUSED_PACKAGES, with their metadata, so that nothing claims they are there."""
-    subprocess.run([*PIP, "uninstall", "--yes", "--quiet", "--root-user-action", "ignore", *UNUSED_PACKAGES], check=True)
+    subprocess.run(
+        [*PIP, "uninstall", "--yes", "--quiet", "--root-user-action", "ignore", *UNUSED_PACKAGES], check=True
+    )
 
 
 def remove_parts() -> None:
