@@ -7,6 +7,7 @@ from typing import Dict, List, Optional, Sequence, Tuple
 import numpy as np
 
 from intel_quantization.graph import registry, tensors
+from intel_quantization.graph.control_flow import control_flow_regions
 from intel_quantization.graph.graph import DT_FLOAT, Graph, NodeDef
 from intel_quantization.quantize.groups import LINEAR_OPS, Decision, Group
 from intel_quantization.transforms.linear import is_channels_last, output_channels
@@ -64,6 +65,7 @@ class _Finder:
         self.excluded_nodes = excluded_nodes
         self.order = graph.topological()
         self.rank = {node.name: number for number, node in enumerate(self.order)}
+        self.regions = control_flow_regions(graph)
 
     def refusal(self, node: NodeDef) -> str:
         """Why a linear op is no candidate; empty where it is."""
@@ -71,6 +73,8 @@ class _Finder:
             return "op excluded by the user"
         if node.name in self.excluded_nodes:
             return "node excluded by the user"
+        if node.name in self.regions:
+            return self.regions[node.name]
         if node.attr["T"].type != DT_FLOAT:
             return "not float32"
         weights = self.graph.constant(self.graph.data_inputs(node)[1])
