@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Dict, List
+from typing import Dict, List, Tuple
 
 from intel_quantization.graph.graph import Graph
 
 # where a region begins, the ops that end it, and what to call it
-_REGIONS = (
+_REGIONS: Tuple[Tuple[Tuple[str, ...], Tuple[str, ...], str], ...] = (
     (("Enter", "RefEnter"), ("Exit", "RefExit"), "inside a while loop"),
     (("Switch", "RefSwitch"), ("Merge", "RefMerge", "Exit", "RefExit"), "inside a conditional branch"),
-)  # type: Tuple[Tuple[Tuple[str, ...], Tuple[str, ...], str], ...]
+)
 
 
 def control_flow_regions(graph: Graph) -> Dict[str, str]:

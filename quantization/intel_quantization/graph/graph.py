@@ -10,15 +10,15 @@ from __future__ import annotations
 from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
 
 import numpy as np
-from tensorflow.core.framework import attr_value_pb2, graph_pb2, node_def_pb2, types_pb2
+from tensorflow.core.framework import graph_pb2, node_def_pb2
 from tensorflow.python.framework import tensor_util
 
 from intel_quantization.errors import BadInputError
 from intel_quantization.graph import tensors
+from intel_quantization.graph.attributes import AttrValue, attr_value
 
 NodeDef = node_def_pb2.NodeDef
 GraphDef = graph_pb2.GraphDef
-AttrValue = attr_value_pb2.AttrValue
 
 # The edges that close a while loop; without them the graph has no cycle.
 _BACK_EDGE = "NextIteration"
@@ -32,7 +32,7 @@ class Graph:
         outputs: names of the nodes or tensors that must keep their names, dtypes and values.
 
     Raises:
-        BadInputError: two nodes have one name, or an input names no node.
+        BadInputError: two nodes have one name, or an input names no node or is spelt wrong.
     """
 
     def __init__(self, graph_def: GraphDef, outputs: Iterable[str] = ()) -> None:
@@ -52,9 +52,7 @@ class Graph:
             copy.CopyFrom(node)
             self._index(copy)
         for node in self.nodes.values():
-            for name in node.input:
-                if tensors.node_of(name) not in self.nodes:
-                    raise BadInputError("node '%s' has the input '%s', which is not in the graph" % (node.name, name))
+            self._check_inputs(node)
 
     # -- reading -----------------------------------------------------------------------------
 
@@ -267,6 +265,12 @@ class Graph:
         source = node.input[0]
         if name in self._output_nodes:
             raise ValueError("node '%s' is an output" % name)
+        for consumer in self.consumers(name):
+            if any(
+                tensors.node_of(item) == name and tensors.canonical(item) not in (name, "^" + name)
+                for item in consumer.input
+            ):
+                raise ValueError("node '%s' has more than one output" % name)
         waits = self.control_inputs(node)
         for consumer in self.consumers(name):
             inputs: List[str] = []
@@ -275,8 +279,6 @@ class Graph:
                     inputs.append(tensor)
                 elif tensors.is_control(tensor):
                     inputs.append("^" + tensors.node_of(source))
-                elif tensors.split(tensor)[1]:
-                    raise ValueError("node '%s' has more than one output" % name)
                 else:
                     inputs.append(source)
             data = [tensor for tensor in inputs if not tensors.is_control(tensor)]
@@ -309,7 +311,35 @@ class Graph:
         result = GraphDef()
         result.CopyFrom(self._meta)
         result.node.extend(self.topological())
+        for node in result.node:
+            self._drop_dangling_colocation(node)
         return result
+
+    def _drop_dangling_colocation(self, node: NodeDef) -> None:
+        """TensorFlow refuses a graph in which a node is to be where a node is that does not exist."""
+        if "_class" in node.attr:
+            kept = [name for name in node.attr["_class"].list.s if self._is_colocation_known(name.decode())]
+            del node.attr["_class"].list.s[:]
+            node.attr["_class"].list.s.extend(kept)
+            if not kept:
+                del node.attr["_class"]
+
+    def _is_colocation_known(self, name: str) -> bool:
+        return not name.startswith("loc:@") or name[len("loc:@") :] in self.nodes
+
+    def _check_inputs(self, node: NodeDef) -> None:
+        control = False
+        for name in node.input:
+            problem = ""
+            if tensors.node_of(name) not in self.nodes:
+                problem = "which is not in the graph"
+            elif not tensors.is_control(name) and not tensors.is_well_formed(name):
+                problem = "which is no tensor name"
+            elif control and not tensors.is_control(name):
+                problem = "behind a control input"
+            if problem:
+                raise BadInputError("node '%s' has the input '%s', %s" % (node.name, name, problem))
+            control = tensors.is_control(name)
 
     # -- the index ---------------------------------------------------------------------------
 
@@ -329,46 +359,3 @@ class Graph:
             edges[node.name] = count
         else:
             edges.pop(node.name, None)
-
-
-def attr_value(value: Any) -> AttrValue:
-    """An AttrValue from a plain value.
-
-    bool, int, float, str and bytes become scalars, a list of ints, floats or strings a list;
-    a DataType is given as :func:`dtype_attr`.
-
-    Raises:
-        TypeError: any other type.
-    """
-    result = AttrValue()
-    if isinstance(value, bool):
-        result.b = value
-    elif isinstance(value, int):
-        result.i = value
-    elif isinstance(value, float):
-        result.f = value
-    elif isinstance(value, (str, bytes)):
-        result.s = value.encode() if isinstance(value, str) else value
-    elif isinstance(value, (list, tuple)):
-        result.list.SetInParent()
-        if all(isinstance(item, int) for item in value):
-            result.list.i.extend(value)
-        elif all(isinstance(item, float) for item in value):
-            result.list.f.extend(value)
-        elif all(isinstance(item, str) for item in value):
-            result.list.s.extend(item.encode() for item in value)
-        else:
-            raise TypeError("no attribute can hold %r" % (value,))
-    else:
-        raise TypeError("no attribute can hold %r" % (value,))
-    return result
-
-
-def dtype_attr(dtype: int) -> AttrValue:
-    """An AttrValue that holds a DataType, given by its number (``types_pb2.DT_QINT8`` …)."""
-    return AttrValue(type=dtype)
-
-
-DT_FLOAT = types_pb2.DT_FLOAT
-DT_QINT8 = types_pb2.DT_QINT8
-DT_QUINT8 = types_pb2.DT_QUINT8

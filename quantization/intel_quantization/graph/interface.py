@@ -18,8 +18,9 @@ _NO_RESULT = frozenset(
     + ["SaveV2", "RestoreV2", "MergeV2Checkpoints", "ScalarSummary", "HistogramSummary", "ImageSummary"]
     + ["MergeSummary", "WriteFile", "Exit", "Enter", "Switch", "LoopCond", "NextIteration"]
 )
-# A while loop's Exit gives a result only when something reads it on the way to an output.
 _PASS_THROUGH = ("Identity", "StopGradient", "Snapshot")
+# TensorFlow's own name for the branch around an Assert; nobody reads its result.
+_ASSERTION = "AssertGuard/"
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def find_outputs(graph_def: graph_pb2.GraphDef, names: Sequence[str] = ()) -> Tu
                 read.add(tensors.node_of(name))
     found = [node.name for node in graph_def.node if node.name not in read and node.op not in _NO_RESULT]
     fed = _fed_by_placeholder(graph_def)
-    found = [name for name in found if name in fed and not _is_branch_pivot(nodes, name)]
+    found = [name for name in found if name in fed and not _is_branch_pivot(nodes, name) and _ASSERTION not in name]
     if not found:
         raise BadInputError("no node of the graph looks like an output", "name its outputs with --outputs")
     return tuple(_info(nodes, name) for name in found)
@@ -95,7 +96,7 @@ def _fed_by_placeholder(graph_def: graph_pb2.GraphDef) -> Set[str]:
 def _is_branch_pivot(nodes: Dict[str, node_def_pb2.NodeDef], name: str) -> bool:
     """Whether a node only marks a branch of a tf.cond (``cond/switch_t``, ``cond/pred_id``)."""
     node = nodes[name]
-    if node.op != "Identity" or not node.input:
+    if node.op != "Identity" or not node.input or registry.output_dtype(node) != dtypes.bool.as_datatype_enum:
         return False
     source = nodes.get(tensors.node_of(node.input[0]))
     return source is not None and source.op in ("Switch", "Merge", "LogicalAnd", "LoopCond")
@@ -121,6 +122,8 @@ def _info(nodes: Dict[str, node_def_pb2.NodeDef], name: str) -> TensorInfo:
             break
         node = source
     number = registry.output_dtype(node, index)
+    if not number and registry.op_def(node.op) is not None:
+        raise BadInputError("'%s' has no output %d" % (node_name, index), "leave the number out")
     dtype = dtypes.as_dtype(number).name if number else ""
     shape: Optional[Tuple[Optional[int], ...]] = None
     if "shape" in node.attr and not node.attr["shape"].shape.unknown_rank:

@@ -40,7 +40,7 @@ def read_graph(path: str) -> graph_pb2.GraphDef:
     except (DecodeError, RuntimeError):  # RuntimeError: protobuf 3.8, as TensorFlow 1.15 uses it
         raise BadInputError(
             "%s is not a binary frozen graph (it does not parse as a GraphDef)" % path,
-            "give a frozen .pb file; a truncated download looks like this, too",
+            "give a frozen .pb file; saved_model.pb (SavedModel) is none; a truncated download looks like this, too",
         ) from None
     if not graph_def.node:
         raise BadInputError(

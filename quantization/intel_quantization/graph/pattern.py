@@ -54,7 +54,8 @@ class Op:
         op: the op's name, or several with ``|`` between them.
         inputs: patterns of the first data inputs; further inputs are not looked at.
         bind: name of the binding in ``Match.nodes``.
-        private: nothing but the match may read the node, and it may be no output.
+        private: nothing but the match may read the node, and it may be no output; and it has no
+            control inputs, which a rewrite would lose.
         commutative: the two inputs may be swapped.
     """
 
@@ -124,6 +125,8 @@ def _node(graph: Graph, node: node_def_pb2.NodeDef, pattern: Op, found: Match, l
         return "'%s' is a %s, not a %s" % (node.name, node.op, pattern.op)
     if pattern.private and not last and not graph.is_private(node.name):
         return "'%s' is also read elsewhere" % node.name
+    if pattern.private and not last and graph.control_inputs(node):
+        return "'%s' waits for other nodes" % node.name
     inputs = graph.data_inputs(node)
     if len(inputs) < len(pattern.inputs):
         return "'%s' has %d inputs" % (node.name, len(inputs))

@@ -33,3 +33,9 @@ def canonical(name: str) -> str:
         return name
     node, index = split(name)
     return node if index == 0 else "%s:%d" % (node, index)
+
+
+def is_well_formed(name: str) -> bool:
+    """Whether a data tensor is spelt ``node`` or ``node:number``."""
+    _, colon, index = name.partition(":")
+    return not colon or (index.isdigit() and index.isascii())

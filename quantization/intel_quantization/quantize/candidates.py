@@ -7,8 +7,9 @@ from typing import Dict, List, Optional, Sequence, Tuple
 import numpy as np
 
 from intel_quantization.graph import registry, tensors
+from intel_quantization.graph.attributes import DT_FLOAT, attribute
 from intel_quantization.graph.control_flow import control_flow_regions
-from intel_quantization.graph.graph import DT_FLOAT, Graph, NodeDef
+from intel_quantization.graph.graph import Graph, NodeDef
 from intel_quantization.quantize.groups import LINEAR_OPS, Decision, Group
 from intel_quantization.transforms.linear import is_channels_last, output_channels
 
@@ -75,7 +76,7 @@ class _Finder:
             return "node excluded by the user"
         if node.name in self.regions:
             return self.regions[node.name]
-        if node.attr["T"].type != DT_FLOAT:
+        if attribute(node, "T").type != DT_FLOAT:
             return "not float32"
         weights = self.graph.constant(self.graph.data_inputs(node)[1])
         if weights is None:
@@ -86,9 +87,9 @@ class _Finder:
             return "weights are not finite"
         if not is_channels_last(node):
             return "data format NCHW has no INT8 kernel"
-        if node.op == "MatMul" and node.attr["transpose_a"].b:
+        if node.op == "MatMul" and attribute(node, "transpose_a").b:
             return "a transposed input has no INT8 kernel"
-        if node.op == "DepthwiseConv2dNative" and node.attr["padding"].s == b"EXPLICIT":
+        if node.op == "DepthwiseConv2dNative" and attribute(node, "padding").s == b"EXPLICIT":
             return "explicit padding has no INT8 kernel for DepthwiseConv2dNative"
         return ""
 
@@ -170,11 +171,11 @@ class _Finder:
         source = graph.data_inputs(node)[0]
         if node.op == "MatMul":
             return source, None
-        if node.attr["padding"].s == b"EXPLICIT":
-            top, bottom, left, right = node.attr["explicit_paddings"].list.i[2:6]
+        if attribute(node, "padding").s == b"EXPLICIT":
+            top, bottom, left, right = attribute(node, "explicit_paddings").list.i[2:6]
             return source, (top, bottom, left, right)
         pad = graph.producer(source)
-        if pad.op != "Pad" or node.attr["padding"].s != b"VALID" or pad.name in self.excluded_nodes:
+        if pad.op != "Pad" or attribute(node, "padding").s != b"VALID" or pad.name in self.excluded_nodes:
             return source, None
         paddings = graph.constant(graph.data_inputs(pad)[1])
         if paddings is None or paddings.shape != (4, 2) or np.any(paddings[[0, 3]]) or np.any(paddings < 0):

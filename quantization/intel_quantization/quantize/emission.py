@@ -15,7 +15,8 @@ import numpy as np
 
 from intel_quantization.calibration.collectors import min_max
 from intel_quantization.calibration.statistics import Statistics
-from intel_quantization.graph.graph import DT_FLOAT, DT_QINT8, DT_QUINT8, Graph, NodeDef, dtype_attr
+from intel_quantization.graph.attributes import DT_FLOAT, DT_QINT8, DT_QUINT8, attribute, dtype_attr
+from intel_quantization.graph.graph import Graph, NodeDef
 from intel_quantization.quantize.groups import Group
 from intel_quantization.quantize.plan import gives_float, is_unsigned, quantized_op
 from intel_quantization.quantize.weights import bias_correction, dequantized, quantize_weights
@@ -143,11 +144,11 @@ class _Emitter:
             "Tfilter": dtype_attr(DT_QINT8),
             "Tbias": dtype_attr(DT_FLOAT),
             "out_type": result,
-            "strides": node.attr["strides"],
-            "padding": "VALID" if group.pads else node.attr["padding"].s,
+            "strides": attribute(node, "strides"),
+            "padding": "VALID" if group.pads else attribute(node, "padding").s,
         }
-        if node.attr["dilations"].list.i:
-            attrs["dilations"] = node.attr["dilations"]
+        if attribute(node, "dilations").list.i:
+            attrs["dilations"] = attribute(node, "dilations")
         if group.pads:
             attrs["padding_list"] = [0, 0] + list(group.pads) + [0, 0]
         return attrs
@@ -158,7 +159,7 @@ class _Emitter:
             "T2": dtype_attr(DT_QINT8),
             "Tbias": dtype_attr(DT_FLOAT),
             "transpose_a": False,
-            "transpose_b": node.attr["transpose_b"].b,
+            "transpose_b": attribute(node, "transpose_b").b,
             "input_quant_mode": "SCALED",
         }
 

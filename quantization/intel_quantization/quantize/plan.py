@@ -7,7 +7,8 @@ from typing import Dict, List, Sequence, Tuple, Union
 
 from intel_quantization.calibration.statistics import Statistics
 from intel_quantization.graph import registry
-from intel_quantization.graph.graph import DT_FLOAT, DT_QINT8, DT_QUINT8, Graph
+from intel_quantization.graph.attributes import DT_FLOAT, DT_QINT8, DT_QUINT8
+from intel_quantization.graph.graph import Graph
 from intel_quantization.quantize.groups import Decision, Group
 
 

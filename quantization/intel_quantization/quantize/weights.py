@@ -6,6 +6,7 @@ from typing import Tuple
 
 import numpy as np
 
+from intel_quantization.graph.attributes import attribute
 from intel_quantization.graph.graph import NodeDef
 
 # A channel of zeros needs some range all the same.
@@ -49,7 +50,7 @@ def _largest_pair(node: NodeDef, weights: np.ndarray, axes: Tuple[int, ...]) -> 
 
     With 127 standing for it, rounding cannot lift a pair above 128, and 255 * 128 fits an int16.
     """
-    axis = 1 if node.op == "MatMul" and node.attr["transpose_b"].b else weights.ndim - 2
+    axis = 1 if node.op == "MatMul" and attribute(node, "transpose_b").b else weights.ndim - 2
     rows = np.moveaxis(weights, axis, 0)
     if rows.shape[0] % 2:
         rows = np.concatenate([rows, np.zeros_like(rows[:1])])
@@ -81,7 +82,7 @@ def bias_correction(node: NodeDef, error: np.ndarray, mean: np.ndarray) -> np.nd
         float64, shape [output channels].
     """
     if node.op == "MatMul":
-        return error.dot(mean) if node.attr["transpose_b"].b else mean.dot(error)
+        return error.dot(mean) if attribute(node, "transpose_b").b else mean.dot(error)
     if node.op == "DepthwiseConv2dNative":
         return (error.sum(axis=(0, 1)) * mean[:, None]).reshape(-1)
     return mean.dot(error.sum(axis=(0, 1)))

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from intel_quantization.graph.attributes import attribute
 from intel_quantization.graph.graph import Graph, NodeDef
 from intel_quantization.graph.pattern import Any, Const, Match, Mismatch, Op, match
-from intel_quantization.transforms.linear import LINEAR, output_channels, replace_by_linear, scale_weights
+from intel_quantization.transforms.linear import LINEAR, output_channels, replace_by_linear, roots, scale_weights
 
 _NORM = "FusedBatchNorm|FusedBatchNormV2|FusedBatchNormV3"
 _PARAMETERS = (Const("gamma", 1), Const("beta", 1), Const("mean", 1), Const("variance", 1))
@@ -27,14 +28,13 @@ _PATTERNS = (Op(_NORM, inputs=(_LINEAR,) + _PARAMETERS), Op(_NORM, inputs=(_BIAS
 def fold_batch_norms(graph: Graph) -> int:
     """Fold every batch norm that can be; returns how many."""
     count = 0
-    for node in list(graph.nodes.values()):
-        if node.op in _NORM.split("|"):
-            for pattern in _PATTERNS:
-                found = match(graph, node, pattern)
-                if isinstance(found, Match) and not _refusal(graph, node, found):
-                    _fold(graph, node, found)
-                    count += 1
-                    break
+    for node in roots(graph, _NORM.split("|")):
+        for pattern in _PATTERNS:
+            found = match(graph, node, pattern)
+            if isinstance(found, Match) and not _refusal(graph, node, found):
+                _fold(graph, node, found)
+                count += 1
+                break
     return count
 
 
@@ -58,12 +58,16 @@ def _refusal(graph: Graph, node: NodeDef, found: Match) -> str:
     if any(found.values[key].size != channels for key in ("gamma", "beta", "mean", "variance")):
         return "'%s' does not have one parameter for each output channel" % node.name
     linear = found.nodes["linear"]
-    if linear.op != "MatMul" and (linear.attr["data_format"].s or b"NHWC") != (node.attr["data_format"].s or b"NHWC"):
+    if linear.op != "MatMul" and _data_format(linear) != _data_format(node):
         return "'%s' has another data format than '%s'" % (node.name, linear.name)
     for index in range(1, 6):
         if graph.readers("%s:%d" % (node.name, index)) or "%s:%d" % (node.name, index) in graph.outputs:
             return "output %d of '%s' is read" % (index, node.name)
     return ""
+
+
+def _data_format(node: NodeDef) -> bytes:
+    return attribute(node, "data_format").s or b"NHWC"
 
 
 def _fold(graph: Graph, node: NodeDef, found: Match) -> None:

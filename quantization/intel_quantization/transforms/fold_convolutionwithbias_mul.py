@@ -23,6 +23,7 @@ from intel_quantization.transforms.linear import (
     output_channels,
     per_channel,
     replace_by_linear,
+    roots,
     scale_weights,
 )
 
@@ -38,11 +39,8 @@ _PATTERNS = tuple(
 def fold_convolutionwithbias_mul(graph: Graph) -> int:
     """Fold every such multiplication; returns how many."""
     count = 0
-    for node in list(graph.nodes.values()):
-        if node.op in ("Mul", "RealDiv"):
-            count += any(
-                _fold(graph, node, match(graph, node, pattern)) for pattern in _PATTERNS if pattern.op == node.op
-            )
+    for node in roots(graph, ("Mul", "RealDiv")):
+        count += any(_fold(graph, node, match(graph, node, pattern)) for pattern in _PATTERNS if pattern.op == node.op)
     return count
 
 
@@ -51,7 +49,7 @@ def _fold(graph: Graph, node: NodeDef, found: object) -> bool:
         return False
     linear, weights = found.nodes["linear"], found.values["weights"]
     channels = output_channels(linear, weights)
-    factor = _factor(node, found, channels)
+    factor = _factor(node, found, channels, weights.ndim)
     if channels is None or factor is None or not is_channels_last(linear):
         return False
     bias = found.values.get("bias", np.zeros(channels)).astype(np.float64) * factor
@@ -59,10 +57,10 @@ def _fold(graph: Graph, node: NodeDef, found: object) -> bool:
     return True
 
 
-def _factor(node: NodeDef, found: Match, channels: Optional[int]) -> Optional[np.ndarray]:
+def _factor(node: NodeDef, found: Match, channels: Optional[int], rank: int) -> Optional[np.ndarray]:
     if channels is None:
         return None
-    factor = per_channel(found.values["factor"], channels)
+    factor = per_channel(found.values["factor"], channels, rank)
     if factor is None or node.op == "Mul":
         return factor
     return 1.0 / factor if np.all(factor) else None

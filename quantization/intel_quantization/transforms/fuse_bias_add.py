@@ -20,6 +20,7 @@ from intel_quantization.transforms.linear import (
     output_channels,
     per_channel,
     replace_by_linear,
+    roots,
 )
 
 _LINEAR = Op(LINEAR, inputs=(Any("x"), Const("weights")), bind="linear", private=True)
@@ -31,8 +32,8 @@ _SOURCES = {"Add": (_LINEAR, _BIASED), "AddV2": (_LINEAR, _BIASED), "Sub": (_LIN
 def fuse_bias_add(graph: Graph) -> int:
     """Fold every such addition; returns how many."""
     count = 0
-    for node in list(graph.nodes.values()):
-        for source in _SOURCES.get(node.op, ()):
+    for node in roots(graph, tuple(_SOURCES)):
+        for source in _SOURCES[node.op]:
             pattern = Op(node.op, inputs=(source, Const("term")), commutative=node.op in ("Add", "AddV2"))
             if _fold(graph, node, match(graph, node, pattern)):
                 count += 1
@@ -47,7 +48,7 @@ def _fold(graph: Graph, node: NodeDef, found: object) -> bool:
     channels = output_channels(linear, weights)
     if channels is None or not is_channels_last(linear) or not is_channels_last(node):
         return False
-    term = per_channel(found.values["term"], channels)
+    term = per_channel(found.values["term"], channels, weights.ndim)
     if term is None:
         return False
     bias = found.values.get("bias", np.zeros(channels)).astype(np.float64)

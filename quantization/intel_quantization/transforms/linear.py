@@ -6,30 +6,41 @@ All of them are linear in their weights, so for per-channel ``s`` and ``t``:
 
 from __future__ import annotations
 
-from typing import Optional
+from typing import List, Optional, Sequence
 
 import numpy as np
 
+from intel_quantization.graph.attributes import DT_FLOAT, attribute
+from intel_quantization.graph.control_flow import control_flow_regions
 from intel_quantization.graph.graph import Graph, NodeDef
 
 LINEAR = "Conv2D|DepthwiseConv2dNative|MatMul"
 
 
+def roots(graph: Graph, ops: Sequence[str]) -> List[NodeDef]:
+    """The nodes of some ops at which a rewrite may put new nodes: those outside loops and branches.
+
+    A new constant inside a loop would belong to no frame, and TensorFlow would refuse the graph.
+    """
+    inside = control_flow_regions(graph)
+    return [node for node in graph.nodes.values() if node.op in ops and node.name not in inside]
+
+
 def output_channels(node: NodeDef, weights: np.ndarray) -> Optional[int]:
-    """The number of output channels of a linear op.
+    """The number of output channels of a float32 linear op.
 
     Args:
         node: Conv2D (weights HWIO), DepthwiseConv2dNative (HWCM) or MatMul (KN, or NK with transpose_b).
         weights: its weights.
 
     Returns:
-        None where the weights do not have the rank that the op asks for.
+        None for another type, and where the weights do not have the rank that the op asks for.
     """
-    if weights.ndim != (2 if node.op == "MatMul" else 4):
+    if attribute(node, "T").type != DT_FLOAT or weights.ndim != (2 if node.op == "MatMul" else 4):
         return None
     if node.op == "DepthwiseConv2dNative":
         return int(weights.shape[2] * weights.shape[3])
-    if node.op == "MatMul" and node.attr["transpose_b"].b:
+    if node.op == "MatMul" and attribute(node, "transpose_b").b:
         return int(weights.shape[0])
     return int(weights.shape[-1])
 
@@ -48,31 +59,34 @@ def scale_weights(node: NodeDef, weights: np.ndarray, scale: np.ndarray) -> np.n
     scale = scale.astype(np.float64)
     if node.op == "DepthwiseConv2dNative":
         scale = scale.reshape(weights.shape[2:])
-    elif node.op == "MatMul" and node.attr["transpose_b"].b:
+    elif node.op == "MatMul" and attribute(node, "transpose_b").b:
         scale = scale[:, None]
     return (weights * scale).astype(np.float32)
 
 
-def per_channel(value: np.ndarray, channels: int) -> Optional[np.ndarray]:
+def per_channel(value: np.ndarray, channels: int, rank: int) -> Optional[np.ndarray]:
     """A constant operand as one number for each channel of an NHWC (or NC) tensor.
 
     Args:
         value: the operand of a broadcasting op.
         channels: the number of channels.
+        rank: the number of dimensions of the other operand; more would show in the result.
 
     Returns:
         float64 of shape [channels]; None where it does not broadcast along the last axis only.
     """
+    if value.ndim > rank:
+        return None
     if value.size == 1:
         return np.full(channels, float(value.reshape(-1)[0]))
-    if value.ndim and value.shape[-1] == channels and value.size == channels and value.ndim <= 4:
+    if value.ndim and value.shape[-1] == channels and value.size == channels:
         return value.reshape(-1).astype(np.float64)
     return None
 
 
 def is_channels_last(node: NodeDef) -> bool:
     """Whether a node has no data_format, or NHWC."""
-    return node.attr["data_format"].s in (b"", b"NHWC") if "data_format" in node.attr else True
+    return attribute(node, "data_format").s in (b"", b"NHWC")
 
 
 def replace_by_linear(graph: Graph, root: NodeDef, linear: NodeDef, weights: np.ndarray, bias: np.ndarray) -> None:
@@ -93,7 +107,7 @@ def replace_by_linear(graph: Graph, root: NodeDef, linear: NodeDef, weights: np.
     name = graph.add_constant(root.name + "/folded_bias", bias.astype(np.float32))
     waits = graph.control_inputs(root)
     root.op = "BiasAdd"
-    data_format = linear.attr["data_format"].s if linear.op != "MatMul" else b""
+    data_format = attribute(linear, "data_format").s
     root.attr.clear()
     root.attr["T"].type = linear.attr["T"].type
     root.attr["data_format"].s = data_format or b"NHWC"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from intel_quantization.graph import tensors
 from intel_quantization.graph.graph import Graph, NodeDef
+from intel_quantization.transforms.linear import roots
 
 _PASS_THROUGH = frozenset(["Identity", "StopGradient", "PreventGradient", "Snapshot", "CheckNumerics"])
 # An Identity behind these marks a branch or a loop: nodes wait for it to know that they are on.
@@ -16,8 +17,9 @@ _CONTROL_FLOW = frozenset(["Switch", "RefSwitch", "Merge", "Enter", "Exit", "Loo
 def remove_training_nodes(graph: Graph) -> int:
     """Bypass the nodes that pass their input through; returns how many went."""
     count = 0
-    for node in list(graph.nodes.values()):
-        if node.op in _PASS_THROUGH and _is_removable(graph, node):
+    # in a loop or branch an Identity may be what waits for the pivot
+    for node in roots(graph, tuple(_PASS_THROUGH)):
+        if _is_removable(graph, node):
             graph.bypass(node.name)
             count += 1
     return count

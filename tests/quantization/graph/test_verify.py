@@ -1,0 +1,101 @@
+"""The verifier finds every kind of broken invariant."""
+
+from __future__ import annotations
+
+import pytest
+import tensorflow as tf
+
+from intel_quantization.errors import BadInputError, InvalidGraphError
+from intel_quantization.graph.graph import Graph
+from intel_quantization.graph.verify import verify, verify_quantized
+from tests.quantization.builders import build, conv_block, image, norm, old_control_flow
+
+pytestmark = pytest.mark.tensorflow
+
+
+@pytest.fixture
+def graph():
+    def net():
+        tf.concat([conv_block(image(), "c"), norm(image(name="y"), "n")], axis=3, name="out")
+
+    return Graph(build(net), ["out"])
+
+
+def broken(graph, message):
+    with pytest.raises(InvalidGraphError, match="after 'pass'.*" + message) as caught:
+        verify(graph, "pass")
+    assert "report" in caught.value.remedy
+
+
+def test_a_sound_graph(graph):
+    verify(graph, "pass")
+    verify_quantized(graph)
+
+
+def test_loops_and_branches_are_sound():
+    def net():
+        x = image((2,))
+        with old_control_flow():
+            y = tf.while_loop(lambda i, t: i < 3, lambda i, t: (i + 1, t * 2), [0, x])[1]
+            tf.identity(tf.cond(tf.reduce_sum(y) > 0, lambda: y, lambda: -y), name="out")
+
+    verify(Graph(build(net), ["out"]), "pass")
+
+
+def test_functions_are_sound():
+    def net():
+        x = image((2,))
+        y = tf.while_loop(lambda i, t: i < 3, lambda i, t: (i + 1, t * 2), [0, x])[1]
+        tf.identity(tf.cond(tf.reduce_sum(y) > 0, lambda: y, lambda: -y), name="out")
+
+    verify(Graph(build(net), ["out"]), "pass")
+
+
+def test_a_missing_output(graph):
+    del graph.nodes["out"]
+    broken(graph, "output 'out' is gone")
+
+
+def test_a_missing_input(graph):
+    graph.nodes["c/out"].input[0] = "nowhere"
+    broken(graph, "'c/out' reads 'nowhere'")
+
+
+def test_arity(graph):
+    graph.set_inputs(graph.nodes["c/bias"], ["c"])
+    broken(graph, r"'c/bias' \(BiasAdd\) has 1 inputs, not 2")
+
+
+def test_variadic_arity(graph):
+    graph.set_inputs(graph.nodes["out"], list(graph.nodes["out"].input)[1:])
+    broken(graph, "has 2 inputs, not 3")
+
+
+def test_types(graph):
+    graph.nodes["c/out"].attr["T"].type = tf.int32.as_datatype_enum
+    broken(graph, "reads 'c/bias', which is DT_FLOAT and not DT_INT32")
+
+
+def test_data_behind_control(graph):
+    node = graph.nodes["c/out"]
+    del node.input[:]
+    node.input.extend(["^c", "c/bias"])
+    broken(graph, "data input behind a control input")
+
+
+def test_cycles(graph):
+    graph.set_input(graph.nodes["c/bias"], 0, "c/out")
+    with pytest.raises(BadInputError, match="cycle"):
+        verify(graph, "pass")
+
+
+def test_unknown_ops_are_left_to_tensorflow(graph):
+    graph.nodes["c/out"].op = "CustomRelu"
+    verify(graph, "pass")
+
+
+@pytest.mark.parametrize("op", ["Requantize", "RequantizationRange", "RequantizePerChannel"])
+def test_requantization_must_be_fused(graph, op):
+    graph.add(op, "left")
+    with pytest.raises(InvalidGraphError, match=r"'left' .* was not fused"):
+        verify_quantized(graph)
