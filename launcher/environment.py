@@ -148,6 +148,27 @@ def make_environment(
         (environment.path / MARKER).touch()
 
 
+@contextlib.contextmanager
+def in_use(environment: Environment) -> Iterator[None]:
+    """Keep ``clean`` and ``build --no-cache`` off the environment while the body runs.
+
+    Raises:
+        BuildError: it was removed before this began.
+    """
+    held = _open_lock(environment)
+    try:
+        fcntl.flock(held, fcntl.LOCK_SH)
+        if not environment.complete:
+            raise BuildError(f"the environment {environment.path} was removed meanwhile", "run again")
+        yield
+    finally:
+        os.close(held)
+
+
+def _open_lock(environment: Environment) -> int:
+    return os.open(f"{environment.path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
 def touch(environment: Environment) -> None:
     """Note that it was used, for ``clean``."""
     with contextlib.suppress(PermissionError, FileNotFoundError):
@@ -156,12 +177,12 @@ def touch(environment: Environment) -> None:
 
 @contextlib.contextmanager
 def _only_one(environment: Environment, log: BuildLog) -> Iterator[None]:
-    held = os.open(f"{environment.path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    held = _open_lock(environment)
     try:
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            log("another launcher is making the environment; waiting for it")
+            log("another launcher is making or using the environment; waiting for it")
             fcntl.flock(held, fcntl.LOCK_EX)
         yield
     finally:

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from launcher.environment import Environment, find_environment, make_environment
+from launcher.environment import Environment, find_environment, in_use, make_environment
 from launcher.errors import Interrupted, LauncherError
 from launcher.image import context_root, lock_file
 from launcher.job import WORKSPACE, Job
@@ -80,15 +80,16 @@ class LocalRuntime:
             DeadlineError: it took longer than ``job.timeout``.
         """
         workspace = make_workspace(job, staging, staging / OUTPUT)
-        return run_supervised(
-            [str(self.environment.python), *job.command()[1:]],
-            variables=self._variables(workspace, job),
-            directory=workspace,
-            on_line=on_line,
-            cpus=job.cpus,
-            memory=job.memory if job.memory is not None else default_memory(),
-            timeout=job.timeout,
-        )
+        with in_use(self.environment):
+            return run_supervised(
+                [str(self.environment.python), *job.command()[1:]],
+                variables=self._variables(workspace, job),
+                directory=workspace,
+                on_line=on_line,
+                cpus=job.cpus,
+                memory=job.memory if job.memory is not None else default_memory(),
+                timeout=job.timeout,
+            )
 
     def shell(self, job: Job, staging: Path) -> int:
         """bash in the workspace, on this terminal; without a terminal it reads commands from stdin."""
@@ -100,7 +101,8 @@ class LocalRuntime:
         command = ["bash"]
         if sys.stdin.isatty():
             command += ["--rcfile", str(home / ".bashrc"), "-i"]
-        return _run_shell(command, workspace, variables)
+        with in_use(self.environment):
+            return _run_shell(command, workspace, variables)
 
     def plan(self, job: Job, staging: Path) -> dict[str, object]:
         """The same job as one pasteable command."""

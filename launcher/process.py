@@ -20,6 +20,7 @@ from launcher.signals import patience, shield
 from launcher.supervisor import children, process_table
 
 _TICK_SECONDS = 0.2
+_WATCH_SECONDS = 0.4
 _LAST_RESORT_SECONDS = 5.0
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -105,7 +106,7 @@ class _Pump:
                 raise DeadlineError(
                     f"the job took longer than --timeout {timeout:g} s", "give it more time, or fewer --samples"
                 )
-            if memory is not None and now - watched >= _TICK_SECONDS:
+            if memory is not None and now - watched >= _WATCH_SECONDS:
                 watched = now
                 _check_memory(self._process.pid, memory)
 

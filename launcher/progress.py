@@ -19,6 +19,7 @@ from typing import Protocol, TextIO
 from launcher import summary
 from launcher.errors import Interrupted, LauncherError
 from launcher.events import Event
+from launcher.sanitize import safe_text
 
 
 class View(Protocol):
@@ -70,12 +71,14 @@ def silence() -> None:
     os.close(nothing)
 
 
-def write_line(stream: TextIO, line: str) -> None:
-    """Print one line now; what the stream's encoding lacks is escaped.
+def write_line(stream: TextIO | None, line: str) -> None:
+    """Print one line now; what the stream's encoding lacks is escaped. A closed stream is None.
 
     Raises:
         Interrupted: the reader is gone (SIGPIPE).
     """
+    if stream is None:
+        return
     encoding = stream.encoding or "utf-8"
     with _readers_may_leave():
         stream.write(line.encode(encoding, errors="backslashreplace").decode(encoding) + "\n")
@@ -84,9 +87,9 @@ def write_line(stream: TextIO, line: str) -> None:
 
 def error_lines(error: LauncherError) -> list[str]:
     """The error as the user sees it."""
-    lines = [f"error: {error.message}"]
+    lines = [f"error: {safe_text(error.message)}"]
     if error.remedy:
-        lines.append(f"  {error.remedy}")
+        lines.append(f"  {safe_text(error.remedy)}")
     return lines
 
 

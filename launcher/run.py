@@ -108,6 +108,8 @@ def choose_runtime(options: argparse.Namespace, say: Say, run_id: str | None) ->
             say(f"not in a container, but in a local environment: {error.message}")
     from launcher.local_runtime import LocalRuntime
 
+    if options.docker_image is not None:
+        say(f"without a container, --docker-image {options.docker_image} is not used")
     return LocalRuntime(options.tensorflow, ca_path(options))
 
 

@@ -108,8 +108,8 @@ def _absolute(text: str, option: str) -> Path:
     """The path with its parent's links resolved, itself not: whether it is a link matters later."""
     if not text or "\0" in text:
         raise UsageError(f"{option} is empty", f"give a path: {option} PATH")
-    path = Path(os.path.abspath(text))
-    return path.parent.resolve() / path.name
+    path = Path.cwd() / text
+    return path.resolve() if path.name in ("", "..") else path.parent.resolve() / path.name
 
 
 def _status(path: Path, option: str) -> os.stat_result | None:
@@ -211,7 +211,10 @@ def _dataset(options: argparse.Namespace) -> Path | None:
 
 def _holds_a_file(root: Path) -> bool:
     """Whether any file is below root; stops at the first one."""
-    return any(files for _directory, _folders, files in os.walk(root))
+    return any(
+        files or any(os.path.islink(os.path.join(directory, folder)) for folder in folders)
+        for directory, folders, files in os.walk(root)
+    )
 
 
 def _directory(text: str | None, option: str) -> Path | None:

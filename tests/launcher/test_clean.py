@@ -9,8 +9,9 @@ import pytest
 
 from launcher import clean, engine
 from launcher.cli import main
-from launcher.environment import MARKER, environments_root
-from launcher.errors import EngineUnreachableError
+from launcher.environment import MARKER, Environment, environments_root, in_use
+from launcher.errors import BuildError, EngineUnreachableError
+from launcher.pythons import Python
 from launcher.registry import runs_root
 
 
@@ -66,6 +67,17 @@ def test_environments_only_on_request(environments: tuple[Path, Path], monkeypat
     assert (current.exists(), old.exists()) == (True, False)
     main(["clean", "--all"])
     assert not current.exists()
+
+
+def test_an_environment_in_use_stays(environments: tuple[Path, Path]) -> None:
+    used = Environment(environments[1], Python(Path("python3"), (3, 11, 0)), Path("lock"))
+    with in_use(used):
+        main(["clean", "--all"])
+        assert used.complete
+    main(["clean", "--all"])
+    assert not environments[1].exists()
+    with pytest.raises(BuildError, match="removed meanwhile"), in_use(used):
+        pass
 
 
 def test_an_environment_in_the_making_stays(environments: tuple[Path, Path]) -> None:

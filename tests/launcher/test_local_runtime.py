@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from launcher import local_runtime
-from launcher.environment import Environment
+from launcher.environment import MARKER, Environment
 from launcher.job import Job
 from launcher.local_runtime import LocalRuntime, default_memory, make_workspace
 from launcher.pythons import Python
@@ -45,6 +45,7 @@ def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LocalRuntime:
     (package / "__main__.py").write_text(INSIDE)
     (tmp_path / "environment" / "bin").mkdir(parents=True)
     (tmp_path / "environment" / "bin" / "python3").symlink_to(sys.executable)
+    (tmp_path / "environment" / MARKER).touch()
     found = Environment(tmp_path / "environment", Python(Path(sys.executable), (3, 11, 7)), tmp_path / "lock.txt")
     monkeypatch.setattr(local_runtime, "find_environment", lambda lock: found)
     monkeypatch.setattr(local_runtime, "context_root", lambda: tmp_path / "context")

@@ -79,6 +79,15 @@ def test_quiet_shows_only_errors(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr() == ("", "error: the graph is bad\n  use another\n")
 
 
+def test_an_error_is_one_line_whatever_is_in_it(capsys: pytest.CaptureFixture[str]) -> None:
+    PlainView().failed(BadInputError("no\n\x1b[2Jfile", ""))
+    assert capsys.readouterr().err == "error: no file\n"
+
+
+def test_a_closed_stream_is_no_reason_to_fail() -> None:
+    write_line(None, "nobody reads this")
+
+
 def test_json(capsys: pytest.CaptureFixture[str]) -> None:
     play(JsonView())
     shown = capsys.readouterr()

@@ -136,6 +136,14 @@ def test_outputs_that_are_refused(graph: Path, images: Path, tmp_path: Path, mak
     assert isinstance(refused("-g", graph, "-d", images, "-o", tmp_path / "out.pb"), OutputRefusedError)
 
 
+def test_parents_of_links_are_the_file_systems(graph: Path, images: Path, tmp_path: Path) -> None:
+    (tmp_path / "far" / "away").mkdir(parents=True)
+    (tmp_path / "near").symlink_to("far/away")
+    job = checked_job(options("-g", graph, "-d", images, "-o", f"{tmp_path}/near/../out.pb"))
+    assert job.out_graph == tmp_path / "far" / "out.pb"
+    assert checked_job(options("-g", graph, "-d", f"{images}/cats/..")).data_location == images
+
+
 def test_an_output_in_no_directory(graph: Path, images: Path, tmp_path: Path) -> None:
     error = refused("-g", graph, "-d", images, "-o", tmp_path / "not there" / "out.pb")
     assert isinstance(error, OutputRefusedError)
