@@ -192,12 +192,13 @@ def _check_machine(engine: Engine) -> None:
 
 def _pull(engine: Engine, base: str, log: BuildLog) -> None:
     import docker.errors
+    from docker.credentials.errors import StoreError
     from docker.utils import parse_repository_tag
 
     log(f"Pulling {base}")
     repository, tag = parse_repository_tag(base)
     try:
-        with translated("pulling", base):
+        with translated("asking"):
             try:
                 for entry in engine.client.pull(repository, tag=tag or "latest", stream=True, decode=True):
                     if entry.get("error"):
@@ -208,7 +209,8 @@ def _pull(engine: Engine, base: str, log: BuildLog) -> None:
             except docker.errors.APIError as error:
                 raise BuildError(f"cannot pull {base}: {explanation(error)}", _BASE_HINT) from error
     except EngineUnreachableError as error:
-        raise BuildError(f"cannot pull {base}: {error.message}", error.remedy or _BASE_HINT) from error
+        remedy = error.remedy if isinstance(error.__cause__, StoreError) else _BASE_HINT
+        raise BuildError(f"cannot pull {base}: {error.message}", remedy) from error
     if image_id(engine, base) is None:
         raise BuildError(f"{base} was pulled, but the engine does not have it", _BASE_HINT)
 

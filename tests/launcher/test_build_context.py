@@ -1,0 +1,118 @@
+"""What goes into the build context, and that it is the same bytes everywhere."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from launcher import build_context
+from launcher.build_context import context_files, context_root, default_base, digest, lock_file, pack, variants
+from launcher.errors import BuildError, UsageError
+from launcher.job import DEFAULT_TENSORFLOW
+from tests.launcher.tiny_context import ROOT, VARIANT, make_tiny_context
+
+
+@pytest.fixture
+def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    root = make_tiny_context(tmp_path / "context")
+    monkeypatch.setattr(build_context, "context_root", lambda: root)
+    return root
+
+
+def test_the_checkout_is_the_context_root() -> None:
+    assert context_root() == ROOT
+    assert DEFAULT_TENSORFLOW in variants()
+    assert lock_file(DEFAULT_TENSORFLOW).is_file()
+
+
+def test_the_dockerfile_names_the_base() -> None:
+    name, _, tag = default_base().partition(":")
+    assert name == "python"
+    assert tag.count(".") == 2, "a floating tag would make two builds of one commit differ"
+
+
+def test_an_unknown_variant_names_the_nearest() -> None:
+    with pytest.raises(UsageError) as caught:
+        lock_file("2.15")
+    assert "did you mean 2.14?" in caught.value.remedy
+
+
+def test_packing_does_not_depend_on_times_owners_or_modes(tiny: Path) -> None:
+    first = pack(context_files(VARIANT))
+    for path in tiny.rglob("*"):
+        os.utime(path, (1, 1))
+        path.chmod(0o700)
+    assert pack(context_files(VARIANT)) == first
+
+
+def test_the_archive_is_sorted_and_owned_by_root(tiny: Path) -> None:
+    with tarfile.open(fileobj=io.BytesIO(pack(context_files(VARIANT)))) as archive:
+        entries = archive.getmembers()
+    assert [entry.name for entry in entries] == sorted(entry.name for entry in entries)
+    assert {(entry.uid, entry.gid, entry.mtime) for entry in entries} == {(0, 0, 0)}
+    assert {entry.mode for entry in entries if entry.isdir()} == {0o755}
+    assert {entry.mode for entry in entries if entry.isfile()} == {0o644}
+
+
+def test_what_tools_leave_beside_the_sources_stays_out(tiny: Path) -> None:
+    before = context_files(VARIANT)
+    for name in ("__pycache__/a.pyc", "build/lib/a.py", "dist/a.whl", "x.egg-info/PKG-INFO", ".mypy_cache/a", "a.pyc"):
+        path = tiny / "quantization" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("left behind")
+    for name in ("image/ca-bundle.crt", "image/pip.conf", "image/base/make_base.sh", "secret.txt"):
+        path = tiny / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("not part of the project")
+    assert context_files(VARIANT) == before
+
+
+@pytest.mark.parametrize("kind", ["link", "fifo", "missing"])
+def test_only_regular_files_are_taken(tiny: Path, kind: str) -> None:
+    path = tiny / "image/trim_environment.py"
+    path.unlink()
+    if kind == "link":
+        path.symlink_to("/etc/passwd")
+    elif kind == "fifo":
+        os.mkfifo(path)
+    with pytest.raises(BuildError, match=r"trim_environment\.py"):
+        context_files(VARIANT)
+
+
+def test_a_link_to_a_directory_is_not_followed(tiny: Path) -> None:
+    (tiny / "quantization/elsewhere").symlink_to("/etc")
+    with pytest.raises(BuildError, match="elsewhere"):
+        context_files(VARIANT)
+
+
+def test_a_digest_tells_its_parts_apart() -> None:
+    assert digest(b"ab", b"c") != digest(b"a", b"bc")
+
+
+def test_a_plain_docker_build_sends_the_same_files() -> None:
+    """.dockerignore and the launcher's list must not drift apart."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", "image", "quantization"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    rules = (ROOT / ".dockerignore").read_text().split()
+    assert {"*", "!image", "!quantization", "image/base", "**/__pycache__", "**/*.pyc"} <= set(rules)
+    assert "image/ca-bundle.crt" not in rules, "a plain build takes the company CA from there"
+    ours = set(context_files(DEFAULT_TENSORFLOW))
+    theirs = {
+        name
+        for name in listed.stdout.splitlines()
+        if (ROOT / name).is_file()
+        and not name.startswith("image/base/")
+        and Path(name).suffix not in (".in", ".sh")
+        and not any(part.startswith(".") for part in Path(name).parts)
+    }
+    assert ours == theirs
