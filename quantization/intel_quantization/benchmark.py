@@ -35,7 +35,7 @@ def measure(fp32, int8, feed: dict, batch: int, clock=time.perf_counter) -> Late
     for _ in range(WARM_UP):
         fp32.run(feed)
         int8.run(feed)
-    times = ([], [])  # type: tuple
+    times: tuple[list[float], list[float]] = ([], [])
     begin = clock()
     while len(times[0]) < MOST_RUNS and (len(times[0]) < LEAST_RUNS or clock() - begin < BUDGET_SECONDS):
         for runner, taken in zip((fp32, int8), times):

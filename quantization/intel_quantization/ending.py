@@ -18,7 +18,7 @@ def end_on_signals() -> list:
     Returns:
         A list; callables put there are run before the process ends, the last first.
     """
-    clean_ups = []  # type: list
+    clean_ups: list = []
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)

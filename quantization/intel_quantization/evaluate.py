@@ -71,6 +71,7 @@ def compare(fp32, int8, feed, class_folders: int = 0, on_progress=None) -> Accur
         QuantizationError: an INT8 score is not finite where the FP32 one is, or a graph does not run.
     """
     classes = None
+    probabilities = False
     offset = None
     images = 0
     right = [0, 0]
@@ -81,13 +82,15 @@ def compare(fp32, int8, feed, class_folders: int = 0, on_progress=None) -> Accur
         before, after = fp32.run(batch.feed), int8.run(batch.feed)
         if images == 0:
             classes = outputs.find_classes(before)
-            offset = None if classes is None else outputs.label_offset(class_folders, classes.count)
+            if classes is not None:
+                probabilities = classes.probabilities
+                offset = outputs.label_offset(class_folders, classes.count)
         images += count
         rows = None if classes is None else _class_rows(classes, before, after, count)
         if rows is None:
             _add_plain(noise, before, after)
         else:
-            noise.add(*(outputs.log_scores(each, classes.probabilities) for each in rows))
+            noise.add(*(outputs.log_scores(each, probabilities) for each in rows))
             agree += int((rows[0].argmax(axis=1) == rows[1].argmax(axis=1)).sum())
             if offset is not None:
                 labels = np.array([image.label for image in batch.images]) + offset
@@ -102,13 +105,13 @@ def compare(fp32, int8, feed, class_folders: int = 0, on_progress=None) -> Accur
 
 def _class_rows(classes, before: list, after: list, count: int):
     """The class scores [count, C] of both graphs; None where their shapes differ, as a detector's may."""
-    rows = [outputs.scores(np.asarray(result[classes.index])) for result in (before, after)]
-    if rows[0] is None or rows[1] is None or rows[0].shape != rows[1].shape:
+    fp32, int8 = (outputs.scores(np.asarray(result[classes.index])) for result in (before, after))
+    if fp32 is None or int8 is None or fp32.shape != int8.shape:
         return None
-    rows = [each[:count] for each in rows]
-    if np.isfinite(rows[0]).all() and not np.isfinite(rows[1]).all():
+    fp32, int8 = fp32[:count], int8[:count]
+    if np.isfinite(fp32).all() and not np.isfinite(int8).all():
         raise QuantizationError("the INT8 graph gives NaN or infinity where the FP32 graph does not", _NAN_REMEDY)
-    return rows
+    return fp32, int8
 
 
 def _add_plain(noise: _Noise, before: list, after: list) -> None:
@@ -124,7 +127,8 @@ def labelled_scores(runner, feed, class_folders: int):
         (rows float64 [images, C], whether they are probabilities, labels int [images] or None); None if no output
         scores classes.
     """
-    rows, labels = [], []
+    rows: list = []
+    labels: list = []
     classes = None
     for batch in feed.batches():
         result = runner.run(batch.feed)
@@ -132,7 +136,10 @@ def labelled_scores(runner, feed, class_folders: int):
             classes = outputs.find_classes(result)
             if classes is None:
                 return None
-        rows.append(outputs.scores(np.asarray(result[classes.index]))[: len(batch.images)])
+        scores = outputs.scores(np.asarray(result[classes.index]))
+        if scores is None:  # an empty array: a detector that found nothing
+            return None
+        rows.append(scores[: len(batch.images)])
         labels.extend(image.label for image in batch.images)
     if classes is None:
         return None

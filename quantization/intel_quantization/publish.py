@@ -73,7 +73,7 @@ class Publication:
         return sorted([*names, manifest])
 
     def _names(self) -> list[str]:
-        names = []
+        names: list[str] = []
         for folder, _folders, files in os.walk(self._partial):
             names.extend(os.path.relpath(os.path.join(folder, name), self._partial) for name in files)
         return sorted(names)

@@ -89,7 +89,7 @@ class _Run:
     def _chosen_mode(self) -> str:
         files = self._split.calibration[: preprocess_choice.IMAGES]
         layout = ImageFeed(None, self._image_input, "none", 1, files[:1]).layout
-        lines = []
+        lines: list[str] = []
 
         def try_mode(mode):
             feed = self._feed(files, self._job.batch_size, mode)

@@ -30,8 +30,8 @@ class Trained:
     """Parameters as variables, batch norms on the batch's own statistics."""
 
     def __init__(self) -> None:
-        self.variables = {}
-        self.updates = []
+        self.variables: dict = {}
+        self.updates: list = []
 
     def parameter(self, name, shape, initial):
         """The variable ``name``, made of the array-valued function ``initial(shape)``."""

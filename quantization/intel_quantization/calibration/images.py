@@ -51,7 +51,7 @@ def discover(root: str) -> Images:
         return Images(tuple(Image(os.path.join(root, name)) for name in files))
     numeric = all(name.isdigit() for name in folders)
     classes = sorted(folders, key=(lambda name: (int(name), name)) if numeric else None)
-    found = []
+    found: list[Image] = []
     for label, name in enumerate(classes):
         found.extend(Image(path, label) for path in _walk(os.path.join(root, name)))
     if not found:
@@ -111,10 +111,10 @@ def split(files: tuple[Image, ...], samples: int | None = None, evaluate: int | 
 def shuffled(files: tuple[Image, ...], seed: int = 0) -> tuple[Image, ...]:
     """``files`` in an order that ``seed`` determines and of which every prefix has all classes by their shares."""
     rng = random.Random(seed)
-    by_class = {}  # type: dict
+    by_class: dict[int | None, list[Image]] = {}
     for image in files:
         by_class.setdefault(image.label, []).append(image)
-    placed = []
+    placed: list[tuple[float, int, Image]] = []
     for members in by_class.values():
         rng.shuffle(members)
         offset = rng.random()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tensorflow.core.framework import attr_value_pb2, node_def_pb2, types_pb2
+from tensorflow.core.framework import node_def_pb2, types_pb2
+from tensorflow.core.framework.attr_value_pb2 import AttrValue
 
-AttrValue = attr_value_pb2.AttrValue
 DT_FLOAT = types_pb2.DT_FLOAT
 DT_QINT8 = types_pb2.DT_QINT8
 DT_QUINT8 = types_pb2.DT_QUINT8

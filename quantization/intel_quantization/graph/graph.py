@@ -10,15 +10,13 @@ from __future__ import annotations
 from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
 
 import numpy as np
-from tensorflow.core.framework import graph_pb2, node_def_pb2
+from tensorflow.core.framework.graph_pb2 import GraphDef
+from tensorflow.core.framework.node_def_pb2 import NodeDef
 from tensorflow.python.framework import tensor_util
 
 from intel_quantization.errors import BadInputError
 from intel_quantization.graph import tensors
 from intel_quantization.graph.attributes import AttrValue, attr_value
-
-NodeDef = node_def_pb2.NodeDef
-GraphDef = graph_pb2.GraphDef
 
 # The edges that close a while loop; without them the graph has no cycle.
 _BACK_EDGE = "NextIteration"

@@ -102,7 +102,8 @@ def replace_by_linear(graph: Graph, root: NodeDef, linear: NodeDef, weights: np.
         weights: float32, in the layout of the op.
         bias: float, shape [channels].
     """
-    if not np.array_equal(graph.constant(graph.data_inputs(linear)[1]), weights):
+    before = graph.constant(graph.data_inputs(linear)[1])
+    if before is None or not np.array_equal(before, weights):
         graph.set_input(linear, 1, graph.add_constant(linear.name + "/folded_weights", weights))
     name = graph.add_constant(root.name + "/folded_bias", bias.astype(np.float32))
     waits = graph.control_inputs(root)
