@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import re
@@ -104,15 +105,16 @@ def _managed(minor: str) -> Iterator[Path]:
     home = Path.home()
     pyenv = Path(os.environ.get("PYENV_ROOT", home / ".pyenv")) / "versions"
     uv = Path(os.environ.get("UV_PYTHON_INSTALL_DIR", home / ".local/share/uv/python"))
-    found = [*pyenv.glob(f"{minor}.*"), *uv.glob(f"cpython-{minor}.*")]
+    # glob.glob passes over what it may not look at, where Path.glob fails.
+    found = [*glob.glob(f"{pyenv}/{minor}.*"), *glob.glob(f"{uv}/cpython-{minor}.*")]
     for version in sorted(found, key=_patch, reverse=True):
-        candidate = version / "bin" / f"python{minor}"
+        candidate = Path(version) / "bin" / f"python{minor}"
         if os.access(candidate, os.X_OK):
             yield candidate
 
 
-def _patch(version: Path) -> int:
-    match = re.search(r"\d+\.\d+\.(\d+)", version.name)
+def _patch(version: str) -> int:
+    match = re.search(r"\d+\.\d+\.(\d+)", os.path.basename(version))
     return int(match[1]) if match else -1
 
 
