@@ -251,6 +251,16 @@ class Graph:
         for source in node.input:
             self._unlink(node, source)
 
+    def sweep(self, names: Iterable[str]) -> None:
+        """Remove those of some nodes that nothing reads any longer, and with them what only they read."""
+        stack = list(names)
+        while stack:
+            name = stack.pop()
+            if name in self.nodes and not self._consumers.get(name) and name not in self._output_nodes:
+                sources = [tensors.node_of(source) for source in self.nodes[name].input]
+                self.remove(name)
+                stack.extend(sources)
+
     def bypass(self, name: str) -> None:
         """Remove a node whose output 0 equals its first input: readers read that input instead.
 

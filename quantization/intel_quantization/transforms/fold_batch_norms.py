@@ -40,14 +40,9 @@ def fold_batch_norms(graph: Graph) -> int:
 
 def why_not(graph: Graph, node: NodeDef) -> str:
     """Why a batch norm cannot be folded; empty where it can."""
-    reason = ""
-    for pattern in _PATTERNS:
-        found = match(graph, node, pattern)
-        if isinstance(found, Mismatch):
-            reason = found.reason
-        else:
-            return _refusal(graph, node, found)
-    return reason
+    biased = graph.producer(node.input[0]).op == "BiasAdd"
+    found = match(graph, node, _PATTERNS[biased])
+    return found.reason if isinstance(found, Mismatch) else _refusal(graph, node, found)
 
 
 def _refusal(graph: Graph, node: NodeDef, found: Match) -> str:

@@ -13,6 +13,8 @@ from intel_quantization.graph.session import run_graph
 
 # Fill, Tile and the like may blow a small constant up to any size.
 _LARGEST = 16 * 1024 * 1024
+# The default of a placeholder may be overridden by a feed.
+_NEVER = ("PlaceholderWithDefault", "Switch", "Merge", "Enter", "Exit", "NextIteration", "LoopCond")
 
 
 def fold_constants(graph: Graph) -> int:
@@ -24,7 +26,10 @@ def fold_constants(graph: Graph) -> int:
     frontier = [name for name in foldable if _is_read_outside(graph, name, foldable)]
     if not frontier:
         return 0
-    values = run_graph(_subgraph(graph, foldable), {}, [name + ":0" for name in frontier])
+    try:
+        values = run_graph(_subgraph(graph, foldable), {}, [name + ":0" for name in frontier])
+    except tf.errors.OpError:
+        return 0  # it need not matter: what cannot be computed may stand in a branch that is never taken
     count = 0
     for name, value in zip(frontier, values):
         if value.nbytes > _LARGEST:
@@ -48,7 +53,7 @@ def _is_foldable(graph: Graph, node: NodeDef, foldable: Dict[str, NodeDef]) -> b
         return False
     if definition.output_arg[0].number_attr or definition.output_arg[0].type_list_attr:
         return False
-    if node.op in ("Switch", "Merge", "Enter", "Exit", "NextIteration", "LoopCond"):
+    if node.op in _NEVER:
         return False
     for name in node.input:
         if tensors.is_control(name):

@@ -6,7 +6,7 @@ All of them are linear in their weights, so for per-channel ``s`` and ``t``:
 
 from __future__ import annotations
 
-from typing import List, Optional, Sequence
+from typing import Iterator, Optional, Sequence
 
 import numpy as np
 
@@ -17,13 +17,16 @@ from intel_quantization.graph.graph import Graph, NodeDef
 LINEAR = "Conv2D|DepthwiseConv2dNative|MatMul"
 
 
-def roots(graph: Graph, ops: Sequence[str]) -> List[NodeDef]:
+def roots(graph: Graph, ops: Sequence[str]) -> Iterator[NodeDef]:
     """The nodes of some ops at which a rewrite may put new nodes: those outside loops and branches.
 
     A new constant inside a loop would belong to no frame, and TensorFlow would refuse the graph.
+    What a rewrite removes meanwhile does not come.
     """
     inside = control_flow_regions(graph)
-    return [node for node in graph.nodes.values() if node.op in ops and node.name not in inside]
+    for node in list(graph.nodes.values()):
+        if node.op in ops and node.name not in inside and graph.nodes.get(node.name) is node:
+            yield node
 
 
 def output_channels(node: NodeDef, weights: np.ndarray) -> Optional[int]:
@@ -93,7 +96,7 @@ def replace_by_linear(graph: Graph, root: NodeDef, linear: NodeDef, weights: np.
     """Put ``BiasAdd(linear(x, weights), bias)`` in the place and under the name of ``root``.
 
     The linear node keeps its name and gets new weights; ``root`` becomes the BiasAdd, so that all
-    that reads it goes on reading it. What only the old subgraph used is left to prune.
+    that reads it goes on reading it. What only the old subgraph used goes.
 
     Args:
         graph: edited in place.
@@ -106,6 +109,7 @@ def replace_by_linear(graph: Graph, root: NodeDef, linear: NodeDef, weights: np.
     if before is None or not np.array_equal(before, weights):
         graph.set_input(linear, 1, graph.add_constant(linear.name + "/folded_weights", weights))
     name = graph.add_constant(root.name + "/folded_bias", bias.astype(np.float32))
+    replaced = [graph.producer(tensor).name for tensor in graph.data_inputs(root)]
     waits = graph.control_inputs(root)
     root.op = "BiasAdd"
     data_format = attribute(linear, "data_format").s
@@ -113,3 +117,5 @@ def replace_by_linear(graph: Graph, root: NodeDef, linear: NodeDef, weights: np.
     root.attr["T"].type = linear.attr["T"].type
     root.attr["data_format"].s = data_format or b"NHWC"
     graph.set_inputs(root, [linear.name, name] + waits)
+    # a BiasAdd left between would make the linear op look shared to the next rewrite
+    graph.sweep(replaced)

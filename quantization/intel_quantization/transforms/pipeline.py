@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Callable, Optional, Tuple
 
+from intel_quantization.errors import BadInputError, InvalidGraphError
 from intel_quantization.graph.graph import Graph
 from intel_quantization.graph.verify import verify
 from intel_quantization.transforms.fold_batch_norms import fold_batch_norms
@@ -53,9 +54,14 @@ def optimize(
         after_pass: called with number, name and graph after each pass that changed something.
 
     Raises:
+        BadInputError: the graph was broken from the start.
         InvalidGraphError: a pass broke an invariant.
     """
-    verify(graph, "read")
+    try:
+        verify(graph, "read")
+    except InvalidGraphError as error:
+        remedy = "TensorFlow would not run it, either; write the frozen graph anew"
+        raise BadInputError(error.message.replace("after 'read' the", "the"), remedy) from error
     done = []
     for number, transform in enumerate(passes):
         count = transform(graph)

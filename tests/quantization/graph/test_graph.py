@@ -251,6 +251,14 @@ def test_remove(split):
     check_index(split)
 
 
+def test_sweep_takes_what_nothing_reads(split):
+    split.add("Relu", "e", ["b", "^a"])
+    split.add("Add", "f", ["e", "e", "^d"])
+    split.sweep(["a", "c", "f", "nowhere", "f"])
+    assert set(split.nodes) == {"a", "split", "b", "c", "d"}
+    check_index(split)
+
+
 def test_bypass_moves_data_and_control_edges(split):
     split.bypass("b")
     assert list(split.nodes["c"].input) == ["split"]

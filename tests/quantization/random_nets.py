@@ -1,0 +1,77 @@
+"""Random small networks of supported ops, for hypothesis."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+from hypothesis import strategies as st
+
+from tests.quantization.builders import bias, conv, dense, depthwise, image, norm
+
+LAYERS = (
+    "conv",
+    "depthwise",
+    "norm",
+    "bias",
+    "relu",
+    "relu6",
+    "identity",
+    "scale",
+    "pool",
+    "residual",
+    "concat",
+    "pad",
+)
+
+
+@st.composite
+def nets(draw, layers=LAYERS, most=8):
+    """Functions that build a network from ``input`` (N, 8, 8, 4) to ``out``."""
+    plan = draw(st.lists(st.tuples(st.sampled_from(layers), st.integers(0, 7)), min_size=1, max_size=most))
+    signed = draw(st.booleans())
+    head = draw(st.booleans())
+    return lambda: network(plan, signed, head)
+
+
+def network(plan, signed, head):
+    """Build the network of a plan: (layer, choice) pairs."""
+    x = image()
+    x = x if signed else tf.nn.relu(x)
+    for number, (layer, choice) in enumerate(plan):
+        x = _LAYERS[layer](x, "%s%d" % (layer, number), choice)
+    if head:
+        x = bias(dense(tf.reduce_mean(x, [1, 2]), 5, transpose=plan[0][1] % 2 == 1, name="head"), "head/bias")
+    tf.identity(x, name="out")
+
+
+def _conv(x, name, choice):
+    return conv(
+        x, 4 + choice % 3, kernel=(1, 3)[choice % 2], strides=1 + choice // 6, dilation=1 + (choice == 3), name=name
+    )
+
+
+def _residual(x, name, choice):
+    channels = int(x.shape[-1])
+    y = tf.nn.relu(bias(conv(x, 6, kernel=1, name=name + "/a"), name + "/a/bias"))
+    y = bias(conv(y, channels, name=name + "/b"), name + "/b/bias")
+    if choice % 2:
+        x = bias(conv(x, channels, kernel=1, name=name + "/c"), name + "/c/bias")
+    pair = (x, y) if choice // 2 % 2 else (y, x)
+    return tf.nn.relu(tf.raw_ops.Add(x=pair[0], y=pair[1]) if choice < 4 else tf.raw_ops.AddV2(x=pair[0], y=pair[1]))
+
+
+_LAYERS = {
+    "conv": _conv,
+    "depthwise": lambda x, name, choice: depthwise(x, 1 + choice % 2, name=name),
+    "norm": lambda x, name, choice: norm(x, name),
+    "bias": lambda x, name, choice: bias(x, name),
+    "relu": lambda x, name, choice: tf.nn.relu(x),
+    "relu6": lambda x, name, choice: tf.nn.relu6(x),
+    "identity": lambda x, name, choice: tf.identity(x),
+    "scale": lambda x, name, choice: x * tf.constant(0.5 + choice / 4.0),
+    "pool": lambda x, name, choice: tf.nn.max_pool2d(x, 2, 1, "SAME"),
+    "residual": _residual,
+    "concat": lambda x, name, choice: tf.concat([x, tf.nn.relu(x)], axis=3) if int(x.shape[-1]) < 16 else x,
+    "pad": lambda x, name, choice: conv(
+        tf.pad(x, [[0, 0], [choice % 3, 1], [1, choice % 2], [0, 0]]), 4, padding="VALID", name=name
+    ),
+}

@@ -1,0 +1,141 @@
+"""The constant part of a graph becomes constants."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from intel_quantization.graph.graph import Graph
+from intel_quantization.transforms import fold_constants as module
+from intel_quantization.transforms.fold_constants import fold_constants
+from tests.quantization.builders import build, check_rewrite, image, old_control_flow, ops, random, run, v1
+
+pytestmark = pytest.mark.tensorflow
+
+
+def test_a_chain_becomes_one_constant():
+    def net():
+        scale = tf.math.rsqrt(tf.constant(np.abs(random("v", (4,))), name="variance") + 0.001) * 3.0
+        tf.multiply(image(), scale, name="out")
+
+    graph = check_rewrite(fold_constants, net, 1)
+    assert ops(graph) == {"Placeholder": 1, "Const": 1, "Mul": 1}
+
+
+def test_shapes_and_strings():
+    def net():
+        x = image((2, 6))
+        shape = tf.concat([tf.constant([3]), tf.constant([4])], 0)
+        label = tf.strings.join([tf.constant("a"), tf.constant("b")])
+        tf.reshape(x, shape, name="out")
+        tf.equal(tf.fill([2], label), "ab", name="same")
+
+    graph = check_rewrite(fold_constants, net, 1, ("out",))
+    assert graph.constant(graph.nodes["out"].input[1]).tolist() == [3, 4]
+
+
+def test_several_readers_share_one_constant():
+    def net():
+        x = image()
+        value = tf.constant(1.0) + tf.constant(2.0)
+        tf.add(x * value, value, name="out")
+
+    assert ops(check_rewrite(fold_constants, net, 1))["Const"] == 1
+
+
+def test_nothing_to_fold():
+    assert len(check_rewrite(fold_constants, lambda: tf.nn.relu(image(), name="out"), 0)) == 2
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        lambda: v1.random_normal((4,), seed=1),
+        lambda: tf.unstack(tf.constant(random("u", (2, 4))))[1],
+        lambda: v1.placeholder_with_default(random("p", (4,)), (4,)) * 2,
+    ],
+)
+def test_random_numbers_several_outputs_and_defaults_stay(value):
+    graph = Graph(build(lambda: tf.add(image(), value(), name="out")), ["out"])
+    assert fold_constants(graph) == 0
+
+
+def test_outputs_keep_their_op():
+    def net():
+        tf.add(tf.constant(1.0), tf.constant(2.0), name="sum")
+        tf.nn.relu(image(), name="out")
+
+    assert check_rewrite(fold_constants, net, 0, ("out", "sum")).nodes["sum"].op in ("Add", "AddV2")
+
+
+def test_what_waits_stays():
+    def net():
+        x = image((4,))
+        with tf.control_dependencies([tf.nn.relu(x)]):
+            value = tf.constant(1.0) + 2.0
+        tf.add(x, value, name="out")
+
+    check_rewrite(fold_constants, net, 0)
+
+
+def test_large_results_stay(monkeypatch):
+    monkeypatch.setattr(module, "_LARGEST", 100)
+
+    def net():
+        tf.add(image((100,)), tf.tile(tf.constant([1.0]), [100]), name="out")
+
+    check_rewrite(fold_constants, net, 0)
+
+
+def test_types_that_numpy_lacks():
+    def net():
+        x = image((2,), dtype=tf.bfloat16)
+        tf.cast(x + tf.cast(tf.constant([1.0, 2.0]), tf.bfloat16), tf.float32, name="out")
+        y = tf.quantization.quantize(tf.constant([0.5, -0.5]), tf.constant(-1.0), tf.constant(1.0), tf.qint8)
+        tf.add(image((2,), "y"), tf.quantization.dequantize(*y), name="other")
+
+    check_rewrite(fold_constants, net, 1, ("out", "other"))
+
+
+def test_what_cannot_be_computed_stays():
+    """It may be in a branch that never runs."""
+
+    def net():
+        tf.add(image((4,)), tf.gather(tf.constant([1.0, 2.0]) * 2, [9]), name="out")
+
+    graph = Graph(build(net), ["out"])
+    assert fold_constants(graph) == 0
+    assert "GatherV2" in ops(graph)
+
+
+@pytest.mark.parametrize("flag", [True, False])
+def test_branches_stay(flag):
+    def net():
+        x = image((2,))
+        choice = v1.placeholder(tf.bool, (), "flag")
+        with old_control_flow():
+            y = tf.cond(choice, lambda: tf.constant([1.0, 2.0]) * 2.0, lambda: tf.constant([3.0, 4.0]) + 5.0)
+        tf.add(x, y, name="out")
+
+    before = build(net)
+    graph = Graph(before, ["out"])
+    fold_constants(graph)
+    graph.prune()
+    feed = {"input:0": np.zeros(2, np.float32), "flag:0": flag}
+    assert run(graph, feed, "out")[0].tolist() == run(before, feed, "out")[0].tolist()
+
+
+def test_a_loop_with_a_constant_part():
+    def net():
+        x = image((2,))
+        outside = tf.constant(2.0) * 3.0
+        with old_control_flow():
+            y = tf.while_loop(lambda i, t: i < 3, lambda i, t: (i + 1, t + outside * (tf.constant(1.0) + 1.0)), [0, x])
+        tf.identity(y[1], name="out")
+
+    before = build(net)
+    graph = Graph(before, ["out"])
+    assert fold_constants(graph) >= 1
+    feed = {"input:0": np.zeros(2, np.float32)}
+    assert run(graph, feed, "out")[0].tolist() == run(before, feed, "out")[0].tolist() == [36, 36]
