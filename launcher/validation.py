@@ -36,6 +36,8 @@ def checked_job(options: argparse.Namespace) -> Job:
     _check_combinations(options)
     in_graph = None if options.in_graph is None else _input_graph(options.in_graph)
     out_graph = _output_graph(options, in_graph)
+    if out_graph is None:
+        _here()  # it becomes /workspace/output
     return Job(
         in_graph=in_graph,
         out_graph=out_graph,
@@ -108,8 +110,15 @@ def _absolute(text: str, option: str) -> Path:
     """The path with its parent's links resolved, itself not: whether it is a link matters later."""
     if not text or "\0" in text:
         raise UsageError(f"{option} is empty", f"give a path: {option} PATH")
-    path = Path.cwd() / text
+    path = Path(text) if os.path.isabs(text) else _here() / text
     return path.resolve() if path.name in ("", "..") else path.parent.resolve() / path.name
+
+
+def _here() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        raise UsageError("the current directory was removed", "cd to one that exists") from None
 
 
 def _status(path: Path, option: str) -> os.stat_result | None:

@@ -72,6 +72,15 @@ def test_debug_needs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert job.output_dir == tmp_path
 
 
+def test_a_current_directory_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    for argv in (["--debug"], ["-g", "net.pb", "-d", "images"]):
+        assert isinstance(refused(*argv), UsageError)
+    monkeypatch.chdir(tmp_path)
+
+
 def test_debug_mounts_any_data(graph: Path) -> None:
     assert checked_job(options("--debug", "-d", graph)).data_location == graph
 
