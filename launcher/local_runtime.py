@@ -26,7 +26,7 @@ from launcher.staging import OUTPUT
 _MEMORY_SHARE = 0.8
 _HANG_UP_SECONDS = 5
 _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
-_BASHRC = r"""PS1='\[\e[1;34m\]quantization\[\e[0m\]:\w\$ '
+_BASHRC = r"""PS1='\[\e[1;34m\]quantization\[\e[0m\]:\W\$ '
 alias ls='ls --color=auto'
 """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import secrets
 import shlex
 import sys
 from collections.abc import Callable
@@ -56,12 +57,12 @@ def _run(options: argparse.Namespace, job: Job, out_graph: Path, view: View) -> 
 
 
 def _shell(options: argparse.Namespace, job: Job, view: View) -> int:
-    place = shells_root() / f"{job.stem}-{id(job):x}"
+    place = shells_root() / secrets.token_hex(6)
     with recorded(staging_path(place)) as run_id, staged(place) as staging:
         runtime = choose_runtime(options, view.note, run_id)
         view.note(runtime.describe())
         runtime.ensure(lambda line: view.build_line(safe_text(line)))
-        view.note(f"/workspace/output is {job.output_dir}; exit ends the shell")
+        view.note(f"output in the workspace is {job.output_dir}; exit ends the shell")
         view.close(0)
         return runtime.shell(job, staging)
 
