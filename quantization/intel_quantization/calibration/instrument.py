@@ -11,7 +11,7 @@ import tensorflow as tf
 from tensorflow.core.framework import graph_pb2
 
 from intel_quantization.calibration.statistics import Statistics, TensorStatistics, histogram_of
-from intel_quantization.errors import BadInputError
+from intel_quantization.errors import BadInputError, OutOfMemoryError, QuantizationError
 from intel_quantization.graph import tensors
 from intel_quantization.graph.session import first_line, open_session
 
@@ -42,19 +42,15 @@ def calibrate(
 
     Raises:
         BadInputError: the feed is empty, or the graph does not accept it.
+        OutOfMemoryError: TensorFlow could not allocate a tensor.
+        QuantizationError: an op failed.
     """
     result = Statistics(graph=hashlib.sha256(graph_def.SerializeToString(deterministic=True)).hexdigest())
     with open_session(graph_def, threads) as session:
         fetches = _collectors(session.graph, observed, frozenset(channel_means), histograms)
         batches = 0
         for batch in feed:
-            try:
-                values = session.run(fetches, feed_dict=batch)
-            except (ValueError, tf.errors.InvalidArgumentError) as error:
-                raise BadInputError(
-                    "the graph does not accept the calibration data: %s" % first_line(error),
-                    "compare the shapes and types of the data with the graph's inputs",
-                ) from error
+            values = _run(session, fetches, batch)
             batches += 1
             result.samples += _batch_size(batch)
             for name, found in zip(observed, values):
@@ -64,6 +60,26 @@ def calibrate(
     if not batches:
         raise BadInputError("there are no calibration data")
     return result
+
+
+def _run(
+    session: tf.compat.v1.Session, fetches: List[Dict[str, tf.Tensor]], batch: Dict[str, np.ndarray]
+) -> List[Dict[str, np.ndarray]]:
+    try:
+        return session.run(fetches, feed_dict=batch)
+    except (ValueError, TypeError, tf.errors.InvalidArgumentError) as error:
+        raise BadInputError(
+            "the graph does not accept the calibration data: %s" % first_line(error),
+            "compare the shapes and types of the data with the graph's inputs",
+        ) from error
+    except tf.errors.ResourceExhaustedError as error:
+        message = "calibration ran out of memory: %s" % first_line(error)
+        raise OutOfMemoryError(message, "give a smaller --batch_size") from error
+    except tf.errors.OpError as error:
+        raise QuantizationError(
+            "the FP32 graph does not run: %s" % first_line(error),
+            "check that --inputs and --outputs name the right tensors",
+        ) from error
 
 
 def _collectors(

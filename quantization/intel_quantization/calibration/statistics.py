@@ -52,6 +52,8 @@ class TensorStatistics:
 
     def merge(self, other: TensorStatistics) -> None:
         """Add what another batch, shard or process saw of the same tensor."""
+        if not other.count:
+            return
         first = not self.count
         self.shape = other.shape if first else _common_shape(self.shape, other.shape)
         self.channel_sum = _sum(self.channel_sum, other.channel_sum, first)
@@ -174,6 +176,8 @@ def _from_json(data: Dict[str, Any]) -> TensorStatistics:
     if "histogram" in data:
         histogram = np.zeros(BINS, np.int64)
         for index, count in data["histogram"].items():
+            if not 0 <= int(index) < BINS:
+                raise ValueError("there is no bin %s" % index)
             histogram[int(index)] = int(count)
     shape: Optional[List[Optional[int]]] = data["shape"]
     return TensorStatistics(

@@ -1,0 +1,180 @@
+"""Statistics: merging in any order, and the file."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from intel_quantization.calibration.statistics import BINS, Statistics, TensorStatistics, bin_edges, histogram_of
+from intel_quantization.errors import BadInputError, QuantizationError
+
+pytestmark = pytest.mark.tensorflow
+
+
+def seen(values):
+    """The statistics of an array of shape [n, channels]."""
+    values = np.asarray(values, np.float32)
+    if not values.size:
+        return TensorStatistics(shape=(None, *values.shape[1:]))
+    return TensorStatistics(
+        values.size,
+        float(values.min()),
+        float(values.max()),
+        (None, *values.shape[1:]),
+        values.sum(axis=0, dtype=np.float64),
+        histogram_of(values),
+    )
+
+
+def same(first, second):
+    assert (first.count, first.minimum, first.maximum, first.shape) == (
+        second.count,
+        second.minimum,
+        second.maximum,
+        second.shape,
+    )
+    np.testing.assert_allclose(first.channel_sum, second.channel_sum, atol=1e-6)
+    np.testing.assert_array_equal(first.histogram, second.histogram)
+
+
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=4), st.integers(0, 1000), st.randoms(use_true_random=False))
+def test_merging_in_any_order_is_seeing_all_at_once(sizes, seed, shuffle):
+    generator = np.random.RandomState(seed)
+    parts = [generator.normal(0, 10, (size, 3)) for size in sizes]
+    whole = seen(np.concatenate(parts))
+    shuffle.shuffle(parts)
+    merged = TensorStatistics()
+    for part in parts:
+        merged.merge(seen(part))
+    same(merged, whole)
+
+
+def test_merging_does_not_change_the_other():
+    first, second = seen([[1, 2]]), seen([[3, 4]])
+    merged = TensorStatistics()
+    merged.merge(first)
+    merged.merge(second)
+    same(first, seen([[1, 2]]))
+    same(second, seen([[3, 4]]))
+
+
+def test_an_empty_batch_changes_nothing():
+    merged = seen([[1, 2]])
+    merged.merge(seen(np.zeros((0, 2))))
+    same(merged, seen([[1, 2]]))
+    merged = seen(np.zeros((0, 2)))
+    merged.merge(seen([[1, 2]]))
+    same(merged, seen([[1, 2]]))
+
+
+def test_shapes_that_differ():
+    first = TensorStatistics(4, 0, 1, (None, 2, 3))
+    first.merge(TensorStatistics(4, 0, 1, (None, 4, 3)))
+    assert first.shape == (None, None, 3)
+    first.merge(TensorStatistics(4, 0, 1, (None, 3)))
+    assert first.shape is None
+    first.merge(TensorStatistics(4, 0, 1, (None, 3)))
+    assert first.shape is None
+
+
+def test_what_one_part_did_not_collect_is_unknown():
+    first = seen([[1, 2]])
+    first.merge(TensorStatistics(2, 0, 1, (None, 2)))
+    assert first.channel_sum is None
+    assert first.histogram is None
+    assert first.channel_mean is None
+
+
+def test_channel_mean():
+    assert seen([[1, 2], [3, 6]]).channel_mean.tolist() == [2, 4]
+    assert TensorStatistics().channel_mean is None
+
+
+@settings(max_examples=50, deadline=None, derandomize=True)
+@given(st.floats(width=32, allow_nan=False, allow_infinity=False))
+def test_a_value_lies_in_its_bin(value):
+    (index,) = np.flatnonzero(histogram_of(np.float32(value)))
+    low, high = bin_edges(int(index))
+    assert min(low, high) <= value <= max(low, high)
+    if abs(value) > 1e-30:
+        assert abs(high) <= abs(low) * 1.126
+
+
+def test_the_histogram_has_all_values():
+    values = np.array([0.0, -0.0, 1.0, 1.0, -3e38, np.inf], np.float32)
+    histogram = histogram_of(values.reshape(2, 3))
+    assert histogram.shape == (BINS,)
+    assert histogram.sum() == 6
+    assert histogram.max() == 2
+
+
+def test_the_file_keeps_everything(tmp_path):
+    path = str(tmp_path / "s.json")
+    statistics = Statistics("abc", 7, {"x": seen([[1, -2.5], [3e-9, 4]]), "y": TensorStatistics(2, 0.0, 1.0, None)})
+    statistics.tensors["z"] = TensorStatistics(2, 0.0, 1.0, (None, None, 3))
+    statistics.save(path)
+    loaded = Statistics.load(path)
+    assert (loaded.graph, loaded.samples, set(loaded.tensors)) == ("abc", 7, {"x", "y", "z"})
+    same(loaded.tensors["x"], statistics.tensors["x"])
+    assert loaded.tensors["y"].shape is None
+    assert loaded.tensors["y"].histogram is None
+    assert loaded.tensors["z"].shape == (None, None, 3)
+    first = (tmp_path / "s.json").read_bytes()
+    loaded.save(path)
+    assert (tmp_path / "s.json").read_bytes() == first
+
+
+def test_never_seen_survives_the_file(tmp_path):
+    Statistics(tensors={"x": TensorStatistics()}).save(str(tmp_path / "s.json"))
+    assert Statistics.load(str(tmp_path / "s.json")).tensors["x"].minimum == float("inf")
+
+
+def test_merging_statistics():
+    first = Statistics("", 1, {"x": seen([[1, 2]])})
+    first.merge(Statistics("abc", 2, {"x": seen([[3, 4]]), "y": seen([[5, 6]])}))
+    assert (first.graph, first.samples, first.tensors["x"].count, first.tensors["y"].maximum) == ("abc", 3, 4, 6)
+    with pytest.raises(BadInputError, match="another graph"):
+        first.merge(Statistics("other"))
+
+
+GOOD = {"schema": 1, "graph": "", "samples": 1, "tensors": {"x": {"count": 1, "min": 0, "max": 1, "shape": [None]}}}
+
+
+def damaged(**changes):
+    return json.dumps(dict(GOOD, tensors={"x": dict(GOOD["tensors"]["x"], **changes)})).encode()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\xff\xfe",
+        b"[1]",
+        b"{}",
+        json.dumps(dict(GOOD, schema=2)).encode(),
+        json.dumps(dict(GOOD, tensors=3)).encode(),
+        damaged(count="many"),
+        damaged(histogram={"5000": 1}),
+        damaged(histogram={"-1": 1}),
+        damaged(histogram=[1]),
+        damaged(channel_sum=["a"]),
+        damaged(shape=3),
+    ],
+)
+def test_a_damaged_file(tmp_path, data):
+    path = tmp_path / "s.json"
+    path.write_bytes(data)
+    with pytest.raises(BadInputError, match=r"s\.json"):
+        Statistics.load(str(path))
+
+
+def test_files_that_cannot_be_read_or_written(tmp_path):
+    with pytest.raises(BadInputError, match="No such file"):
+        Statistics.load(str(tmp_path / "none"))
+    with pytest.raises(QuantizationError, match="cannot write"):
+        Statistics().save(str(tmp_path))
