@@ -44,7 +44,11 @@ def run_graph(graph_def: graph_pb2.GraphDef, feed: Dict[str, Any], fetches: Sequ
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an exception's text; TensorFlow's go on for pages."""
+    """The first line of an exception's text that says something; TensorFlow's go on for pages."""
     text = str(getattr(error, "message", "") or error)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if lines and lines[0] == "Graph execution error:":
+        # TensorFlow 2 puts its own stack ahead of the message: "Node: 'name'" is that stack's last line
+        starts = [number + 1 for number, line in enumerate(lines[:-1]) if line.startswith("Node: ")]
+        lines = lines[starts[0] :] if starts else lines[1:]
     return lines[0] if lines else type(error).__name__

@@ -126,5 +126,5 @@ def test_out_of_memory(monkeypatch):
         raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor\nand more")
 
     monkeypatch.setattr(v1.Session, "run", run_out)
-    with pytest.raises(OutOfMemoryError, match="OOM when allocating tensor$"):
+    with pytest.raises(OutOfMemoryError, match=r"OOM when allocating tensor$"):
         calibrate(build(net), ["conv"], FEED)

@@ -46,3 +46,11 @@ def test_a_graph_that_tensorflow_refuses(damage):
 def test_first_line():
     assert first_line(ValueError("\n  one \n two")) == "one"
     assert first_line(ValueError()) == "ValueError"
+
+
+def test_the_message_behind_tensorflows_own_stack():
+    text = (
+        "Graph execution error:\n\nDetected at node 'a' defined at\n  File \"x\"\nNode: 'a'\nTable missing.\n\t [[a]]"
+    )
+    assert first_line(ValueError(text)) == "Table missing."
+    assert first_line(ValueError("Graph execution error:\n\nDetected at node 'a'")) == "Detected at node 'a'"
