@@ -66,21 +66,6 @@ def remove_parts() -> None:
                 path.unlink()
 
 
-def loaded_size(header: bytes, program_headers: bytes) -> int | None:
-    """How many bytes of a 64-bit little-endian ELF shared library the loader maps; None if it is none.
-
-    Args:
-        header: the first 64 bytes of the file.
-        program_headers: the bytes of its program header table.
-    """
-    if header[:6] != b"\x7fELF\x02\x01" or struct.unpack_from("<H", header, 16)[0] != 3:
-        return None
-    size, count = struct.unpack_from("<HH", header, 54)
-    entries = [struct.unpack_from("<IIQQQQ", program_headers, size * index) for index in range(count)]
-    ends = [offset + in_file for _, _, offset, _, _, in_file in entries]
-    return max([64, struct.unpack_from("<Q", header, 32)[0] + size * count, *ends])
-
-
 def drop_symbols(path: Path) -> int:
     """Cut a shared library after its last mapped byte; returns how many bytes that saved.
 
@@ -90,13 +75,13 @@ def drop_symbols(path: Path) -> int:
     """
     with path.open("r+b") as file:
         header = file.read(64)
-        if len(header) < 64:
+        if len(header) < 64 or not is_library(header):
             return 0
         table, (entry, count) = struct.unpack_from("<Q", header, 32)[0], struct.unpack_from("<HH", header, 54)
         file.seek(table)
-        end = loaded_size(header, file.read(entry * count))
+        end = max(table + entry * count, mapped_end(file.read(entry * count), entry))
         before = path.stat().st_size
-        if end is None or end >= before:
+        if end >= before:
             return 0
         file.truncate(end)
         file.seek(40)
@@ -104,6 +89,20 @@ def drop_symbols(path: Path) -> int:
         file.seek(58)
         file.write(struct.pack("<HHH", 64, 0, 0))  # e_shentsize, e_shnum, e_shstrndx
     return before - end
+
+
+def is_library(header: bytes) -> bool:
+    """Whether an ELF header of 64 bytes is that of a 64-bit little-endian shared library."""
+    return header[:6] == b"\x7fELF\x02\x01" and struct.unpack_from("<H", header, 16)[0] == 3
+
+
+def mapped_end(program_headers: bytes, entry: int) -> int:
+    """Offset after the last byte of the file that a program header speaks of; each is ``entry`` bytes long."""
+    ends = [64]
+    for start in range(0, len(program_headers), entry):
+        offset, _, _, in_file = struct.unpack_from("<QQQQ", program_headers, start + 8)
+        ends.append(offset + in_file)
+    return max(ends)
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ import json
 import re
 import socketserver
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +33,7 @@ class Request:
     body: bytes
 
 
+NOTHING = b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\n{}"
 Answer = bytes | Callable[[Request], bytes]
 
 
@@ -96,7 +98,13 @@ class FakeEngine:
                     requests.append(request)
                     answer = next((value for key, value in answers.items() if _matches(key, request)), None)
                     data = answer(request) if callable(answer) else answer
-                    self.wfile.write(data or reply({"message": "no such thing"}, "404 Not Found"))
+                    if data == b"":
+                        return
+                    head, between, rest = (data or NOTHING).partition(b"\r\n\r\n")
+                    self.wfile.write(head + between)
+                    if b" 101 " in head:
+                        time.sleep(0.2)  # nothing comes of a container before it starts
+                    self.wfile.write(rest)
                     # A computed answer may be broken on purpose; its end is the end of the connection.
                     if callable(answer) or (data and b"Content-Length" not in data):
                         return

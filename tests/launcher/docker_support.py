@@ -1,0 +1,51 @@
+"""What the tests of the Docker runtime share: jobs that are shell scripts, and an image to run them in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from launcher.engine import Engine
+from launcher.image import LATEST, LOCAL_BASE
+from launcher.image_store import image_id
+from launcher.job import Job
+
+
+@dataclass(frozen=True)
+class ScriptJob(Job):
+    """A job whose command is a shell script instead of the tool.
+
+    Attributes:
+        script: for sh.
+    """
+
+    script: str = "true"
+
+    def command(self) -> list[str]:
+        """The script."""
+        return ["sh", "-c", self.script]
+
+
+def any_image(engine: Engine) -> str:
+    """An image with sh, bash and python3 that the engine has; the smallest there is."""
+    for name in (LOCAL_BASE, LATEST):
+        if image_id(engine, name) is not None:
+            return name
+    raise AssertionError(f"neither {LOCAL_BASE} nor {LATEST} is on the engine; make engine, or make image")
+
+
+def make_job(folder: Path, script: str = "true", **fields: object) -> ScriptJob:
+    """A job with a graph and a data set below ``folder``."""
+    graph = folder / "in.pb"
+    data = folder / "data"
+    graph.touch()
+    data.mkdir(exist_ok=True)
+    given = {"in_graph": graph, "out_graph": folder / "out.pb", "data_location": data, **fields}
+    return ScriptJob(script=script, **given)  # type: ignore[arg-type]
+
+
+def make_staging(folder: Path) -> Path:
+    """A staging directory as the launcher makes it."""
+    staging = folder / "staging"
+    (staging / "output").mkdir(parents=True, exist_ok=True)
+    return staging

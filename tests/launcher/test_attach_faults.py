@@ -1,0 +1,130 @@
+"""An engine that dies or lies while a job runs: one clear error, and the removal is still tried."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from launcher.docker_runtime import DockerRuntime
+from launcher.engine import connect
+from launcher.errors import EngineUnreachableError, Interrupted, LauncherError
+from tests.launcher.docker_support import make_job, make_staging
+from tests.launcher.fake_engine import Answer, FakeEngine, attached, frame, reply
+
+EXITED = {"Id": "c0ffee", "State": {"Status": "exited", "ExitCode": 0, "OOMKilled": False}}
+
+
+def fake(folder: Path, **changes: Answer) -> FakeEngine:
+    """An engine that runs every job at once and well, but for the changes."""
+    answers: dict[str, Answer] = {
+        "image": reply({"Id": "sha256:1"}),
+        "create": reply({"Id": "c0ffee", "Warnings": []}, "201 Created"),
+        "attach": attached(frame(1, b"hello\n")),
+        "start": b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n",
+        "inspect": reply(EXITED),
+        "stop": b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n",
+        "remove": b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n",
+    }
+    answers.update(changes)
+    routes = {
+        "image": "GET .*/images/.+/json",
+        "create": "POST .*/containers/create",
+        "attach": "POST .*/containers/.+/attach",
+        "start": "POST .*/containers/.+/start",
+        "inspect": "GET .*/containers/.+/json",
+        "stop": "POST .*/containers/.+/stop",
+        "remove": "DELETE .*/containers/.+",
+    }
+    return FakeEngine(folder, {route: answers[name] for name, route in routes.items()})
+
+
+def run(engine: FakeEngine, folder: Path, monkeypatch: pytest.MonkeyPatch, **fields: object) -> list[bytes]:
+    monkeypatch.setenv("DOCKER_HOST", engine.address)
+    runtime = DockerRuntime(connect(), image="an:image")
+    lines: list[bytes] = []
+    job = make_job(folder, **fields)
+    assert runtime.run(job, make_staging(folder), lambda line, _stream: lines.append(line)) == 0
+    return lines
+
+
+def test_an_honest_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with fake(tmp_path) as engine:
+        assert run(engine, tmp_path, monkeypatch) == [b"hello"]
+        assert len(engine.asked("DELETE .*/containers/.+")) == 1
+        asked = [request.path.rpartition("/")[2].partition("?")[0] for request in engine.asked("POST .*")]
+        assert asked == ["create", "attach", "start"], "attached before it starts, or output is lost"
+
+
+def hang_up(_request: object) -> bytes:
+    return b""
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"attach": attached(b"\1\0\0\0\0\0"), "inspect": hang_up},
+        {"attach": attached(frame(1, b"hello\n")[:-3]), "inspect": hang_up},
+        {"attach": attached(frame(7, b"hello\n"))},
+        {"attach": attached(b"HTTP/1.1 502 Bad Gateway\r\n\r\n")},
+        {"attach": hang_up},
+        {"attach": reply({"message": "gone"}, "404 Not Found")},
+        {"create": hang_up},
+        {"create": b"HTTP/1.1 201 Created\r\nContent-Length: 6\r\n\r\n<html>"},
+        {"create": reply({"message": "no space left on device"}, "500 Internal Server Error")},
+        {"start": hang_up},
+        {"start": reply({"message": "cgroups: cannot find"}, "500 Internal Server Error")},
+        {"inspect": reply({})},
+        {"inspect": reply({"State": {"Status": "exited", "ExitCode": "a lot", "OOMKilled": False}})},
+        {"inspect": reply({"State": None})},
+        {"inspect": reply({"message": "No such container"}, "404 Not Found")},
+    ],
+)
+def test_an_engine_that_dies_or_lies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Answer]
+) -> None:
+    with fake(tmp_path, **changes) as engine:
+        with pytest.raises(EngineUnreachableError) as caught:
+            run(engine, tmp_path, monkeypatch)
+        assert engine.asked("DELETE .*/containers/.+")
+    assert "\n" not in caught.value.message
+
+
+def test_a_removal_that_fails_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with (
+        fake(tmp_path, remove=reply({"message": "driver failed to remove"}, "500 Internal Server Error")) as engine,
+        pytest.raises(EngineUnreachableError, match="driver failed to remove"),
+    ):
+        run(engine, tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize("status", ["404 Not Found", "409 Conflict"])
+def test_a_removal_by_somebody_else_is_fine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: str) -> None:
+    with fake(tmp_path, remove=reply({"message": "removal is in progress"}, status)) as engine:
+        assert run(engine, tmp_path, monkeypatch) == [b"hello"]
+
+
+@pytest.mark.parametrize("error", [Interrupted(2), LauncherError("from the sink"), RuntimeError("a defect")])
+def test_the_container_goes_whatever_the_sink_raises(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    def sink(_line: bytes, _stream: str) -> None:
+        raise error
+
+    with fake(tmp_path) as engine:
+        monkeypatch.setenv("DOCKER_HOST", engine.address)
+        with pytest.raises(type(error)):
+            DockerRuntime(connect(), image="an:image").run(make_job(tmp_path), make_staging(tmp_path), sink)
+        assert engine.asked("DELETE .*/containers/.+")
+        assert bool(engine.asked("POST .*/stop")) == isinstance(error, Interrupted)
+
+
+def test_the_image_is_not_asked_for_again_and_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with fake(tmp_path) as engine:
+        monkeypatch.setenv("DOCKER_HOST", engine.address)
+        runtime = DockerRuntime(connect(), image="an:image")
+        steps: list[Callable[[], object]] = [runtime.describe, lambda: runtime.ensure(lambda _line: None)]
+        for step in steps:
+            step()
+        assert len(engine.asked("GET .*/images/.+/json")) == 1

@@ -1,0 +1,122 @@
+"""The hardened profile: what it holds, and that the pasteable line says the same."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import docker
+import pytest
+
+from launcher.engine import Engine
+from launcher.errors import UsageError
+from launcher.job import Mount
+from launcher.profile import Profile, default_memory, job_profile, mount_option
+from tests.launcher.docker_support import make_job
+
+ENGINE = Engine(
+    client=docker.APIClient(base_url="unix:///nowhere.sock", version="1.41"),
+    address="unix:///nowhere.sock",
+    name="Docker",
+    version="20.10.24",
+    api_version="1.41",
+    rootless=False,
+    remapped=False,
+    selinux=False,
+    remote=False,
+    memory=10_000_000_000,
+    cpus=4,
+    architecture="x86_64",
+    operating_system="Debian",
+)
+
+
+def profile(folder: Path, engine: Engine = ENGINE, **fields: object) -> Profile:
+    output = Mount(folder, "/workspace/output", read_only=False)
+    return job_profile(engine, make_job(folder, **fields), "an:image", output, ("sh",), {"a.label": "1"})
+
+
+def test_the_arguments_of_the_sdk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.getuid", lambda: 1234)
+    monkeypatch.setattr("os.getgid", lambda: 5678)
+    arguments = profile(tmp_path, cpus=1.5).create_arguments(ENGINE)
+    host = arguments["host_config"]
+    assert arguments["user"] == "1234:5678"
+    assert arguments["labels"] == {"a.label": "1"}
+    assert arguments["environment"]["HOME"] == arguments["environment"]["MPLCONFIGDIR"] == "/tmp"
+    assert arguments["environment"]["OMP_NUM_THREADS"] == "1"
+    assert host["ReadonlyRootfs"] is True
+    assert host["CapDrop"] == ["ALL"]
+    assert host["SecurityOpt"] == ["no-new-privileges"]
+    assert host["NetworkMode"] == "none"
+    assert host["PidsLimit"] == 4096
+    assert host["Memory"] == host["MemorySwap"] == 8_000_000_000
+    assert host["NanoCpus"] == 1_500_000_000
+    assert host["Init"] is True
+    assert {"noexec", "nosuid", "nodev"} <= set(host["Tmpfs"]["/tmp"].split(","))
+    assert "Binds" not in host, "volumes would make missing paths, as root"
+    assert "Privileged" not in host
+    assert "AutoRemove" not in host, "the exit code and the memory verdict would be gone"
+    assert [(mount["Target"], mount["ReadOnly"]) for mount in host["Mounts"]] == [
+        ("/workspace/pretrained_model/in.pb", True),
+        ("/workspace/dataset", True),
+        ("/workspace/output", False),
+    ]
+
+
+def test_memory_limits(tmp_path: Path) -> None:
+    assert profile(tmp_path, memory=1 << 30).memory == 1 << 30
+    assert default_memory(replace(ENGINE, memory=0)) is None
+
+
+def test_root_inside_is_the_caller_under_a_rootless_engine(tmp_path: Path) -> None:
+    assert profile(tmp_path, replace(ENGINE, rootless=True)).user == "0:0"
+
+
+def test_a_remapping_engine_maps_nothing_here(tmp_path: Path) -> None:
+    remapped = profile(tmp_path, replace(ENGINE, remapped=True))
+    assert remapped.create_arguments(ENGINE)["host_config"]["UsernsMode"] == "host"
+    assert "--userns=host" in remapped.command_line()
+
+
+def test_selinux_labels_are_off_for_the_container_only(tmp_path: Path) -> None:
+    assert profile(tmp_path, replace(ENGINE, selinux=True)).security == ("no-new-privileges", "label=disable")
+
+
+def test_more_cpus_than_there_are(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--cpus 5"):
+        profile(tmp_path, cpus=5.0)
+
+
+def test_the_pasteable_line_says_the_same(tmp_path: Path) -> None:
+    """Every setting of the SDK's arguments appears in the line."""
+    same = profile(tmp_path, cpus=2.0)
+    line = same.command_line()
+    for word in (
+        "--rm",
+        "--init",
+        "--read-only",
+        "--cap-drop=ALL",
+        "--network=none",
+        "--log-driver=none",
+        "--security-opt=no-new-privileges",
+        f"--user={same.user}",
+        "--pids-limit=4096",
+        "--memory=8000000000",
+        "--memory-swap=8000000000",
+        "--cpus=2",
+        f"--tmpfs=/tmp:{same.tmpfs}",
+    ):
+        assert word in line
+    assert {f"--env={name}={value}" for name, value in same.environment.items()} <= set(line)
+    assert line[-2:] == ["an:image", "sh"]
+    assert replace(same, tty=True, stdin=True).command_line().count("--interactive") == 1
+
+
+@pytest.mark.parametrize("name", ["plain", "a b", "a:b", "a,b", 'a"b', "ü€", "-d", "a\nb", "a=b,readonly"])
+def test_any_path_survives_the_mount_option(name: str) -> None:
+    option = mount_option(Mount(Path("/data") / name, f"/workspace/{name}"))
+    (fields,) = csv.reader(io.StringIO(option, newline=""), strict=True)
+    assert fields == ["type=bind", f"source=/data/{name}", f"target=/workspace/{name}", "readonly"]

@@ -1,0 +1,187 @@
+"""The shell: a real terminal on a real container, and the same without a terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import pty
+import secrets
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from launcher.docker_runtime import our_containers
+from launcher.engine import Engine, connect
+
+pytestmark = pytest.mark.engine
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 60
+"""Seconds after which what is waited for counts as not coming."""
+
+_SHELL = """\
+import sys
+from pathlib import Path
+from launcher import signals
+from launcher.docker_runtime import DockerRuntime
+from launcher.engine import connect
+from launcher.errors import Interrupted
+from tests.launcher.docker_support import any_image, make_job, make_staging
+signals.install()
+engine = connect()
+folder = Path(sys.argv[1])
+runtime = DockerRuntime(engine, image=any_image(engine), run_id=sys.argv[2])
+try:
+    sys.exit(runtime.shell(make_job(folder, debug=True), make_staging(folder)))
+except Interrupted as interruption:
+    sys.exit(interruption.exit_code)
+"""
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    engine = connect()
+    yield engine
+    engine.close()
+
+
+@pytest.fixture
+def argv(tmp_path: Path, engine: Engine) -> Iterator[list[str]]:
+    """A launcher that opens a shell; its container must be gone after the test."""
+    run_id = f"shell{secrets.token_hex(4)}"
+    yield [sys.executable, "-c", _SHELL, str(tmp_path), run_id]
+    assert f"quantization-{run_id}" not in [container.name for container in our_containers(engine)]
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color"}
+
+
+def piped(argv: list[str], commands: bytes) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        argv, input=commands, env=environment(), cwd=ROOT, capture_output=True, timeout=PATIENCE, check=False
+    )
+
+
+def test_commands_from_a_pipe(argv: list[str]) -> None:
+    done = piped(argv, b"echo out; echo err >&2; pwd; test -t 0 || echo no terminal; exit 42\n")
+    assert done.stdout == b"out\n/workspace\nno terminal\n"
+    assert done.stderr == b"err\n"
+    assert done.returncode == 42
+
+
+def test_the_end_of_the_input_ends_the_shell(argv: list[str]) -> None:
+    assert piped(argv, b"").returncode == 0
+
+
+def test_much_in_both_directions_at_once(argv: list[str]) -> None:
+    """Who only sends, or only reads, blocks here."""
+    done = piped(argv, b"exec cat\n" + b"0123456789abcdef" * 200_000)
+    assert len(done.stdout) == 3_200_000
+
+
+def test_a_reader_that_goes_away(argv: list[str]) -> None:
+    process = subprocess.Popen(
+        argv, env=environment(), cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(b"yes\n")
+    process.stdin.flush()
+    assert process.stdout.read(2) == b"y\n"
+    process.stdout.close()
+    assert process.wait(PATIENCE) == 128 + signal.SIGPIPE
+    process.stdin.close()
+
+
+@dataclass
+class Terminal:
+    """A terminal with the launcher in it."""
+
+    pid: int
+    descriptor: int
+
+    def type(self, text: str) -> None:
+        """Press keys."""
+        os.write(self.descriptor, text.encode())
+
+    def expect(self, text: str) -> str:
+        """Read until ``text`` has appeared; returns all that was read."""
+        seen = b""
+        until = time.monotonic() + PATIENCE
+        while text.encode() not in seen:
+            assert time.monotonic() < until, f"{text!r} did not come; this did: {seen!r}"
+            if select.select([self.descriptor], [], [], 0.1)[0]:
+                seen += os.read(self.descriptor, 65536)
+        return seen.decode()
+
+    def resize(self, rows: int, columns: int) -> None:
+        """Drag the window's corner."""
+        fcntl.ioctl(self.descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        os.kill(self.pid, signal.SIGWINCH)
+
+    def status(self) -> int:
+        """Wait for the launcher to end; its exit status."""
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            with contextlib.suppress(OSError):  # the other side is gone
+                if select.select([self.descriptor], [], [], 0.1)[0]:
+                    os.read(self.descriptor, 65536)
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                return os.waitstatus_to_exitcode(status)
+        raise AssertionError("the launcher does not end")
+
+
+@pytest.fixture
+def terminal(argv: list[str]) -> Iterator[Terminal]:
+    # Both ends are made first, so that the size is set before the launcher asks for it.
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 101, 0, 0))
+    process = subprocess.Popen(
+        argv, env=environment(), cwd=ROOT, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+    )
+    before = termios.tcgetattr(theirs)
+    terminal = Terminal(process.pid, ours)
+    terminal.expect("workspace")
+    yield terminal
+    process.terminate()
+    process.wait(PATIENCE)
+    assert termios.tcgetattr(theirs) == before, "the terminal is left as it was found"
+    os.close(ours)
+    os.close(theirs)
+
+
+def test_a_terminal(terminal: Terminal) -> None:
+    terminal.type("stty size; echo $TERM; echo ü''€\r")
+    shown = terminal.expect("ü€\r\n")
+    assert "33 101\r\n" in shown
+    assert "xterm-256color\r\n" in shown
+    terminal.resize(44, 120)
+    terminal.type("until [ \"$(stty size)\" = '44 120' ]; do sleep 0.1; done; echo resi''zed\r")
+    terminal.expect("resized")
+    terminal.type("sleep 1000\r")
+    terminal.expect("sleep 1000\r\n")
+    terminal.type("\x03")
+    terminal.expect("/workspace")  # the prompt: the sleep is over
+    terminal.type("\x10")  # Ctrl-P: the line before, not the engine's detach key
+    terminal.expect("sleep 1000")
+    terminal.type("\x15echo it''work''s\r")
+    terminal.expect("itworks")
+    terminal.type("exit 42\r")
+    assert terminal.status() == 42
+
+
+def test_a_signal_ends_the_terminal(terminal: Terminal) -> None:
+    os.kill(terminal.pid, signal.SIGTERM)
+    assert terminal.status() == 128 + signal.SIGTERM
