@@ -124,6 +124,7 @@ class _Run:
             on_stage=self._stages.enter,
             on_progress=on_progress,
             intermediate_dir=self._publication.path(".intermediate") if job.intermediate else None,
+            threads=job.threads or 0,
         ).convert()
 
     def _compare(self, conversion):
