@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections import Counter
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from tensorflow.core.framework import graph_pb2
 from intel_quantization.calibration.instrument import calibrate
 from intel_quantization.calibration.statistics import Statistics
 from intel_quantization.errors import BadInputError, QuantizationError
+from intel_quantization.graph import registry
 from intel_quantization.graph.graph import Graph
 from intel_quantization.graph.interface import TensorInfo, find_inputs, find_outputs
 from intel_quantization.graph.io import read_graph, write_graph
@@ -162,6 +164,12 @@ class GraphConverter:
         return Conversion(int8_graph, fp32_graph, graph_def, inputs, outputs, statistics, decisions, op_table)
 
     def _check_exclusions(self, graph: Graph) -> None:
+        ops = {node.op for node in graph.nodes.values()}
+        for op in self.excluded_ops:
+            if op not in ops and registry.op_def(op) is None:
+                near = difflib.get_close_matches(op, sorted(ops), n=1, cutoff=0.5)
+                remedy = "did you mean '%s'?" % near[0] if near else "ops are named as in the graph, e.g. MatMul"
+                raise BadInputError("there is no op '%s' to exclude" % op, remedy)
         for name in self.excluded_nodes:
             if name not in graph:
                 # raises, with the nearest name

@@ -24,8 +24,8 @@ def find_candidates(
 
     Args:
         graph: the optimized FP32 graph.
-        excluded_ops: op names that stay FP32.
-        excluded_nodes: nodes that stay FP32; they are not fused into others, either.
+        excluded_ops: op names that stay FP32; such nodes are not fused into others, either.
+        excluded_nodes: nodes that stay FP32, likewise.
 
     Returns:
         The groups, each behind those whose results it reads, and a decision with its reason for
@@ -116,11 +116,14 @@ class _Finder:
             members.append(following.name)
         return Group(node.name, node.op, source, pads, bias, None, activation, members[-1], tuple(members))
 
+    def _is_excluded(self, node: NodeDef) -> bool:
+        return node.name in self.excluded_nodes or node.op in self.excluded_ops
+
     def _only_reader(self, node: NodeDef) -> Optional[NodeDef]:
         if not self.graph.is_private(node.name):
             return None
         reader = self.graph.consumers(node.name)[0]
-        if reader.name in self.excluded_nodes or any(tensors.is_control(name) for name in reader.input):
+        if self._is_excluded(reader) or self.graph.control_inputs(reader):
             return None
         return reader
 
@@ -141,10 +144,16 @@ class _Finder:
         rival = self._biased_convolution(producer)
         if rival is not None and self.rank[rival.name] > self.rank[node.name]:
             return None  # both operands are convolutions: the later one takes the addition
-        for reader in graph.consumers(producer.name):
+        for reader in self._readers(producer):
             if reader.name != add.name and not self._runs_before(reader.name, node):
                 return None
         return summand
+
+    def _readers(self, producer: NodeDef) -> List[NodeDef]:
+        """All that may read a node's INT8 result: its consumers, and what a Pad among them may be fused into."""
+        direct = self.graph.consumers(producer.name)
+        padded = [reader for pad in direct if pad.op == "Pad" for reader in self.graph.consumers(pad.name)]
+        return direct + padded
 
     def _biased_convolution(self, node: NodeDef) -> Optional[NodeDef]:
         if node.op != "BiasAdd" or not self.graph.is_private(node.name):
@@ -175,7 +184,7 @@ class _Finder:
             top, bottom, left, right = attribute(node, "explicit_paddings").list.i[2:6]
             return source, (top, bottom, left, right)
         pad = graph.producer(source)
-        if pad.op != "Pad" or attribute(node, "padding").s != b"VALID" or pad.name in self.excluded_nodes:
+        if pad.op != "Pad" or attribute(node, "padding").s != b"VALID" or self._is_excluded(pad):
             return source, None
         paddings = graph.constant(graph.data_inputs(pad)[1])
         if paddings is None or paddings.shape != (4, 2) or np.any(paddings[[0, 3]]) or np.any(paddings < 0):

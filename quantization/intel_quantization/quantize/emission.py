@@ -86,11 +86,15 @@ class _Emitter:
             attrs["Tsummand"] = dtype_attr(summand.dtype)
             signed_summand = not summand.unsigned
         op = quantized_op(group, signed_summand)
+        inputs += self._waits(group)
         name = self.graph.unique_name(group.root + "/int8")
         self.graph.add(op, name, inputs, attrs, node.device)
         result = Int8Tensor(name, bool(group.activation), low, high)
         self.int8[group.root] = result
         self._become_dequantize(self.graph.nodes[group.root], result)
+
+    def _waits(self, group: Group) -> List[str]:
+        return self.graph.control_inputs(self.graph.nodes[group.linear])
 
     def _quantized(self, tensor: str) -> Int8Tensor:
         if tensor not in self.int8:
@@ -168,8 +172,8 @@ class _Emitter:
         low, high = self._range(group.root, unsigned=False)
         attrs = dict(self._matmul_attrs(node, source), Toutput=dtype_attr(DT_FLOAT))
         root = self.graph.nodes[group.root]
-        waits = self.graph.control_inputs(root)
-        self._become(root, quantized_op(group), inputs + [low, high] + waits, attrs)
+        waits = self._waits(group) + self.graph.control_inputs(root)
+        self._become(root, quantized_op(group), inputs + [low, high] + list(dict.fromkeys(waits)), attrs)
 
     def _become_dequantize(self, root: NodeDef, result: Int8Tensor) -> None:
         attrs = {"T": dtype_attr(result.dtype), "mode": "SCALED", "dtype": dtype_attr(DT_FLOAT)}

@@ -87,9 +87,10 @@ def _settle(graph: Graph, group: Group, statistics: Statistics, results: Dict[st
     if group.op == "DepthwiseConv2dNative" and not group.activation:
         return "DepthwiseConv2dNative has no INT8 kernel without a ReLU behind it"
     if group.summand is not None:
-        summand = statistics.tensors[group.summand]
+        summand, result = statistics.tensors[group.summand], statistics.tensors[group.root]
         signed = not is_unsigned(group.summand, statistics, results)
-        fits = summand.shape is not None and summand.shape == statistics.tensors[group.root].shape
+        # equal counts: the batch dimension does not broadcast, either
+        fits = summand.shape is not None and (summand.shape, summand.count) == (result.shape, result.count)
         if fits and registry.has_kernel(quantized_op(group, signed), **_types(group, unsigned, signed)):
             return group
         group = replace(group, summand=None, activation="", root=group.members[1], members=group.members[:2])
