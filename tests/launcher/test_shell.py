@@ -167,9 +167,11 @@ def test_a_terminal(terminal: Terminal) -> None:
     shown = terminal.expect("ü€\r\n")
     assert "33 101\r\n" in shown
     assert "xterm-256color\r\n" in shown
+    terminal.expect("/workspace")
     terminal.resize(44, 120)
     terminal.type("until [ \"$(stty size)\" = '44 120' ]; do sleep 0.1; done; echo resi''zed\r")
     terminal.expect("resized")
+    terminal.expect("/workspace")
     terminal.type("sleep 1000\r")
     terminal.expect("sleep 1000\r\n")
     terminal.type("\x03")
