@@ -77,6 +77,7 @@ class _Plan:
 
     Attributes:
         files: the build context.
+        context: hash of the build context.
         base: reference of the base image.
         base_id: its id on the engine, None where it is not there.
         inputs: hash of all that is known without the base's id.
@@ -84,6 +85,7 @@ class _Plan:
 
     spec: ImageSpec
     files: dict[str, bytes]
+    context: str
     base: str
     base_id: str | None
     inputs: str
@@ -91,7 +93,7 @@ class _Plan:
     @property
     def tag(self) -> str:
         """The tag of the image on this very base."""
-        key = digest(pack(self.files), self.spec.variant.encode(), str(self.base_id).encode())
+        key = digest(self.context.encode(), self.spec.variant.encode(), str(self.base_id).encode())
         return f"{REPOSITORY}:{self.spec.variant}-{key[:12]}"
 
 
@@ -157,8 +159,9 @@ def remove_images(engine: Engine, *, keep_current: bool = True) -> list[str]:
 def _plan(engine: Engine, spec: ImageSpec) -> _Plan:
     files = context_files(spec.variant)
     base, base_id = _base(engine, spec)
-    inputs = digest(pack(files), spec.variant.encode(), base.encode())
-    return _Plan(spec, files, base, base_id, inputs)
+    context = digest(pack(files))
+    inputs = digest(context.encode(), spec.variant.encode(), base.encode())
+    return _Plan(spec, files, context, base, base_id, inputs)
 
 
 def _base(engine: Engine, spec: ImageSpec) -> tuple[str, str | None]:
