@@ -39,6 +39,7 @@ def _shared_missing() -> str:
 _CHECKS = {"engine": _engine_missing, "shared": _shared_missing}
 
 
+@pytest.hookimpl(trylast=True)  # after -k and -m: what was not asked for is not missed
 def pytest_collection_modifyitems(config, items):
     """Deselect what cannot run here, or stop if it is required."""
     required = [name for name in os.environ.get(_REQUIRED, "").split(",") if name]

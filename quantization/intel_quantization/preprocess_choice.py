@@ -1,20 +1,21 @@
 """Chooses the preprocessing by trying: under the right one, a network tells images apart and is sure of each.
 
-Measured on four published networks, three draws of 16 photos each: mutual information between image and class finds
-the right mode in 12 of 12, mean top probability alone only in 7 (raw pixels saturate a network: very sure, and wrong).
+Measured on five published networks, 44 draws of 16 unlabelled images: mutual information between image and class plus
+mean top probability finds the right mode in 43, mean top probability alone in 32 (raw pixels saturate a network: very
+sure, and wrong).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from intel_quantization import outputs, preprocess
+from intel_quantization import evaluate, outputs, preprocess
 
 IMAGES = 16
 DEFAULT = "tf"
-_TIE = {"accuracy": 1e-9, "information": 0.02, "top": 1e-3}
+_TIE = {"accuracy": 1e-9, "fit": 0.02}
 _FEWEST = 4
 
 
@@ -33,6 +34,11 @@ class Score:
     information: float | None
     top: float | None
 
+    @property
+    def fit(self) -> float | None:
+        """How well the mode fits as far as labels are not needed to tell; None for logits."""
+        return None if self.information is None or self.top is None else self.information + self.top
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -41,6 +47,31 @@ class Choice:
     mode: str
     certain: bool
     message: str
+
+
+def choose_by_trying(runner, make_feed, layout, class_folders: int) -> Choice:
+    """The mode under which a graph does best; the message of the choice has every mode's scores.
+
+    Args:
+        runner: a Runner of the FP32 graph.
+        make_feed: callable(mode) -> ImageFeed of some images; IMAGES are enough.
+        layout: how the graph takes images.
+        class_folders: how many class folders the dataset has; 0 for a flat one.
+    """
+    scores = []
+
+    def try_mode(mode):
+        result = evaluate.labelled_scores(runner, make_feed(mode), class_folders)
+        if result is None:
+            return None
+        scores.append(score(mode, *result))
+        return scores[-1]
+
+    choice = choose(try_mode, layout.dtype, layout.channels)
+    if not scores:
+        return choice
+    details = "; ".join(_score_text(each) for each in scores)
+    return replace(choice, message=f"{choice.message} ({details}; --preprocess overrides)")
 
 
 def choose(try_mode, dtype: str, channels: int) -> Choice:
@@ -90,3 +121,11 @@ def score(mode: str, rows: np.ndarray, probabilities: bool, labels: np.ndarray |
 
 def _entropy(rows: np.ndarray) -> np.ndarray:
     return -(rows * np.log(np.maximum(rows, 1e-30))).sum(axis=-1)
+
+
+def _score_text(score) -> str:
+    parts = [] if score.accuracy is None else [f"{100 * score.accuracy:.0f} % right"]
+    if score.information is not None:
+        parts.append(f"information {score.information:.2f}")
+        parts.append(f"mean top probability {score.top:.2f}")
+    return f"{score.mode}: {', '.join(parts)}" if parts else f"{score.mode}: no class scores"

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from intel_quantization import benchmark, environment, evaluate, preprocess_choice
 from intel_quantization import job as jobs
 from intel_quantization.calibration import images
-from intel_quantization.calibration.feeds import ImageFeed, image_input
+from intel_quantization.calibration.feeds import ImageFeed, image_input, layout_of
 from intel_quantization.errors import BadInputError
 from intel_quantization.events import EventStream, Stages
 from intel_quantization.graph.interface import find_inputs, find_outputs
@@ -88,22 +88,14 @@ class _Run:
 
     def _chosen_mode(self) -> str:
         files = self._split.calibration[: preprocess_choice.IMAGES]
-        layout = ImageFeed(None, self._image_input, "none", 1, files[:1]).layout
-        lines: list[str] = []
-
-        def try_mode(mode):
-            feed = self._feed(files, self._job.batch_size, mode)
-            result = evaluate.labelled_scores(runner, feed, len(self._images.classes))
-            if result is None:
-                return None
-            score = preprocess_choice.score(mode, *result)
-            lines.append(_score_text(score))
-            return score
-
         with Runner(self._graph, self._outputs, self._job.threads, "the FP32 graph") as runner:
-            choice = preprocess_choice.choose(try_mode, layout.dtype, layout.channels)
-        details = f" ({len(files)} images; {'; '.join(lines)}; --preprocess overrides)" if lines else ""
-        self._events.log(choice.message + details, "info" if choice.certain else "warning")
+            choice = preprocess_choice.choose_by_trying(
+                runner,
+                lambda mode: self._feed(files, self._job.batch_size, mode),
+                layout_of(self._image_input),
+                len(self._images.classes),
+            )
+        self._events.log(choice.message, "info" if choice.certain else "warning")
         return choice.mode
 
     def _convert(self, feed: ImageFeed):
@@ -181,14 +173,6 @@ class _Run:
             calibration=report["calibration"],
             outputs=names,
         )
-
-
-def _score_text(score) -> str:
-    parts = [] if score.accuracy is None else [f"{100 * score.accuracy:.0f} % right"]
-    if score.information is not None:
-        parts.append(f"information {score.information:.2f}")
-        parts.append(f"mean top probability {score.top:.2f}")
-    return f"{score.mode}: {', '.join(parts)}" if parts else f"{score.mode}: no class scores"
 
 
 def _slower_text(latency, cpu) -> str:

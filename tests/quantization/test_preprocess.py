@@ -60,10 +60,12 @@ def test_labels_decide_first():
     assert choose(trial(scores), "float32", 3).mode == "caffe"
 
 
-def test_information_decides_where_labels_are_missing_or_tie():
+def test_fit_decides_where_labels_are_missing_or_tie():
     saturated = dict(same(None, 1.0, 0.3), none=(None, 0.2, 0.99), vgg=(None, 2.4, 0.6))
     assert choose(trial(saturated), "float32", 3).mode == "vgg"
-    tied = dict(same(0.0, 1.0, 0.3), tf=(0.75, 2.6, 0.7), torch=(0.75, 2.5, 0.8))
+    close = dict(same(None, 1.0, 0.3), none=(None, 1.52, 0.90), caffe=(None, 1.54, 0.85))
+    assert choose(trial(close), "float32", 3).mode == "none"
+    tied = dict(same(0.0, 1.0, 0.3), tf=(0.75, 2.6, 0.7), torch=(0.75, 2.5, 0.75))
     choice = choose(trial(tied), "float32", 3)
     assert (choice.mode, choice.certain) == ("tf", True)
 
