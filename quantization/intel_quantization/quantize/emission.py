@@ -23,6 +23,9 @@ from intel_quantization.quantize.weights import bias_correction, dequantized, qu
 from intel_quantization.transforms.linear import output_channels
 
 _SMALLEST_RANGE = 1e-6
+# oneDNN's AVX2 kernels give 127 for all that is larger when the summand is qint8, although the result
+# is quint8. So 127 stands for the largest value that was seen: one bit less, but right on every CPU.
+_SIGNED_SUM_WIDENING = 255.0 / 127.0
 
 
 @dataclass(frozen=True)
@@ -76,15 +79,16 @@ class _Emitter:
         if gives_float(group):
             self._emit_float(group, node, source, inputs)
             return
-        low, high = self._range(group.root, unsigned=bool(group.activation))
-        inputs += [low, high]
         attrs = self._attrs(group, node, source)
-        signed_summand = False
+        signed_summand, summand_inputs = False, []
         if group.summand is not None:
             summand = self._quantized(group.summand)
-            inputs += [summand.tensor, summand.low, summand.high]
+            summand_inputs = [summand.tensor, summand.low, summand.high]
             attrs["Tsummand"] = dtype_attr(summand.dtype)
             signed_summand = not summand.unsigned
+        widening = _SIGNED_SUM_WIDENING if signed_summand else 1.0
+        low, high = self._range(group.root, bool(group.activation), widening)
+        inputs += [low, high] + summand_inputs
         op = quantized_op(group, signed_summand)
         inputs += self._waits(group)
         name = self.graph.unique_name(group.root + "/int8")
@@ -110,9 +114,9 @@ class _Emitter:
             self.int8[tensor] = Int8Tensor(name, unsigned, low, high)
         return self.int8[tensor]
 
-    def _range(self, tensor: str, unsigned: bool) -> tuple[str, str]:
+    def _range(self, tensor: str, unsigned: bool, widening: float = 1.0) -> tuple[str, str]:
         low, high = min_max(tensor, self.statistics.tensors[tensor])
-        limit = max(high if unsigned else max(-low, high), _SMALLEST_RANGE)
+        limit = max(high if unsigned else max(-low, high), _SMALLEST_RANGE) * widening
         stem = tensor.replace(":", "_")
         return (
             self.graph.add_constant(stem + "/min", np.float32(0.0 if unsigned else -limit)),
@@ -129,6 +133,8 @@ class _Emitter:
         mean = self.statistics.tensors[group.source].channel_mean
         if mean is not None:
             bias = bias + bias_correction(node, weights - dequantized(node, values, limit), mean)
+        if group.op == "MatMul" and attribute(node, "transpose_b").b:
+            values = values.T  # transposed weights have no kernel on AVX2
         stem = group.linear + "/int8_"
         return [
             self.graph.add_constant(stem + "weights", values, DT_QINT8),
@@ -142,7 +148,7 @@ class _Emitter:
     def _attrs(self, group: Group, node: NodeDef, source: Int8Tensor) -> Dict[str, Any]:
         result = dtype_attr(DT_QUINT8 if group.activation else DT_QINT8)
         if group.op == "MatMul":
-            return dict(self._matmul_attrs(node, source), Toutput=result)
+            return dict(self._matmul_attrs(source), Toutput=result)
         attrs: Dict[str, Any] = {
             "Tinput": dtype_attr(source.dtype),
             "Tfilter": dtype_attr(DT_QINT8),
@@ -157,20 +163,20 @@ class _Emitter:
             attrs["padding_list"] = [0, 0] + list(group.pads) + [0, 0]
         return attrs
 
-    def _matmul_attrs(self, node: NodeDef, source: Int8Tensor) -> Dict[str, Any]:
+    def _matmul_attrs(self, source: Int8Tensor) -> Dict[str, Any]:
         return {
             "T1": dtype_attr(source.dtype),
             "T2": dtype_attr(DT_QINT8),
             "Tbias": dtype_attr(DT_FLOAT),
             "transpose_a": False,
-            "transpose_b": attribute(node, "transpose_b").b,
+            "transpose_b": False,
             "input_quant_mode": "SCALED",
         }
 
     def _emit_float(self, group: Group, node: NodeDef, source: Int8Tensor, inputs: List[str]) -> None:
         # The frozen range is an input of the op, but a float32 result does not use it (mkl_qmatmul_op.cc).
         low, high = self._range(group.root, unsigned=False)
-        attrs = dict(self._matmul_attrs(node, source), Toutput=dtype_attr(DT_FLOAT))
+        attrs = dict(self._matmul_attrs(source), Toutput=dtype_attr(DT_FLOAT))
         root = self.graph.nodes[group.root]
         waits = self._waits(group) + self.graph.control_inputs(root)
         self._become(root, quantized_op(group), inputs + [low, high] + list(dict.fromkeys(waits)), attrs)
