@@ -23,6 +23,7 @@ from intel_quantization.quantize.candidates import find_candidates
 from intel_quantization.quantize.emission import emit
 from intel_quantization.quantize.groups import Decision
 from intel_quantization.quantize.plan import decide
+from intel_quantization.transforms.cut_at_inputs import cut_at_inputs
 from intel_quantization.transforms.pipeline import optimize
 
 STAGES = ("read", "optimize", "calibrate", "quantize", "verify")
@@ -131,6 +132,7 @@ class GraphConverter:
             raise BadInputError("there are no calibration data", "give some, as --data_location or calibration_data")
         graph = Graph(graph_def, [info.name for info in outputs])
         self._check_exclusions(graph)
+        cut_at_inputs(graph, self.inputs)
 
         self._on_stage("optimize")
         optimize(graph, after_pass=self._keep_pass)

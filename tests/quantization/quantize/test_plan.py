@@ -1,0 +1,149 @@
+"""Which candidates get an INT8 kernel, by the values that calibration saw."""
+
+from __future__ import annotations
+
+import pytest
+import tensorflow as tf
+
+from intel_quantization.calibration.statistics import Statistics, TensorStatistics
+from intel_quantization.graph import registry
+from intel_quantization.graph.graph import Graph
+from intel_quantization.quantize.candidates import find_candidates
+from intel_quantization.quantize.plan import decide, gives_float, is_unsigned, quantized_op
+from tests.quantization.builders import bias, build, conv, conv_block, dense, depthwise, image, random
+
+pytestmark = pytest.mark.tensorflow
+
+
+def planned(function, seen):
+    """The groups and reasons for a graph with the output ``out``; ``seen``: tensor -> (min, max, shape)."""
+    graph = Graph(build(function), ["out"])
+    statistics = Statistics()
+    for name, (low, high, shape) in seen.items():
+        statistics.tensors[name] = TensorStatistics(100, low, high, shape)
+    groups, decisions = decide(graph, find_candidates(graph)[0], statistics)
+    return {group.linear: group for group in groups}, {item.node: item.reason for item in decisions}
+
+
+MAP = (None, 8, 8, 4)
+WIDE = (None, 8, 8, 8)
+
+
+def block(linear=conv, relu=True):
+    def net():
+        x = bias(linear(image(), name="c"), "b")
+        (tf.nn.relu if relu else tf.identity)(x, name="out")
+
+    return net
+
+
+@pytest.mark.parametrize("low", [0.0, -1.0])
+@pytest.mark.parametrize("relu", [True, False])
+def test_a_convolution_takes_signed_and_unsigned_input(low, relu):
+    root = "out" if relu else "b"
+    groups, reasons = planned(block(relu=relu), {"input": (low, 1, MAP), root: (0, 1, WIDE)})
+    assert reasons == {"c": ""}
+    assert groups["c"].root == root
+
+
+@pytest.mark.parametrize(
+    ("function", "seen", "reason"),
+    [
+        (block(), (0, 1, None), "the input does not always have 4 dimensions"),
+        (block(), (0, 1, (None, 3)), "the input does not always have 4 dimensions"),
+        (block(), (0, 0, MAP), "the input was always zero during calibration"),
+        (block(), (0, 1, WIDE), "a grouped convolution has no INT8 kernel"),
+        (block(depthwise), (-1, 1, MAP), "signed input has no INT8 kernel for DepthwiseConv2dNative"),
+        (block(depthwise, False), (0, 1, MAP), "DepthwiseConv2dNative has no INT8 kernel without a ReLU behind it"),
+    ],
+)
+def test_reasons(function, seen, reason):
+    groups, reasons = planned(function, {"input": seen, "out": (0, 1, WIDE), "b": (0, 1, WIDE)})
+    assert groups == {}
+    assert reasons == {"c": reason}
+
+
+def test_signed_input_of_a_product():
+    groups, reasons = planned(
+        lambda: dense(image((None, 4)), name="out"), {"input": (-1, 1, (None, 4)), "out": (0, 1, (None, 10))}
+    )
+    assert (groups, reasons) == ({}, {"out": "signed input has no INT8 kernel for MatMul"})
+
+
+def test_a_tensorflow_without_the_kernel(monkeypatch):
+    monkeypatch.setattr(registry, "has_kernel", lambda op, **types: False)
+    _, reasons = planned(block(), {"input": (0, 1, MAP), "out": (0, 1, WIDE)})
+    assert reasons == {"c": "QuantizedConv2DWithBiasAndReluAndRequantize has no kernel for this in this TensorFlow"}
+
+
+def test_signs_follow_the_producer_not_the_values():
+    """A convolution without ReLU gives qint8 even if no negative value was seen."""
+
+    def net():
+        x = bias(conv(image(), name="first"), "middle")
+        tf.nn.relu(bias(depthwise(x, name="second"), "b"), name="out")
+
+    seen = {"input": (0, 1, MAP), "middle": (0, 1, WIDE), "out": (0, 1, WIDE)}
+    assert planned(net, seen)[1] == {
+        "first": "",
+        "second": "signed input has no INT8 kernel for DepthwiseConv2dNative",
+    }
+    statistics = Statistics(tensors={"middle": TensorStatistics(1, 0, 1)})
+    assert is_unsigned("middle", statistics, {})
+    assert not is_unsigned("middle", statistics, {"middle": False})
+
+
+def residual():
+    x = image(WIDE)
+    y = conv_block(x, "first")
+    other = tf.nn.max_pool2d(x, 3, 1, "SAME", name="other")
+    tf.nn.relu(bias(conv(y, name="last"), "b") + other, name="out")
+
+
+SEEN = {"input": (0, 1, WIDE), "first/out": (0, 1, WIDE), "out": (0, 1, WIDE), "b": (-1, 1, WIDE)}
+
+
+@pytest.mark.parametrize("low", [0.0, -1.0])
+def test_a_sum_is_kept(low):
+    groups, _ = planned(residual, dict(SEEN, other=(low, 1, WIDE)))
+    assert groups["last"].summand == "other"
+    assert ("SignedSum" in quantized_op(groups["last"], low < 0)) == (low < 0)
+
+
+def test_a_sum_that_does_not_fit_falls_off():
+    for shape in ((None, 1, 1, 8), (None, 8, 8, 1), None):
+        groups, reasons = planned(residual, dict(SEEN, other=(0, 1, shape)))
+        assert (groups["last"].summand, groups["last"].root, reasons["last"]) == (None, "b", "")
+        assert groups["last"].members == ("last", "b")
+
+
+def test_a_sum_with_another_batch_falls_off():
+    graph = Graph(build(residual), ["out"])
+    seen = dict(SEEN, other=(0, 1, WIDE))
+    statistics = Statistics(tensors={name: TensorStatistics(100, *item) for name, item in seen.items()})
+    statistics.tensors["other"].count = 50
+    groups, _ = decide(graph, find_candidates(graph)[0], statistics)
+    assert [group.summand for group in groups] == [None, None]
+
+
+def test_a_sum_without_a_kernel_falls_off():
+    """Sum ops take no signed input."""
+    groups, _ = planned(residual, {**SEEN, "first/out": (0, 1, WIDE), "other": (0, 1, WIDE)})
+    assert groups["last"].summand
+    real = registry.has_kernel
+    try:
+        registry.has_kernel = lambda op, **types: "Sum" not in op and real(op, **types)
+        groups, _ = planned(residual, dict(SEEN, other=(0, 1, WIDE)))
+    finally:
+        registry.has_kernel = real
+    assert groups["last"].summand is None
+
+
+def test_only_a_product_without_relu_gives_float():
+    def net():
+        x = tf.nn.relu(dense(image((None, 4)), name="first"), name="x")
+        dense(x, name="out", weights=random("w", (10, 3)))
+
+    flat = (None, 4)
+    groups, _ = planned(net, {"input": (0, 1, flat), "x": (0, 1, (None, 10)), "out": (-1, 1, (None, 3))})
+    assert {name: gives_float(group) for name, group in groups.items()} == {"first": False, "out": True}
