@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from typing import Callable, Dict, FrozenSet, Iterable, List, Optional, Sequence
 
 import numpy as np
@@ -92,6 +91,8 @@ def _collectors(
             tensor = graph.get_tensor_by_name("%s:%d" % (node, index))
             flat = tf.reshape(tensor, [-1])
             found = {"min": tf.reduce_min(flat), "max": tf.reduce_max(flat), "shape": tf.shape(tensor)}
+            # TensorFlow 1.15's Min and Max pass over NaN
+            found["finite"] = tf.reduce_all(tf.math.is_finite(flat))
             if name in channel_means:
                 # float32 sums of millions of values lose digits; means of one batch do not
                 found["mean"] = tf.reduce_mean(tensor, tf.range(tf.rank(tensor) - 1))
@@ -108,7 +109,7 @@ def _statistics(name: str, found: Dict[str, np.ndarray]) -> TensorStatistics:
     if not count:
         return result
     result.minimum, result.maximum = float(found["min"]), float(found["max"])
-    if not (math.isfinite(result.minimum) and math.isfinite(result.maximum)):
+    if not found["finite"]:
         raise BadInputError(
             "tensor '%s' has infinite or undefined values on the calibration data" % name,
             "check --preprocess, and that the FP32 graph gives finite results",
