@@ -18,11 +18,11 @@ from launcher.image_store import image_id
 from launcher.job import Job, Mount
 from launcher.lines import LineSplitter
 from launcher.profile import OUTPUT, Profile, job_profile
-from launcher.reaper import OurContainer, labels, our_containers, reap, remove_containers
+from launcher.reaper import OurContainer, container_name, labels, our_containers, reap
 from launcher.runtime import BuildLog, LineSink
 from launcher.signals import patience
 
-__all__ = ["DockerRuntime", "OurContainer", "our_containers", "reap", "remove_containers"]
+__all__ = ["DockerRuntime", "OurContainer", "our_containers", "reap"]
 
 _NO_SUCH_COMMAND = 127
 """Exit status of the init process in a container where it cannot run the command."""
@@ -54,7 +54,7 @@ class DockerRuntime:
     @property
     def container_name(self) -> str:
         """Name of the container while it exists."""
-        return f"quantization-{self.run_id}"
+        return container_name(self.run_id)
 
     def describe(self) -> str:
         """One line: engine, image, and whom a rootless engine runs it as."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from launcher.engine import Engine
-from launcher.errors import UsageError
+from launcher.errors import BadInputError, UsageError
 from launcher.job import WORKSPACE, Job, Mount
 
 OUTPUT = f"{WORKSPACE}/output"
@@ -27,6 +29,7 @@ class Profile:
         image: tag or id.
         command: argv inside.
         user: ``uid:gid`` inside.
+        groups: further groups of the user, which may be what lets it read the inputs.
         mounts: bind mounts.
         environment: variables inside.
         memory: limit in bytes, swap included; None where the engine does not say what it has.
@@ -45,6 +48,7 @@ class Profile:
     environment: Mapping[str, str]
     memory: int | None = None
     cpus: float | None = None
+    groups: tuple[int, ...] = ()
     security: tuple[str, ...] = ("no-new-privileges",)
     host_users: bool = False
     tty: bool = False
@@ -77,6 +81,7 @@ class Profile:
             nano_cpus=None if self.cpus is None else round(self.cpus * 1e9),
             tmpfs={"/tmp": self.tmpfs},
             init=True,
+            group_add=[str(group) for group in self.groups],
             userns_mode="host" if self.host_users else None,
             log_config=LogConfig(type=LogConfig.types.NONE),
         )
@@ -90,6 +95,8 @@ class Profile:
             "stdin_open": self.stdin,
             "labels": dict(self.labels),
             "host_config": host_config,
+            # The SDK would add the proxies of ~/.docker/config.json, passwords included, to the environment.
+            "use_config_proxy": False,
         }
 
     def command_line(self) -> list[str]:
@@ -97,6 +104,7 @@ class Profile:
         argv = ["docker", "run", "--rm", "--init", "--read-only", "--cap-drop=ALL", "--network=none"]
         argv.append("--log-driver=none")
         argv += [f"--security-opt={option}" for option in self.security]
+        argv += [f"--group-add={group}" for group in self.groups]
         argv += [f"--user={self.user}", f"--pids-limit={PIDS}", f"--tmpfs=/tmp:{self.tmpfs}", f"--workdir={WORKSPACE}"]
         if self.memory is not None:
             argv += [f"--memory={self.memory}", f"--memory-swap={self.memory}"]
@@ -120,11 +128,15 @@ def job_profile(
 
     Raises:
         UsageError: the job wants more CPUs than the engine's machine has.
+        BadInputError: the caller is root, and an input can be read only with root's capabilities.
     """
     if job.cpus is not None and engine.cpus and job.cpus > engine.cpus:
         raise UsageError(
             f"--cpus {job.cpus:g}: the engine's machine has {engine.cpus}", f"at most --cpus {engine.cpus}"
         )
+    if os.getuid() == 0 and not engine.rootless:
+        for mount in job.mounts():
+            _check_readable(mount.source)
     security = ["no-new-privileges"]
     if engine.selinux:
         # Relabelling the user's own files, as :z would, outlives the container; this does not.
@@ -137,6 +149,7 @@ def job_profile(
         environment=_environment(job),
         memory=job.memory if job.memory is not None else default_memory(engine),
         cpus=job.cpus,
+        groups=_groups(engine),
         security=tuple(security),
         host_users=engine.remapped,
         labels=labels,
@@ -151,6 +164,32 @@ def default_memory(engine: Engine) -> int | None:
 def _user(engine: Engine) -> str:
     """The caller. Under a rootless engine root inside is the caller outside, and uid 1000 somebody else."""
     return "0:0" if engine.rootless else f"{os.getuid()}:{os.getgid()}"
+
+
+def _groups(engine: Engine) -> tuple[int, ...]:
+    """The caller's other groups; a rootless engine cannot map them."""
+    return () if engine.rootless else tuple(sorted(set(os.getgroups()) - {os.getgid()}))
+
+
+def _check_readable(path: Path) -> None:
+    """Root without capabilities is a user like any other; outside, its capabilities hide that."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return  # creating the container says so
+    wanted = 0o5 if stat.S_ISDIR(found.st_mode) else 0o4
+    if found.st_uid == 0:
+        granted = found.st_mode >> 6
+    elif found.st_gid in (os.getgid(), *os.getgroups()):
+        granted = found.st_mode >> 3
+    else:
+        granted = found.st_mode
+    if granted & wanted != wanted:
+        raise BadInputError(
+            f"{path} belongs to uid {found.st_uid} and is closed to others (mode {found.st_mode & 0o777:03o}); "
+            "root inside a container has no capabilities and cannot read it",
+            "run as that user, or give others the right to read it",
+        )
 
 
 def _environment(job: Job) -> dict[str, str]:

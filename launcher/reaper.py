@@ -32,7 +32,6 @@ class OurContainer:
         name: its name.
         run_id: id of the run it belongs to.
         owner: uid of the user that started it.
-        status: what the engine says, e.g. ``Up 3 minutes``.
         here: it was started from this machine, by this user.
         alive: its launcher lives, or may live: on another machine nobody can tell.
     """
@@ -41,9 +40,13 @@ class OurContainer:
     name: str
     run_id: str
     owner: int
-    status: str
     here: bool
     alive: bool
+
+
+def container_name(run_id: str) -> str:
+    """Name of the container of a run."""
+    return f"quantization-{run_id}"
 
 
 def labels(run_id: str) -> dict[str, str]:
@@ -51,31 +54,28 @@ def labels(run_id: str) -> dict[str, str]:
     return {
         RUN: run_id,
         OWNER: str(os.getuid()),
-        _HOST: socket.gethostname(),
+        _HOST: _host(),
         _BOOT: _boot_id(),
         _PROCESS: _process(os.getpid()),
     }
 
 
 def our_containers(engine: Engine) -> list[OurContainer]:
-    """All containers of this tool on the engine, running or not."""
+    """All containers of this tool on the engine, running or not.
+
+    The label alone does not make one ours: ``docker commit`` of a shell keeps it, and whatever the user
+    starts from that image inherits it. The name does not go along.
+    """
     with translated("listing the containers of", "the engine"):
         found = engine.client.containers(all=True, filters={"label": RUN})
-        return [_ours(entry) for entry in found]
+        listed = [_ours(entry) for entry in found]
+    return [container for container in listed if container.name == container_name(container.run_id)]
 
 
 def reap(engine: Engine) -> list[str]:
     """Remove this user's containers whose launcher on this machine is gone; returns their names."""
     gone = [container for container in our_containers(engine) if container.here and not container.alive]
     return [container.name for container in gone if remove(engine, container.id)]
-
-
-def remove_containers(engine: Engine, *, everything: bool = False) -> list[str]:
-    """As ``reap``; with ``everything`` also this user's containers of live launchers, from any machine."""
-    if not everything:
-        return reap(engine)
-    mine = [container for container in our_containers(engine) if container.owner == os.getuid()]
-    return [container.name for container in mine if remove(engine, container.id)]
 
 
 def remove(engine: Engine, container: str) -> bool:
@@ -100,13 +100,12 @@ def _ours(entry: dict[str, object]) -> OurContainer:
     owner = int(tags[OWNER]) if tags.get(OWNER, "").isdecimal() else -1
     names = entry.get("Names")
     name = str(names[0]).lstrip("/") if isinstance(names, list) and names else str(entry["Id"])[:12]
-    here = owner == os.getuid() and tags.get(_HOST) == socket.gethostname()
+    here = owner == os.getuid() and tags.get(_HOST) == _host()
     return OurContainer(
         id=str(entry["Id"]),
         name=name,
         run_id=tags.get(RUN, ""),
         owner=owner,
-        status=str(entry.get("Status", "")),
         here=here,
         alive=not here or _lives(tags.get(_BOOT, ""), tags.get(_PROCESS, "")),
     )
@@ -117,6 +116,15 @@ def _lives(boot: str, process: str) -> bool:
         return False
     pid = process.partition(":")[0]
     return pid.isdecimal() and _process(int(pid)) == process
+
+
+def _host() -> str:
+    """The machine as far as process ids mean the same on it: containers may share its name, not its processes."""
+    try:
+        namespace = os.readlink("/proc/self/ns/pid")
+    except OSError:
+        namespace = ""
+    return f"{socket.gethostname()} {namespace}".rstrip()
 
 
 def _boot_id() -> str:
@@ -130,7 +138,7 @@ def _process(pid: int) -> str:
     """``pid:start time``, which tells a process from a later one with the same pid; without /proc ``pid:``."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text("utf-8", errors="replace")
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # the latter when it ends between opening and reading
         return f"{pid}:" if not Path("/proc/self").exists() and _signalable(pid) else ""
     # The name in the second field may hold anything, parentheses included; the 22nd field is the start.
     return f"{pid}:{stat.rpartition(')')[2].split()[19]}"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -49,7 +51,6 @@ def entry(**changes: str) -> dict[str, object]:
     return {
         "Id": "c0ffee",
         "Names": ["/quantization-0123456789ab"],
-        "Status": "Up",
         "Labels": {f"io.github.quantization.{name}": value for name, value in labels.items()},
     }
 
@@ -77,11 +78,29 @@ def test_another_boot_is_dead_here() -> None:
     assert not reaper._ours(entry(boot="another")).alive
 
 
-@pytest.mark.parametrize("changes", [{"host": f"not-{socket.gethostname()}"}, {"owner": str(os.getuid() + 1)}])
+@pytest.mark.parametrize(
+    "changes", [{"host": socket.gethostname()}, {"host": "another"}, {"owner": str(os.getuid() + 1)}]
+)
 def test_what_nobody_can_know_here_counts_as_alive(changes: dict[str, str]) -> None:
     ours = reaper._ours(entry(boot="another", process="1:1", **changes))
     assert not ours.here
     assert ours.alive
+
+
+def test_a_container_that_inherited_our_labels_is_not_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after `docker commit` of a shell, and `docker run` of what came of it."""
+    theirs = {**entry(boot="another"), "Names": ["/precious"]}
+    client = SimpleNamespace(containers=lambda **_: [theirs, entry()])
+    found = reaper.our_containers(SimpleNamespace(client=client))  # type: ignore[arg-type]
+    assert [container.name for container in found] == ["quantization-0123456789ab"]
+
+
+def test_a_process_that_ends_while_it_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(path: Path, *_: object, **__: object) -> str:
+        raise ProcessLookupError
+
+    monkeypatch.setattr(Path, "read_text", gone)
+    assert reaper._process(os.getpid()) == ""
 
 
 @pytest.mark.parametrize("labels", [None, {}, {"io.github.quantization.owner": "root"}])

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from launcher import profile
-from launcher.docker_runtime import DockerRuntime, our_containers, reap, remove_containers
+from launcher.docker_runtime import DockerRuntime, our_containers, reap
 from launcher.engine import Engine, connect
 from launcher.errors import (
     BadInputError,
@@ -291,7 +291,7 @@ def test_what_a_killed_launcher_left_is_reaped_and_a_live_one_is_spared(engine: 
     finally:
         alive.kill()
         alive.wait()
-        remove_containers(engine)
+        reap(engine)
 
 
 def _start_launcher(folder: Path, run_id: str) -> subprocess.Popen[bytes]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import os
+import stat
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import docker
 import pytest
 
 from launcher.engine import Engine
-from launcher.errors import UsageError
+from launcher.errors import BadInputError, UsageError
 from launcher.job import Mount
 from launcher.profile import Profile, default_memory, job_profile, mount_option
 from tests.launcher.docker_support import make_job
@@ -64,6 +66,56 @@ def test_the_arguments_of_the_sdk(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         ("/workspace/dataset", True),
         ("/workspace/output", False),
     ]
+
+
+def test_no_proxy_of_the_user_reaches_the_job(tmp_path: Path) -> None:
+    """The SDK adds what ~/.docker/config.json says, passwords included, unless told not to."""
+    assert profile(tmp_path).create_arguments(ENGINE)["use_config_proxy"] is False
+
+
+def test_the_callers_other_groups_come_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shared data set is often readable through a group only."""
+    monkeypatch.setattr("os.getgid", lambda: 100)
+    monkeypatch.setattr("os.getgroups", lambda: [2000, 100, 1000])
+    same = profile(tmp_path)
+    assert same.create_arguments(ENGINE)["host_config"]["GroupAdd"] == ["1000", "2000"]
+    assert {"--group-add=1000", "--group-add=2000"} <= set(same.command_line())
+    assert profile(tmp_path, replace(ENGINE, rootless=True)).groups == ()
+
+
+@pytest.mark.parametrize(
+    ("uid", "gid", "mode", "readable"),
+    [
+        (1000, 1000, 0o600, False),
+        (1000, 1000, 0o640, False),
+        (1000, 50, 0o640, True),
+        (1000, 1000, 0o604, True),
+        (0, 0, 0o600, True),
+        (1000, 50, 0o604, False),
+    ],
+)
+def test_root_without_capabilities_is_told_what_it_cannot_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uid: int, gid: int, mode: int, readable: bool
+) -> None:
+    job = make_job(tmp_path)
+    assert job.in_graph is not None
+    status = list(job.in_graph.stat())
+    status[0], status[4], status[5] = stat.S_IFREG | mode, uid, gid
+    real = Path.stat
+
+    def fake(path: Path, **more: bool) -> os.stat_result:
+        return os.stat_result(status) if path == job.in_graph else real(path, **more)
+
+    monkeypatch.setattr("os.getuid", lambda: 0)
+    monkeypatch.setattr("os.getgid", lambda: 0)
+    monkeypatch.setattr("os.getgroups", lambda: [0, 50])
+    monkeypatch.setattr(Path, "stat", fake)
+    output = Mount(tmp_path, "/workspace/output", read_only=False)
+    if readable:
+        job_profile(ENGINE, job, "an:image", output, (), {})
+        return
+    with pytest.raises(BadInputError, match=f"in.pb belongs to uid {uid}"):
+        job_profile(ENGINE, job, "an:image", output, (), {})
 
 
 def test_memory_limits(tmp_path: Path) -> None:
