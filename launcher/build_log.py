@@ -41,6 +41,8 @@ def run_build(
     labels: Mapping[str, str],
     network: str | None,
     log: BuildLog,
+    *,
+    fresh: bool = False,
 ) -> None:
     """Build and tag an image from a context.
 
@@ -52,6 +54,7 @@ def run_build(
         labels: labels of the image.
         network: network mode of its steps; None: the engine's default.
         log: takes each line.
+        fresh: take no step from the engine's cache.
 
     Raises:
         BuildError: a step failed, or the engine broke off.
@@ -67,7 +70,7 @@ def run_build(
     try:
         with translated("building", tag):
             try:
-                entries = _start(engine, context, tag, arguments, labels, network)
+                entries = _start(engine, context, tag, arguments, labels, network, fresh=fresh)
                 try:
                     _follow(entries, keep)
                 finally:
@@ -94,6 +97,8 @@ def _start(
     arguments: Mapping[str, str],
     labels: Mapping[str, str],
     network: str | None,
+    *,
+    fresh: bool,
 ) -> Any:
     client: Any = engine.client
     # The SDK would send every registry credential of the user along. The base is pulled already.
@@ -107,6 +112,7 @@ def _start(
             buildargs=dict(arguments),
             labels=dict(labels),
             network_mode=network,
+            nocache=fresh,
             decode=True,
             rm=True,
             forcerm=True,

@@ -58,11 +58,8 @@ def _on_the_engine(options: argparse.Namespace) -> Iterator[str]:
     else:
         yield from (f"container {name}" for name in reap(engine))
     if options.images or options.all:
-        if options.dry_run:
-            ours = image.our_images(engine)
-            yield from (f"image {' '.join(one.tags) or one.id}" for one in ours if options.all or not one.current)
-        else:
-            yield from (f"image {name}" for name in image.remove_images(engine, keep_current=not options.all))
+        names = image.remove_images(engine, keep_current=not options.all, dry_run=options.dry_run)
+        yield from (f"image {name}" for name in names)
     engine.close()
 
 

@@ -13,13 +13,16 @@ from launcher.engine import Engine, explanation, translated
 from launcher.errors import BuildError, EngineUnreachableError
 from launcher.image_store import (
     INPUTS_LABEL,
+    LATEST,
     VARIANT_LABEL,
-    OurImage,
     finished_images,
     image_id,
-    remove_finished,
-    remove_stages,
+    own_tags,
+    remove,
+    remove_replaced,
     remove_stale_stages,
+    stages,
+    tag_of,
 )
 from launcher.job import DEFAULT_TENSORFLOW
 from launcher.runtime import BuildLog
@@ -34,16 +37,11 @@ __all__ = [
     "ensure_image",
     "find_image",
     "lock_file",
-    "our_images",
     "remove_images",
     "variants",
 ]
 
 DEFAULT_VARIANT = DEFAULT_TENSORFLOW
-REPOSITORY = "quantization"
-LATEST = f"{REPOSITORY}:latest"
-"""The seed's name of the image; follows the default variant's newest build."""
-
 LOCAL_BASE = "quantization-base:py3.11"
 """What image/base/make_base.sh makes; taken by default where it is on the engine."""
 
@@ -94,7 +92,7 @@ class _Plan:
     def tag(self) -> str:
         """The tag of the image on this very base."""
         key = digest(self.context.encode(), self.spec.variant.encode(), str(self.base_id).encode())
-        return f"{REPOSITORY}:{self.spec.variant}-{key[:12]}"
+        return tag_of(self.spec.variant, key)
 
 
 def find_image(engine: Engine, spec: ImageSpec) -> str | None:
@@ -114,7 +112,7 @@ def ensure_image(engine: Engine, spec: ImageSpec, log: BuildLog, *, force: bool 
         engine: where.
         spec: which image.
         log: takes the steps, live, line by line: foreign text.
-        force: build although it is there; finished steps still come from the engine's cache.
+        force: build every step anew, although it is there.
 
     Raises:
         UsageError: no such variant, or a --ca-bundle that is none.
@@ -129,31 +127,34 @@ def ensure_image(engine: Engine, spec: ImageSpec, log: BuildLog, *, force: bool 
             _pull(engine, plan.base, log)
             plan = _plan(engine, spec)
         tag = plan.tag
-        _build(engine, plan, log)
+        before = image_id(engine, tag)
+        _build(engine, plan, log, fresh=force)
         remove_stale_stages(engine)
+        if spec.variant == DEFAULT_VARIANT:
+            _point_latest(engine, tag)
+        if before not in (None, image_id(engine, tag)):
+            remove_replaced(engine, str(before))
+        return tag
     if spec.variant == DEFAULT_VARIANT:
         _point_latest(engine, tag)
     return tag
 
 
-def our_images(engine: Engine) -> list[OurImage]:
-    """The finished images of ours on an engine, newest first."""
-    current = [find_image(engine, ImageSpec(variant)) for variant in variants()]
-    return finished_images(engine, [tag for tag in current if tag is not None])
-
-
-def remove_images(engine: Engine, *, keep_current: bool = True) -> list[str]:
-    """Remove our images and the cached stages of their builds; base images stay.
+def remove_images(engine: Engine, *, keep_current: bool = True, dry_run: bool = False) -> list[str]:
+    """Remove our images and the cached stages of their builds; base images stay, and what users built on ours.
 
     Args:
         engine: where.
         keep_current: keep the images that a launcher would use now.
+        dry_run: only say what would be removed.
 
     Returns:
         What was removed: tags, and ids of what had none.
     """
-    doomed = [image for image in our_images(engine) if not (keep_current and image.current)]
-    return remove_finished(engine, doomed) + remove_stages(engine)
+    current = [find_image(engine, ImageSpec(variant)) for variant in variants()]
+    ours = finished_images(engine, [tag for tag in current if tag is not None])
+    doomed = [tag for image in ours if not (keep_current and image.current) for tag in image.tags]
+    return [*doomed, *stages(engine)] if dry_run else remove(engine, doomed) + remove(engine, stages(engine))
 
 
 def _plan(engine: Engine, spec: ImageSpec) -> _Plan:
@@ -181,8 +182,8 @@ def _find(engine: Engine, plan: _Plan) -> str | None:
     # Without its base, an image is still known by the label of what went in.
     with translated("listing the images of", "the engine"):
         found = engine.client.images(filters={"label": f"{INPUTS_LABEL}={plan.inputs}"})
-        tags = [str(tag) for image in found for tag in image.get("RepoTags") or () if tag != LATEST]
-    return next((tag for tag in tags if tag.startswith(f"{REPOSITORY}:")), None)
+        tags = [tag for image in found for tag in own_tags(image) if tag != LATEST]
+    return next(iter(tags), None)
 
 
 def _check_machine(engine: Engine) -> None:
@@ -218,7 +219,7 @@ def _pull(engine: Engine, base: str, log: BuildLog) -> None:
         raise BuildError(f"{base} was pulled, but the engine does not have it", _BASE_HINT)
 
 
-def _build(engine: Engine, plan: _Plan, log: BuildLog) -> None:
+def _build(engine: Engine, plan: _Plan, log: BuildLog, *, fresh: bool) -> None:
     from launcher.provenance import provenance_labels
 
     site = build_site(plan.spec.ca_bundle, log)
@@ -228,7 +229,7 @@ def _build(engine: Engine, plan: _Plan, log: BuildLog) -> None:
         VARIANT_LABEL: plan.spec.variant,
     }
     arguments = {"BASE_IMAGE": plan.base, "TENSORFLOW": plan.spec.variant, **site.proxies}
-    run_build(engine, pack({**plan.files, **site.files}), plan.tag, arguments, labels, site.network, log)
+    run_build(engine, pack({**plan.files, **site.files}), plan.tag, arguments, labels, site.network, log, fresh=fresh)
     if image_id(engine, plan.tag) is None:
         raise BuildError(f"the engine ended the build of {plan.tag} without an image", "build again with --verbose")
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from launcher.engine import Engine, translated
+
+REPOSITORY = "quantization"
+LATEST = f"{REPOSITORY}:latest"
+"""The seed's name of the image; follows the default variant's newest build."""
 
 _NAMESPACE = "io.github.quantization"
 INPUTS_LABEL = f"{_NAMESPACE}.inputs"
@@ -22,16 +27,12 @@ class OurImage:
 
     Attributes:
         id: its id on the engine.
-        tags: all its tags.
-        variant: TensorFlow variant.
-        size: bytes, its base included.
+        tags: those of its tags that are ours.
         current: a launcher would use it now.
     """
 
     id: str
     tags: tuple[str, ...]
-    variant: str
-    size: int
     current: bool
 
 
@@ -46,31 +47,55 @@ def image_id(engine: Engine, reference: str) -> str | None:
             return None
 
 
+def tag_of(variant: str, key: str) -> str:
+    """The tag of a finished image; ``key`` is the hash of what went in."""
+    return f"{REPOSITORY}:{variant}-{key[:12]}"
+
+
+def own_tags(image: dict[str, Any]) -> tuple[str, ...]:
+    """The tags of an image that a build of ours gave it.
+
+    An image that a user built on ours has all our labels, and may be in our repository; it has no tag
+    that ends in a hash.
+    """
+    variant = re.escape(str((image.get("Labels") or {}).get(VARIANT_LABEL, "")))
+    ours = re.compile(rf"{REPOSITORY}:{variant}-[0-9a-f]{{12}}")
+    tags = image.get("RepoTags") or ()
+    hashed = [tag for tag in tags if ours.fullmatch(tag)]
+    return (*hashed, *(tag for tag in tags if tag == LATEST)) if hashed else ()
+
+
 def finished_images(engine: Engine, current: Collection[str]) -> list[OurImage]:
     """The finished images of ours, newest first; ``current`` are the tags that a launcher would use."""
     with translated("listing the images of", "the engine"):
         found = engine.client.images(filters={"label": INPUTS_LABEL})
         return [
-            OurImage(
-                id=str(image["Id"]),
-                tags=tuple(tag for tag in image.get("RepoTags") or () if tag != "<none>:<none>"),
-                variant=str((image.get("Labels") or {}).get(VARIANT_LABEL, "")),
-                size=int(image["Size"]),
-                current=not set(current).isdisjoint(image.get("RepoTags") or ()),
-            )
+            OurImage(str(image["Id"]), own_tags(image), current=not set(current).isdisjoint(own_tags(image)))
             for image in sorted(found, key=_created, reverse=True)
+            if own_tags(image)
         ]
 
 
-def remove_finished(engine: Engine, images: Iterable[OurImage]) -> list[str]:
-    """Remove images; returns tags, and ids of those without. Images in use by a container stay."""
-    return [name for image in images for name in image.tags or (image.id,) if _remove(engine, name)]
+def stages(engine: Engine) -> list[str]:
+    """The ids of all cached stages, which are big and can hold the site's pip.conf."""
+    return [str(stage["Id"]) for stage in _stages(engine)]
 
 
-def remove_stages(engine: Engine) -> list[str]:
-    """Remove all cached stages, which are big and can hold the site's pip.conf; returns their ids."""
-    stages = [str(stage["Id"]) for stage in _stages(engine)]
-    return [stage for stage in stages if _remove(engine, stage)]
+def remove(engine: Engine, names: Iterable[str]) -> list[str]:
+    """Remove images by tag or id; returns those that went. What a container uses, or another tag names, stays."""
+    return [name for name in names if _remove(engine, name)]
+
+
+def remove_replaced(engine: Engine, image: str) -> None:
+    """Remove an image whose tag a later build took over, unless it has got another name meanwhile."""
+    with translated("looking for", image):
+        named = {
+            str(found["Id"])
+            for found in engine.client.images()
+            if found.get("RepoTags") not in (None, ["<none>:<none>"])
+        }
+    if image not in named:
+        _remove(engine, image)
 
 
 def remove_stale_stages(engine: Engine) -> list[str]:
@@ -85,7 +110,7 @@ def remove_stale_stages(engine: Engine) -> list[str]:
         if variant in seen:
             stale.append(str(image["Id"]))
         seen.add(variant)
-    return [stage for stage in stale if _remove(engine, stage)]
+    return remove(engine, stale)
 
 
 def _stages(engine: Engine) -> list[dict[str, Any]]:

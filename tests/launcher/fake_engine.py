@@ -101,12 +101,15 @@ class FakeEngine:
                     if data == b"":
                         return
                     head, between, rest = (data or NOTHING).partition(b"\r\n\r\n")
+                    # A computed answer may be broken on purpose; its end is the end of the connection.
+                    last = callable(answer) or bool(data and b"Content-Length" not in data)
+                    if last and b" 101 " not in head:
+                        head += b"\r\nConnection: close"  # else the client may use it again meanwhile
                     self.wfile.write(head + between)
                     if b" 101 " in head:
                         time.sleep(0.2)  # nothing comes of a container before it starts
                     self.wfile.write(rest)
-                    # A computed answer may be broken on purpose; its end is the end of the connection.
-                    if callable(answer) or (data and b"Content-Length" not in data):
+                    if last:
                         return
 
         class Server(socketserver.ThreadingUnixStreamServer):

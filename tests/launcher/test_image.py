@@ -14,7 +14,7 @@ from launcher import build_context
 from launcher.engine import Engine, connect
 from launcher.errors import BuildError, EngineUnreachableError
 from launcher.image import BASE_VARIABLE, LATEST, LOCAL_BASE, ImageSpec, ensure_image, find_image
-from launcher.image_store import INPUTS_LABEL
+from launcher.image_store import INPUTS_LABEL, VARIANT_LABEL, own_tags
 from tests.launcher.fake_engine import INFO, Answer, FakeEngine, Request, reply, stream
 from tests.launcher.tiny_context import VARIANT, make_tiny_context
 
@@ -99,7 +99,7 @@ def test_an_unchanged_build_is_a_no_op(store: Store, monkeypatch: pytest.MonkeyP
         assert ensure_image(engine, SPEC, log.append) == tag == find_image(engine, SPEC)
         assert len(fake.asked("POST .*/build")) == 1
         assert ensure_image(engine, SPEC, log.append, force=True) == tag
-        assert len(fake.asked("POST .*/build")) == 2
+        assert [query(request).get("nocache") for request in fake.asked("POST .*/build")] == ["False", "True"]
 
 
 def test_the_tag_follows_the_context_and_the_base(
@@ -213,13 +213,37 @@ def test_an_image_is_known_without_its_base(
 
     def found(request: Request) -> bytes:
         asked.append(query(request)["filters"])
-        return reply([{"Id": "sha256:1", "RepoTags": [LATEST, f"quantization:{VARIANT}-0123456789ab"]}])
+        labels = {VARIANT_LABEL: VARIANT}
+        built_on_ours = {"Id": "sha256:2", "RepoTags": ["quantization:mine"], "Labels": labels}
+        ours = {"Id": "sha256:1", "RepoTags": [LATEST, f"quantization:{VARIANT}-0123456789ab"], "Labels": labels}
+        return reply([built_on_ours, ours])
 
     store.fake.answers["GET .*/images/json"] = found
     with store.fake:
         tag = ensure_image(engine_of(store, monkeypatch), SPEC, log.append)
     assert tag == f"quantization:{VARIANT}-0123456789ab"
     assert INPUTS_LABEL in asked[0]
+
+
+@pytest.mark.parametrize(
+    ("tags", "ours"),
+    [
+        (["quantization:2.14-0123456789ab"], ["quantization:2.14-0123456789ab"]),
+        (
+            ["registry.example/q:1", LATEST, "quantization:2.14-0123456789ab"],
+            ["quantization:2.14-0123456789ab", LATEST],
+        ),
+        (["mine:latest"], []),
+        (["quantization:mine"], []),
+        (["quantization:2.15-0123456789ab"], []),
+        ([LATEST], []),
+        (["<none>:<none>"], []),
+        (None, []),
+    ],
+)
+def test_what_users_build_on_our_images_is_not_ours(tags: list[str] | None, ours: list[str]) -> None:
+    """It inherits every label."""
+    assert list(own_tags({"Id": "sha256:1", "RepoTags": tags, "Labels": {VARIANT_LABEL: "2.14"}})) == ours
 
 
 @pytest.mark.parametrize(

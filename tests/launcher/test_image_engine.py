@@ -12,8 +12,8 @@ import pytest
 
 from launcher.engine import Engine, connect
 from launcher.errors import BuildError, Interrupted
-from launcher.image import ImageSpec, ensure_image, find_image
-from launcher.image_store import STAGE_LABEL, VARIANT_LABEL, finished_images
+from launcher.image import ImageSpec, ensure_image, find_image, remove_images
+from launcher.image_store import STAGE_LABEL, VARIANT_LABEL, finished_images, image_id
 from tests.launcher.tiny_context import VARIANT, make_tiny_context
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
@@ -121,6 +121,43 @@ def test_old_stages_do_not_pile_up(engine: Engine, context: Path) -> None:
         ensure_image(engine, ImageSpec(VARIANT), lambda _line: None)
     assert len(_stages(engine)) == 1
     assert len(_tags(engine)) == before + 3
+
+
+def test_clean_takes_what_is_ours_and_nothing_else(
+    engine: Engine, context: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The real images of this machine are not this test's to remove.
+    monkeypatch.setattr(
+        "launcher.image.finished_images",
+        lambda *found: [one for one in finished_images(*found) if f":{VARIANT}-" in one.tags[0]],
+    )
+    monkeypatch.setattr("launcher.image.stages", _stages)
+    tag = ensure_image(engine, ImageSpec(VARIANT), lambda _line: None)
+    (context / "quantization/intel_quantization/__init__.py").write_text("REPLACED = 1\n")
+    old, tag = tag, ensure_image(engine, ImageSpec(VARIANT), lambda _line: None)
+    mine = f"built-on-ours:{VARIANT}"
+    recipe = io.BytesIO(f"FROM {old}\nLABEL mine=1\n".encode())
+    list(engine.client.build(fileobj=recipe, tag=mine, decode=True, rm=True))
+    try:
+        promised = remove_images(engine, dry_run=True)
+        assert old in promised
+        assert set(remove_images(engine)) == set(promised)
+        assert image_id(engine, mine) is not None
+        assert image_id(engine, tag) is not None
+        assert image_id(engine, old) is None
+    finally:
+        engine.client.remove_image(mine)
+
+
+def test_building_anew_leaves_no_nameless_image(engine: Engine, context: Path) -> None:
+    tag = ensure_image(engine, ImageSpec(VARIANT), lambda _line: None)
+    before = image_id(engine, tag)
+    log: list[str] = []
+    assert ensure_image(engine, ImageSpec(VARIANT), log.append, force=True) == tag
+    assert not any("Using cache" in line for line in log)
+    assert before is not None
+    assert image_id(engine, tag) != before
+    assert image_id(engine, before) is None
 
 
 def test_a_failing_step_leaves_no_container(engine: Engine, context: Path) -> None:
