@@ -91,6 +91,8 @@ def _settle(graph: Graph, group: Group, statistics: Statistics, results: Dict[st
         signed = not is_unsigned(group.summand, statistics, results)
         # equal counts: the batch dimension does not broadcast, either
         fits = summand.shape is not None and (summand.shape, summand.count) == (result.shape, result.count)
+        # a signed summand widens the range of the result (see emission), which then does not end at 6
+        fits = fits and not (signed and group.activation == "Relu6")
         if fits and registry.has_kernel(quantized_op(group, signed), **_types(group, unsigned, signed)):
             return group
         group = replace(group, summand=None, activation="", root=group.members[1], members=group.members[:2])

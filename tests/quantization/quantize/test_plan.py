@@ -93,11 +93,11 @@ def test_signs_follow_the_producer_not_the_values():
     assert not is_unsigned("middle", statistics, {"middle": False})
 
 
-def residual():
+def residual(activation=tf.nn.relu):
     x = image(WIDE)
     y = conv_block(x, "first")
     other = tf.nn.max_pool2d(x, 3, 1, "SAME", name="other")
-    tf.nn.relu(bias(conv(y, name="last"), "b") + other, name="out")
+    activation(bias(conv(y, name="last"), "b") + other, name="out")
 
 
 SEEN = {"input": (0, 1, WIDE), "first/out": (0, 1, WIDE), "out": (0, 1, WIDE), "b": (-1, 1, WIDE)}
@@ -108,6 +108,14 @@ def test_a_sum_is_kept(low):
     groups, _ = planned(residual, dict(SEEN, other=(low, 1, WIDE)))
     assert groups["last"].summand == "other"
     assert ("SignedSum" in quantized_op(groups["last"], low < 0)) == (low < 0)
+
+
+@pytest.mark.parametrize("low", [0.0, -1.0])
+def test_a_sum_in_front_of_a_relu6_takes_only_an_unsigned_summand(low):
+    """The range behind a signed one is wider than what was seen, so that nothing would clip at 6."""
+    groups, reasons = planned(lambda: residual(tf.nn.relu6), dict(SEEN, other=(low, 1, WIDE)))
+    assert groups["last"].summand == (None if low else "other")
+    assert reasons["last"] == ""
 
 
 def test_a_sum_that_does_not_fit_falls_off():
