@@ -117,8 +117,9 @@ def _pip_settings() -> Iterator[tuple[str, str]]:
     """pip's settings as key and value, weakest first: its files for all and for the user, its environment."""
     # pip takes os.devnull for: no files at all.
     if os.environ.get("PIP_CONFIG_FILE") != os.devnull:
-        home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
-        paths = [Path("/etc/pip.conf"), Path.home() / ".pip/pip.conf", home / "pip/pip.conf"]
+        home = Path(os.path.expanduser("~"))
+        settings = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config")
+        paths = [Path("/etc/pip.conf"), home / ".pip/pip.conf", settings / "pip/pip.conf"]
         if os.environ.get("PIP_CONFIG_FILE"):
             paths.append(Path(os.environ["PIP_CONFIG_FILE"]))
         for path in paths:

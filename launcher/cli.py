@@ -83,6 +83,8 @@ def _ended(view: View, error: LauncherError) -> int:
         view.close(error.exit_code)
     except Interrupted as interruption:  # the reader of our output is gone
         return interruption.exit_code
+    except LauncherError:
+        silence()  # nobody can be told, but for the exit code
     return error.exit_code
 
 
@@ -94,6 +96,6 @@ def _interrupted(view: View, interruption: Interrupted) -> int:
     try:
         view.failed(error)
         view.close(interruption.exit_code)
-    except Interrupted:
+    except (Interrupted, LauncherError):
         silence()
     return interruption.exit_code

@@ -13,14 +13,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from launcher import environment
-from launcher.errors import BuildError, LauncherError
+from launcher.build_site import CA_VARIABLES
+from launcher.errors import LauncherError, UsageError
 from launcher.image import ImageSpec, find_image, lock_file
 from launcher.progress import write_line
-from launcher.registry import cache_root, dead_runs
+from launcher.registry import dead_runs, runs_root
+from launcher.run import ca_path
 
 OK, WARNING, PROBLEM = "ok", "warning", "problem"
 _MARKS = {OK: "ok      ", WARNING: "warning ", PROBLEM: "PROBLEM "}
-_CA_VARIABLES = ("PIP_CERT", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
 _FLAGS = ("avx", "avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8")
 _MACHINES = ("x86_64", "AMD64")
 
@@ -62,7 +63,7 @@ def doctor(options: argparse.Namespace) -> int:
 
 def _exit_code(findings: list[Finding], runtime: str) -> int:
     bad = {finding.check for finding in findings if finding.level == PROBLEM}
-    machine_fails = bool(bad & {"architecture", "cpu"})
+    machine_fails = bool(bad & {"architecture", "cpu", "disk (cache)"})
     docker_fails = machine_fails or any(one.check == "engine" and one.level != OK for one in findings)
     local_fails = machine_fails or "local python" in bad
     if runtime == "docker":
@@ -80,7 +81,7 @@ def examine(options: argparse.Namespace) -> Iterator[Finding]:
     yield _cpu()
     yield from _engine(options)
     yield _local(lock)
-    yield _room("disk (cache)", cache_root(), environment.NEEDED_BYTES)
+    yield _cache()
     yield _ca(options)
     yield _proxies()
     yield _leftovers()
@@ -139,7 +140,7 @@ def _engine(options: argparse.Namespace) -> Iterator[Finding]:
     yield Finding(
         "engine", OK, f"{engine.describe()}, API {engine.api_version}, {engine.cpus} CPUs, {engine.memory / 1e9:.1f} GB"
     )
-    yield _image(lambda: find_image(engine, ImageSpec(options.tensorflow, options.base_image, _named_ca(options))))
+    yield _image(lambda: find_image(engine, ImageSpec(options.tensorflow, options.base_image, ca_path(options))))
     engine.close()
 
 
@@ -158,15 +159,20 @@ def _image(find: Callable[[], str | None]) -> Finding:
 def _local(lock: Path) -> Finding:
     try:
         found = environment.find_environment(lock)
-    except BuildError as error:
+    except LauncherError as error:
         return Finding("local python", PROBLEM, error.message, error.remedy)
     state = "environment ready" if found.complete else "environment not made yet; the first local run makes it"
     return Finding("local python", OK, f"{found.base.full} at {found.base.path}; {state}")
 
 
+def _cache() -> Finding:
+    try:
+        return _room("disk (cache)", runs_root(), environment.NEEDED_BYTES)
+    except UsageError as error:
+        return Finding("disk (cache)", PROBLEM, error.message, error.remedy)
+
+
 def _room(check: str, path: Path, needed: int) -> Finding:
-    while not path.exists():
-        path = path.parent
     free = shutil.disk_usage(path).free
     text = f"{free / 1e9:.1f} GB free at {path}"
     if free < needed:
@@ -176,15 +182,11 @@ def _room(check: str, path: Path, needed: int) -> Finding:
     return Finding(check, OK, text)
 
 
-def _named_ca(options: argparse.Namespace) -> Path | None:
-    return None if options.ca_bundle is None else Path(options.ca_bundle)
-
-
 def _ca(options: argparse.Namespace) -> Finding:
-    named = [("--ca-bundle", options.ca_bundle), *((name, os.environ.get(name)) for name in _CA_VARIABLES)]
+    named = [("--ca-bundle", options.ca_bundle), *((name, os.environ.get(name)) for name in CA_VARIABLES)]
     for source, value in named:
         if value:
-            if Path(value).is_file():
+            if os.path.isfile(value):
                 return Finding("company CA", OK, f"{value} (from {source})")
             return Finding("company CA", PROBLEM, f"{source} names {value}, which is no file", "correct or unset it")
     return Finding("company CA", OK, "none named; builds trust the usual certificates")
@@ -200,7 +202,10 @@ def _proxies() -> Finding:
 
 
 def _leftovers() -> Finding:
-    dead = dead_runs()
+    try:
+        dead = dead_runs()
+    except UsageError:
+        return Finding("leftovers", OK, "none: there is no cache")
     if dead:
         return Finding(
             "leftovers",

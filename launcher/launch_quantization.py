@@ -22,6 +22,7 @@ def main() -> int:
     from launcher.cli import main as run
     from launcher.errors import Interrupted
 
+    _open_standard_streams()
     signals.install()
     try:
         return run(sys.argv[1:])
@@ -38,6 +39,15 @@ def main() -> int:
         signals.retire()
 
 
+def _open_standard_streams() -> None:
+    """Without this, the next file opened would take the place of a stream that the caller closed, and its output."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest free number: this very one
+
+
 def _internal(error: Exception) -> int:
     """A defect: one line, and the traceback for the report only on request."""
     if "--verbose" in sys.argv:
@@ -52,7 +62,8 @@ def _internal(error: Exception) -> int:
 
 
 def _complain(message: str, remedy: str) -> None:
-    sys.stderr.write(f"error: {message}\n  {remedy}\n")
+    if sys.stderr is not None:
+        sys.stderr.write(f"error: {message}\n  {remedy}\n")
 
 
 if __name__ == "__main__":

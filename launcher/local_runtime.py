@@ -10,7 +10,6 @@ import os
 import shlex
 import signal
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from launcher.job import WORKSPACE, Job
 from launcher.process import run_supervised
 from launcher.runtime import BuildLog, LineSink
 from launcher.signals import handed_over, shield
-from launcher.staging import OUTPUT
+from launcher.staging import OUTPUT, refusing
 
 _MEMORY_SHARE = 0.8
 _HANG_UP_SECONDS = 5
@@ -95,11 +94,12 @@ class LocalRuntime:
         """bash in the workspace, on this terminal; without a terminal it reads commands from stdin."""
         workspace = make_workspace(job, staging, job.output_dir)
         home = staging / "home"
-        (home / ".bashrc").write_text(_BASHRC, "utf-8")
+        with refusing(f"cannot write to {home}"):
+            (home / ".bashrc").write_text(_BASHRC, "utf-8")
         variables = self._variables(workspace, job)
         variables["TERM"] = os.environ.get("TERM", "dumb")
         command = ["bash"]
-        if sys.stdin.isatty():
+        if os.isatty(0):
             command += ["--rcfile", str(home / ".bashrc"), "-i"]
         with in_use(self.environment):
             return _run_shell(command, workspace, variables)
@@ -159,12 +159,16 @@ def make_workspace(job: Job, staging: Path, output: Path) -> Path:
         job: what is mounted.
         staging: a private directory, where it is made, beside a home directory.
         output: what becomes ``output``.
+
+    Raises:
+        OutputRefusedError: it cannot be made, as on a full disk.
     """
     workspace = staging / "workspace"
-    (workspace / "pretrained_model").mkdir(mode=0o700, parents=True)
-    (staging / "home").mkdir(mode=0o700)
-    for target, source in _links(job, output).items():
-        (workspace / target).symlink_to(source)
+    with refusing(f"cannot make {workspace}"):
+        (workspace / "pretrained_model").mkdir(mode=0o700, parents=True)
+        (staging / "home").mkdir(mode=0o700)
+        for target, source in _links(job, output).items():
+            (workspace / target).symlink_to(source)
     return workspace
 
 

@@ -158,7 +158,7 @@ def run_parser() -> Parser:
     parser = _parser("launch_quantization", _DESCRIPTION, _EPILOG)
     _add_paths(parser)
     _add_quantization(parser)
-    _add_where(parser)
+    _add_where(parser, named_image=True)
     limits = parser.add_argument_group("limits")
     limits.add_argument("--cpus", type=cpu_count, metavar="N", help="CPUs the job may use (default: all)")
     limits.add_argument(
@@ -282,15 +282,16 @@ def _add_quantization(parser: Parser) -> None:
     group.add_argument("--intermediate", action="store_true", help="keep the graph of every stage")
 
 
-def _add_where(parser: Parser) -> None:
+def _add_where(parser: Parser, *, named_image: bool = False) -> None:
     group = parser.add_argument_group("where it runs")
-    group.add_argument(
-        "-i",
-        *_spellings("docker_image"),
-        type=image_reference,
-        metavar="IMAGE",
-        help="image to use (default: this checkout's, built when missing)",
-    )
+    if named_image:  # what is built or examined is always the image of this checkout
+        group.add_argument(
+            "-i",
+            *_spellings("docker_image"),
+            type=image_reference,
+            metavar="IMAGE",
+            help="image to use (default: this checkout's, built when missing)",
+        )
     group.add_argument(
         "--runtime",
         choices=("auto", "docker", "local"),

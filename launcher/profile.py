@@ -128,12 +128,15 @@ def job_profile(
 
     Raises:
         UsageError: the job wants more CPUs than the engine's machine has.
-        BadInputError: the caller is root, and an input can be read only with root's capabilities.
+        BadInputError: a path is not UTF-8; or the caller is root, and an input can be read only with
+            root's capabilities.
     """
     if job.cpus is not None and engine.cpus and job.cpus > engine.cpus:
         raise UsageError(
             f"--cpus {job.cpus:g}: the engine's machine has {engine.cpus}", f"at most --cpus {engine.cpus}"
         )
+    for mount in (*job.mounts(), output):
+        _check_name(mount.source)
     if os.getuid() == 0 and not engine.rootless:
         for mount in job.mounts():
             _check_readable(mount.source)
@@ -169,6 +172,16 @@ def _user(engine: Engine) -> str:
 def _groups(engine: Engine) -> tuple[int, ...]:
     """The caller's other groups; a rootless engine cannot map them."""
     return () if engine.rootless else tuple(sorted(set(os.getgroups()) - {os.getgid()}))
+
+
+def _check_name(path: Path) -> None:
+    """The engine's interface is JSON, which holds no bytes but UTF-8: it would look for another name."""
+    try:
+        str(path).encode("utf-8")
+    except UnicodeEncodeError:
+        raise BadInputError(
+            f"the name of {path} is not UTF-8, which an engine cannot mount", "rename it, or use --runtime local"
+        ) from None
 
 
 def _check_readable(path: Path) -> None:

@@ -54,19 +54,24 @@ class View(Protocol):
 
 
 @contextlib.contextmanager
-def _readers_may_leave() -> Iterator[None]:
+def _readers_may_leave(stream: TextIO) -> Iterator[None]:
     """Turn the end of the reader of our output into an interruption like any signal."""
     try:
         yield
     except BrokenPipeError:
         silence()
         raise Interrupted(signal.SIGPIPE) from None
+    except OSError as error:
+        silence(stream.fileno())
+        raise LauncherError(
+            f"cannot write to {stream.name}: {error.strerror}", "make room where its output goes"
+        ) from error
 
 
-def silence() -> None:
-    """Point both standard streams at nothing: what is still buffered must not fail at exit."""
+def silence(*descriptors: int) -> None:
+    """Point standard streams, both by default, at nothing: what is still buffered must not fail at exit."""
     nothing = os.open(os.devnull, os.O_WRONLY)
-    for descriptor in (1, 2):
+    for descriptor in descriptors or (1, 2):
         os.dup2(nothing, descriptor)
     os.close(nothing)
 
@@ -76,13 +81,19 @@ def write_line(stream: TextIO | None, line: str) -> None:
 
     Raises:
         Interrupted: the reader is gone (SIGPIPE).
+        LauncherError: it cannot be written, as to a file on a full disk.
     """
     if stream is None:
         return
     encoding = stream.encoding or "utf-8"
-    with _readers_may_leave():
+    with _readers_may_leave(stream):
         stream.write(line.encode(encoding, errors="backslashreplace").decode(encoding) + "\n")
         stream.flush()
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether a standard stream is a terminal; a closed one is None."""
+    return stream is not None and stream.isatty()
 
 
 def error_lines(error: LauncherError) -> list[str]:
@@ -238,7 +249,7 @@ def choose_view(*, as_json: bool, quiet: bool, verbose: bool) -> View:
     """The view for these options and this terminal."""
     if as_json:
         return JsonView(verbose=verbose)
-    if not quiet and sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb":
+    if not quiet and is_terminal(sys.stderr) and os.environ.get("TERM", "dumb") != "dumb":
         from launcher.terminal import TerminalView
 
         return TerminalView(verbose=verbose)

@@ -102,7 +102,7 @@ def _candidates(wanted: Sequence[str]) -> Iterator[Path]:
 
 def _managed(minor: str) -> Iterator[Path]:
     """Pythons that pyenv and uv keep, newest patch first."""
-    home = Path.home()
+    home = Path(os.path.expanduser("~"))
     pyenv = Path(os.environ.get("PYENV_ROOT", home / ".pyenv")) / "versions"
     uv = Path(os.environ.get("UV_PYTHON_INSTALL_DIR", home / ".local/share/uv/python"))
     # glob.glob passes over what it may not look at, where Path.glob fails.

@@ -16,9 +16,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from launcher.errors import UsageError
 from launcher.signals import shield
 
 _ABANDONED_SECONDS = 60
+_VARIABLE = "XDG_CACHE_HOME"
 
 
 @dataclass(frozen=True)
@@ -37,24 +39,46 @@ class DeadRun:
 
 
 def cache_root() -> Path:
-    """This tool's directory in the user's cache; may not exist yet."""
+    """This tool's directory in the user's cache; may not exist yet.
+
+    Raises:
+        UsageError: this user has none.
+    """
     from platformdirs import user_cache_path
 
-    return user_cache_path("launch_quantization")
+    try:
+        return user_cache_path("launch_quantization")
+    except RuntimeError:  # neither HOME nor an entry in the user database
+        raise UsageError(
+            f"uid {os.getuid()} has no home directory to keep a cache in", f"set HOME or {_VARIABLE} to one"
+        ) from None
 
 
 def runs_root() -> Path:
     """Where the records are; made on the way."""
-    root = cache_root() / "runs"
-    root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return root
+    return _made("runs")
 
 
 def shells_root() -> Path:
     """Where the workspaces of --debug shells are; made on the way."""
-    root = cache_root() / "shells"
-    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return _made("shells")
+
+
+def _made(name: str) -> Path:
+    root = cache_root() / name
+    with _writing(root):
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
     return root
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(
+            f"cannot write to the cache, {path}: {error.strerror}", f"make room there, or set {_VARIABLE} to another"
+        ) from error
 
 
 @contextmanager
@@ -66,15 +90,19 @@ def recorded(staging: Path) -> Iterator[str]:
 
     Yields:
         The id of the run, 12 hexadecimal digits.
+
+    Raises:
+        UsageError: the cache cannot be written to.
     """
     run_id = secrets.token_hex(6)
     path = runs_root() / f"{run_id}.json"
     record = json.dumps({"id": run_id, "pid": os.getpid(), "staging": os.fspath(staging)})
     # Written and locked under another name: a record that can be seen is always complete and held.
     hidden = path.with_suffix(".new")
-    held = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with _writing(path.parent):
+        held = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
-        with shield():
+        with shield(), _writing(path.parent):
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.write(held, record.encode("utf-8", errors="surrogateescape"))
             os.replace(hidden, path)

@@ -42,11 +42,23 @@ def staged(out_graph: Path) -> Iterator[Path]:
     with shield():
         held = _acquire(path)
     try:
-        os.mkdir(OUTPUT, 0o700, dir_fd=held)
+        with refusing(f"cannot make {path / OUTPUT}"):
+            os.mkdir(OUTPUT, 0o700, dir_fd=held)
         yield path
     finally:
         with shield():
             _release(path, held)
+
+
+@contextmanager
+def refusing(what: str) -> Iterator[None]:
+    """Turn an OSError, as on a full disk, into an OutputRefusedError that begins with ``what``."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputRefusedError(
+            f"{what}: {error.strerror}", "make room there, or choose another --out_graph"
+        ) from error
 
 
 def remove_stale(path: Path) -> bool:

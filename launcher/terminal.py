@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from launcher import summary
 from launcher.errors import LauncherError
 from launcher.events import Event
-from launcher.progress import PlainView, error_lines, start_line
+from launcher.progress import PlainView, error_lines, is_terminal, start_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -115,7 +115,7 @@ class TerminalView:
     def finished(self, result: Event | None, files: Sequence[Path]) -> None:
         """The table and the figures."""
         self._stop()
-        if result is None or not sys.stdout.isatty():
+        if result is None or not is_terminal(sys.stdout):
             PlainView().finished(result, files)
             return
         from rich.console import Console, Group, RenderableType

@@ -111,7 +111,16 @@ def _absolute(text: str, option: str) -> Path:
     if not text or "\0" in text:
         raise UsageError(f"{option} is empty", f"give a path: {option} PATH")
     path = Path(text) if os.path.isabs(text) else _here() / text
-    return path.resolve() if path.name in ("", "..") else path.parent.resolve() / path.name
+    if path.name in ("", ".."):
+        return _resolved(path, option)
+    return _resolved(path.parent, option) / path.name
+
+
+def _resolved(path: Path, option: str) -> Path:
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError) as error:  # a loop of links is a RuntimeError until Python 3.13
+        raise BadInputError(f"{option}: cannot follow the links of {path}: {error}", "check the path") from error
 
 
 def _here() -> Path:
@@ -140,7 +149,7 @@ def _input_graph(text: str) -> Path:
         raise BadInputError(f"--in_graph: {path} does not exist", "check the path")
     if stat.S_ISLNK(found.st_mode):
         raise BadInputError(
-            f"--in_graph: {path} is a link, which is refused", f"name the file itself: {path.resolve()}"
+            f"--in_graph: {path} is a link, which is refused", f"name the file itself: {os.path.realpath(path)}"
         )
     if stat.S_ISDIR(found.st_mode):
         raise BadInputError(f"--in_graph: {path} is a directory", "name a frozen graph, one .pb file")
@@ -200,8 +209,8 @@ def _check_writable(path: Path) -> None:
 def _dataset(options: argparse.Namespace) -> Path | None:
     if options.data_location is None:
         return None
-    path = _absolute(options.data_location, "--data_location").resolve()
-    if not path.exists():
+    path = _resolved(_absolute(options.data_location, "--data_location"), "--data_location")
+    if _status(path, "--data_location") is None:
         raise BadInputError(f"--data_location: {path} does not exist", "check the path")
     if options.debug:
         return path
@@ -230,10 +239,9 @@ def _directory(text: str | None, option: str) -> Path | None:
     if text is None:
         return None
     path = _absolute(text, option)
-    if path.is_symlink():
-        raise BadInputError(
-            f"{option}: {path} is a link, which is refused", f"name the directory itself: {path.resolve()}"
-        )
-    if not path.is_dir():
+    found = _status(path, option)
+    if found is not None and stat.S_ISLNK(found.st_mode):
+        raise BadInputError(f"{option}: {path} is a link, which is refused", "name the directory itself")
+    if found is None or not stat.S_ISDIR(found.st_mode):
         raise BadInputError(f"{option}: {path} is not a directory", "check the path")
     return path

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from launcher import doctor, engine
+from launcher.build_site import CA_VARIABLES
 from launcher.cli import main
 from launcher.doctor import OK, PROBLEM, WARNING, Finding
 from launcher.errors import BuildError, EngineUnreachableError
@@ -20,7 +21,7 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(engine, "connect", unreachable)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    for name in (*doctor._CA_VARIABLES, "http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+    for name in (*CA_VARIABLES, "http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -101,4 +102,11 @@ def test_a_ca_that_is_not_there(capsys: pytest.CaptureFixture[str], monkeypatch:
 
 
 def test_little_room(tmp_path: Path) -> None:
-    assert doctor._room("disk", tmp_path / "not" / "there", 1 << 60).level == WARNING
+    assert doctor._room("disk", tmp_path, 1 << 60).level == WARNING
+
+
+def test_no_cache_is_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert doctor._cache().level == PROBLEM
+    assert doctor._leftovers().level == OK

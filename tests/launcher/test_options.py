@@ -157,3 +157,30 @@ def test_the_entry_works_as_a_file_from_anywhere(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "--in_graph" in done.stdout
+
+
+_ENTRY = [sys.executable, str(ROOT / "launcher" / "launch_quantization.py")]
+
+
+@pytest.mark.parametrize("stream", ["1", "2"])
+def test_a_full_disk_where_the_output_goes_is_no_defect(stream: str, tmp_path: Path) -> None:
+    """The exit code stays that of what happened, or is that of a failure; nothing is said twice."""
+    argv = [*_ENTRY, "doctor"] if stream == "1" else [*_ENTRY, "--in_graph", str(tmp_path / "no.pb"), "-d", "/"]
+    done = subprocess.run(
+        ["sh", "-c", f'"$@" {stream}>/dev/full', "sh", *argv], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == (70 if stream == "1" else 3)
+    assert ("No space left" in done.stderr) == (stream == "1")
+    assert "internal" not in done.stderr
+
+
+def test_streams_that_the_caller_closed(tmp_path: Path) -> None:
+    argv = [*_ENTRY, "--in_graph", str(tmp_path / "no.pb"), "-d", str(tmp_path)]
+    done = subprocess.run(["sh", "-c", '"$@" <&- >&- 2>&-', "sh", *argv], check=False)
+    assert done.returncode == 3
+
+
+@pytest.mark.parametrize("command", ["build", "doctor"])
+def test_an_option_that_would_do_nothing_is_refused(command: str) -> None:
+    with pytest.raises(UsageError):
+        {"build": build_parser, "doctor": doctor_parser}[command]().parse(["-i", "quantization:latest"])

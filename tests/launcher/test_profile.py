@@ -68,6 +68,13 @@ def test_the_arguments_of_the_sdk(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     ]
 
 
+def test_a_name_that_json_cannot_hold(tmp_path: Path) -> None:
+    folder = tmp_path / "\udcff"
+    folder.mkdir()
+    with pytest.raises(BadInputError, match="not UTF-8"):
+        profile(folder)
+
+
 def test_no_proxy_of_the_user_reaches_the_job(tmp_path: Path) -> None:
     """The SDK adds what ~/.docker/config.json says, passwords included, unless told not to."""
     assert profile(tmp_path).create_arguments(ENGINE)["use_config_proxy"] is False

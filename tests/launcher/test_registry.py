@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from launcher import registry
+from launcher.errors import UsageError
 from launcher.registry import dead_runs, recorded, runs_root
 from launcher.run import remove_leftovers
 from launcher.staging import staged, staging_path
@@ -76,3 +77,33 @@ def test_a_record_that_is_being_written_is_left_alone() -> None:
     os.utime(new, (0, 0))
     assert dead_runs() == []
     assert not new.exists()
+
+
+def test_a_cache_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with pytest.raises(UsageError, match="cannot write to the cache") as caught:
+        runs_root()
+    assert "XDG_CACHE_HOME" in caught.value.remedy
+
+
+def test_a_cache_without_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int, data: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(UsageError, match="No space left"), recorded(tmp_path / ".out.pb.quantizing"):
+        pass
+    assert list(runs_root().iterdir()) == []
+
+
+def test_a_user_without_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.delenv("HOME")
+
+    def nobody(path: str) -> str:
+        return path
+
+    monkeypatch.setattr(os.path, "expanduser", nobody)
+    with pytest.raises(UsageError, match="no home directory"):
+        runs_root()

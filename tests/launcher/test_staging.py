@@ -114,3 +114,16 @@ def test_a_tree_deeper_than_any_path_may_be(tmp_path: Path) -> None:
     staging.empty(descriptor)
     os.close(descriptor)
     assert list(root.iterdir()) == []
+
+
+def test_a_disk_without_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    real = os.mkdir
+    monkeypatch.setattr(
+        os, "mkdir", lambda path, *mode, **where: (full if path == "output" else real)(path, *mode, **where)
+    )
+    with pytest.raises(OutputRefusedError, match="No space left"), staged(tmp_path / "out.pb"):
+        pass
+    assert list(tmp_path.iterdir()) == []

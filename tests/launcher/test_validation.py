@@ -175,3 +175,37 @@ def test_datasets_that_are_refused(graph: Path, tmp_path: Path) -> None:
         error = refused("-g", graph, "-d", path)
         assert isinstance(error, BadInputError)
         assert str(path) in error.message
+
+
+@pytest.mark.parametrize("option", ["--in_graph", "--data_location", "--models_zoo", "--out_graph"])
+@pytest.mark.parametrize("name", ["loop/x.pb", "x" * 300, "f.pb/x.pb"])
+def test_paths_that_lead_nowhere_are_no_defects(
+    graph: Path, images: Path, tmp_path: Path, option: str, name: str
+) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "f.pb").touch()
+    given: dict[str, object] = {"-g": graph, "-d": images, "-z": tmp_path, "-n": "x", "-o": tmp_path / "out.pb"}
+    given[{"--in_graph": "-g", "--data_location": "-d", "--models_zoo": "-z", "--out_graph": "-o"}[option]] = (
+        tmp_path / name
+    )
+    error = refused(*(word for pair in given.items() for word in pair))
+    assert isinstance(error, (BadInputError, OutputRefusedError, UsageError))
+    assert option in error.message
+
+
+def test_a_directory_nobody_may_look_into(
+    graph: Path, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As root, who runs these tests in CI, may look into any."""
+    real = Path.lstat
+
+    def fake(path: Path) -> os.stat_result:
+        if "closed" in path.parts:
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    monkeypatch.setattr(Path, "lstat", fake)
+    for option in ("-d", "-z"):
+        error = refused("-g", graph, "-d", images, "-z", tmp_path, "-n", "x", option, tmp_path / "closed" / "x")
+        assert isinstance(error, BadInputError)
+        assert "Permission denied" in error.message
