@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import fcntl
 import os
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -99,8 +98,7 @@ def _remove_environment(path: Path, *, dry_run: bool) -> bool:
         return False
     else:
         if not dry_run:
-            (path / environment.MARKER).unlink(missing_ok=True)  # first: half-removed must not look complete
-            shutil.rmtree(path)
+            environment.remove_environment(path)
         return True
     finally:
         os.close(held)

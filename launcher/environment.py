@@ -19,12 +19,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from launcher.build_site import CA_VARIABLES
 from launcher.errors import BadInputError, BuildError
 from launcher.lines import LineSplitter
+from launcher.process import end, supervised
 from launcher.pythons import PYTHON_VARIABLE, Python, find_python
 from launcher.registry import cache_root
 from launcher.runtime import BuildLog
 from launcher.sanitize import safe_line
+from launcher.signals import shield
 
 MARKER = "complete"
 NEEDED_BYTES = 3_000_000_000
@@ -32,7 +35,6 @@ NEEDED_BYTES = 3_000_000_000
 
 _LAYOUT = "1"
 """Part of the key of an environment; raise it when environments are made in another way."""
-_CA_VARIABLES = ("PIP_CERT", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
 
 
 @dataclass(frozen=True)
@@ -132,20 +134,36 @@ def make_environment(
     if environment.complete and not force:
         touch(environment)
         return
-    environments_root().mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _only_one(environment, log):
-        if environment.complete and not force:
-            return
-        _check_room(environment.path.parent)
-        if environment.path.exists():
-            shutil.rmtree(environment.path)
-        log(f"making the environment {environment.path} with Python {environment.base.full}")
-        try:
-            _fill(environment, log, ca_bundle)
-        except BaseException:
-            shutil.rmtree(environment.path, ignore_errors=True)
-            raise
-        (environment.path / MARKER).touch()
+    variables = _pip_variables(ca_bundle)
+    try:
+        environments_root().mkdir(mode=0o700, parents=True, exist_ok=True)
+        with _only_one(environment, log) as lock:
+            if not environment.complete or force:
+                _make(environment, variables, log, lock)
+    except OSError as error:
+        raise BuildError(
+            f"cannot make the environment {environment.path}: {error.strerror}: {error.filename}",
+            "make room and see to the permissions there, or set XDG_CACHE_HOME to another directory",
+        ) from error
+
+
+def _make(environment: Environment, variables: dict[str, str], log: BuildLog, lock: int) -> None:
+    _check_room(environment.path.parent)
+    if environment.path.exists():
+        remove_environment(environment.path)
+    log(f"making the environment {environment.path} with Python {environment.base.full}")
+    try:
+        _fill(environment, variables, log, lock)
+    except BaseException:
+        shutil.rmtree(environment.path, ignore_errors=True)
+        raise
+    (environment.path / MARKER).touch()
+
+
+def remove_environment(path: Path) -> None:
+    """Remove an environment whose lock is held; its marker first, since half-removed it must not look complete."""
+    (path / MARKER).unlink(missing_ok=True)
+    shutil.rmtree(path)
 
 
 @contextlib.contextmanager
@@ -176,7 +194,8 @@ def touch(environment: Environment) -> None:
 
 
 @contextlib.contextmanager
-def _only_one(environment: Environment, log: BuildLog) -> Iterator[None]:
+def _only_one(environment: Environment, log: BuildLog) -> Iterator[int]:
+    """Hold the lock of an environment; yields its descriptor."""
     held = _open_lock(environment)
     try:
         try:
@@ -184,7 +203,7 @@ def _only_one(environment: Environment, log: BuildLog) -> Iterator[None]:
         except BlockingIOError:
             log("another launcher is making or using the environment; waiting for it")
             fcntl.flock(held, fcntl.LOCK_EX)
-        yield
+        yield held
     finally:
         os.close(held)
 
@@ -198,9 +217,8 @@ def _check_room(directory: Path) -> None:
         )
 
 
-def _fill(environment: Environment, log: BuildLog, ca_bundle: Path | None) -> None:
-    variables = _pip_variables(ca_bundle)
-    _run([str(environment.base.path), "-I", "-m", "venv", str(environment.path)], variables, log)
+def _fill(environment: Environment, variables: dict[str, str], log: BuildLog, lock: int) -> None:
+    _run([str(environment.base.path), "-I", "-m", "venv", str(environment.path)], variables, log, lock)
     command = [str(environment.python), "-I", "-m", "pip", "install", "--require-hashes", "--only-binary=:all:"]
     command += [
         "--no-input",
@@ -210,11 +228,12 @@ def _fill(environment: Environment, log: BuildLog, ca_bundle: Path | None) -> No
         "-r",
         str(environment.lock),
     ]
-    _run(command, variables, log)
+    _run(command, variables, log, lock)
     _run(
         [str(environment.python), "-I", "-m", "compileall", "-q", "-j", "0", str(environment.path / "lib")],
         variables,
         log,
+        lock,
         accept=(0, 1),
     )
 
@@ -227,29 +246,35 @@ def _pip_variables(ca_bundle: Path | None) -> dict[str, str]:
     variables["PYTHONUNBUFFERED"] = "1"
     for name in ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER", "PIP_REQUIRE_VIRTUALENV"):
         variables.pop(name, None)
-    named = ca_bundle or next((Path(os.environ[name]) for name in _CA_VARIABLES if os.environ.get(name)), None)
+    named = ca_bundle or next((Path(os.environ[name]) for name in CA_VARIABLES if os.environ.get(name)), None)
     if named is not None:
-        if not named.is_file():
-            raise BadInputError(
-                f"the CA bundle {named} is no file", f"check --ca-bundle and {', '.join(_CA_VARIABLES)}"
-            )
+        if not os.path.isfile(named):
+            raise BadInputError(f"the CA bundle {named} is no file", f"check --ca-bundle and {', '.join(CA_VARIABLES)}")
         variables["PIP_CERT"] = str(named.resolve())
     return variables
 
 
-def _run(command: list[str], variables: dict[str, str], log: BuildLog, accept: tuple[int, ...] = (0,)) -> None:
-    """Run a step with its output live; killed as a whole when the launcher is interrupted."""
+def _run(
+    command: list[str], variables: dict[str, str], log: BuildLog, lock: int, accept: tuple[int, ...] = (0,)
+) -> None:
+    """Run a step with its output live; it ends as a whole when the launcher is interrupted or killed.
+
+    It inherits the lock: after a kill, the next launcher waits until the step really has ended.
+    """
     last = ""
-    process = subprocess.Popen(
-        command,
-        env=variables,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
+    process: subprocess.Popen[bytes] | None = None
     splitter = LineSplitter()
     try:
+        with shield():
+            process = subprocess.Popen(
+                supervised(command),
+                env=variables,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                pass_fds=[lock],
+            )
         assert process.stdout is not None
         descriptor = process.stdout.fileno()
         while chunk := os.read(descriptor, 65536):
@@ -258,14 +283,12 @@ def _run(command: list[str], variables: dict[str, str], log: BuildLog, accept: t
         for line in splitter.flush():
             last = _told(line, log) or last
         status = process.wait()
-    except BaseException:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, 9)
-        process.wait()
-        raise
     finally:
-        if process.stdout is not None:
-            process.stdout.close()
+        with shield():
+            if process is not None:
+                end(process)
+                if process.stdout is not None:
+                    process.stdout.close()
     if status not in accept:
         raise BuildError(f"{_step(command)} failed with status {status}: {last}", _remedy(last))
 

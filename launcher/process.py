@@ -55,27 +55,32 @@ def run_supervised(
         Interrupted: a signal came; the job was asked to end, and killed on a second signal.
     """
     killed_before = _kernel_oom_kills()
-    with shield():
-        process = subprocess.Popen(
-            [sys.executable, "-I", "-S", supervisor.__file__, str(os.getpid()), _cpu_list(cpus), *command],
-            env=dict(variables),
-            cwd=directory,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
-    pump = _Pump(process)
+    process: subprocess.Popen[bytes] | None = None
+    pump: _Pump | None = None
     try:
+        with shield():  # a signal during the start is raised when we know what to end
+            process = subprocess.Popen(
+                supervised(command, cpus),
+                env=dict(variables),
+                cwd=directory,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+            )
+            pump = _Pump(process)
         pump.run(on_line, memory, timeout)
         status = process.wait()
     except Interrupted:
-        _end_gracefully(process, pump)
+        if process is not None and pump is not None:
+            _end_gracefully(process, pump)
         raise
     finally:
         with shield():
-            _kill(process)
-            pump.close()
+            if process is not None:
+                end(process)
+            if pump is not None:
+                pump.close()
     if status == 128 + signal.SIGKILL and _kernel_oom_kills() > killed_before:
         raise OutOfMemoryError("the kernel ran out of memory and killed the job", _MEMORY_REMEDY)
     return status
@@ -141,8 +146,13 @@ def _end_gracefully(process: subprocess.Popen[bytes], pump: _Pump) -> None:
         pump.drain(supervisor.GRACE_SECONDS)
 
 
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    """Make sure the supervisor is gone, and with it every process of the job."""
+def supervised(command: Sequence[str], cpus: float | None = None) -> list[str]:
+    """The argv that runs a command under the supervisor, which ends it when this process dies."""
+    return [sys.executable, "-I", "-S", supervisor.__file__, str(os.getpid()), _cpu_list(cpus), *command]
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Make sure a supervisor is gone, and with it every process of its command."""
     if process.poll() is not None:
         return
     process.send_signal(signal.SIGUSR1)

@@ -15,6 +15,7 @@ from launcher.environment import Environment, find_environment, make_environment
 from launcher.errors import BadInputError, BuildError
 from launcher.pythons import Python, find_python, probe
 
+ROOT = Path(__file__).resolve().parents[2]
 OWN = f"{sys.version_info[0]}.{sys.version_info[1]}"
 FAKE_PYTHON = """#!/bin/sh
 # A stand-in for Python: makes "environments" and "installs" at once, and says how often.
@@ -229,3 +230,47 @@ def test_an_interrupted_build_leaves_nothing(fake: Environment, tmp_path: Path) 
     listed = subprocess.run(["ps", "ax", "-o", "args"], capture_output=True, text=True, check=True)
     assert str(fake.base.path) not in listed.stdout
     assert os.access(fake.path.parent, os.W_OK)
+
+
+def test_a_killed_launcher_takes_pip_along(fake: Environment, tmp_path: Path) -> None:
+    """And the next one waits for its end before it begins anew."""
+    mark = f"4646.{os.getpid()}"
+    script = (
+        f"#!/bin/sh\ntrap '' TERM\necho started\n[ -e {tmp_path}/once ] || {{ touch {tmp_path}/once; sleep {mark}; }}\n"
+    )
+    fake.base.path.write_text(script + FAKE_PYTHON.partition("\n")[2])
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom launcher.environment import Environment, make_environment\n"
+        "from launcher.pythons import Python\npython, lock, path = map(Path, sys.argv[1:])\n"
+        "made = Environment(path, Python(python, (3, 11, 0)), lock)\n"
+        "make_environment(made, lambda line: print(line, flush=True))"
+    )
+    argv = [sys.executable, "-c", code, str(fake.base.path), str(fake.lock), str(fake.path)]
+    with subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, text=True) as launcher:
+        assert launcher.stdout is not None
+        while launcher.stdout.readline() != "started\n":
+            pass
+        launcher.kill()
+    make_environment(fake, lambda line: None)
+    assert fake.complete
+    listed = subprocess.run(["ps", "ax", "-o", "args"], capture_output=True, text=True, check=True)
+    assert mark not in listed.stdout
+
+
+def test_a_cache_that_cannot_be_written(fake: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with pytest.raises(BuildError, match="cannot make the environment"):
+        make_environment(fake, lambda line: None)
+
+
+def test_half_removed_is_not_complete(fake: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_environment(fake, lambda line: None)
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(environment.shutil, "rmtree", killed)
+    with pytest.raises(KeyboardInterrupt):
+        make_environment(fake, lambda line: None, force=True)
+    assert not fake.complete

@@ -113,6 +113,28 @@ def test_an_interruption_lets_the_job_end_gracefully(tmp_path: Path) -> None:
     assert (tmp_path / "said").read_text() == "bye\n"
 
 
+def test_a_signal_while_the_job_is_being_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    mark = f"4242.{os.getpid()}"
+    real = subprocess.Popen
+    before = signal.getsignal(signal.SIGINT)
+    started = []
+
+    def popen(*args: object, **more: object) -> subprocess.Popen[bytes]:
+        started.append(real(*args, **more))  # type: ignore[call-overload]
+        os.kill(os.getpid(), signal.SIGINT)
+        return started[0]  # type: ignore[no-any-return]
+
+    monkeypatch.setattr(subprocess, "Popen", popen)
+    signals.install()
+    try:
+        with pytest.raises(Interrupted):
+            run(f"sleep {mark}", Sink())
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert started[0].poll() is not None
+    assert alive(mark) == []
+
+
 def test_a_second_interruption_kills() -> None:
     mark = f"4343.{os.getpid()}"
     before = signal.getsignal(signal.SIGINT)
