@@ -81,13 +81,18 @@ def _relay(
                 if changes is not None:
                     return  # the terminal is gone, and with it who could end the shell
                 _end_input(attachment)
-        if connection in ready and not _show_all(attachment, show):
+        if connection in ready and not _show_some(attachment, show):
             return
 
 
-def _show_all(attachment: Attachment, show: Callable[[bytes], None]) -> bool:
-    """Show what has come; False at the end of the stream. TLS keeps bytes back that select cannot see."""
-    while True:
+def _show_some(attachment: Attachment, show: Callable[[bytes], None]) -> bool:
+    """Show one piece of what has come; False at the end of the stream.
+
+    Only one: a program that never stops writing must not keep Ctrl-C from being read. But TLS may hold
+    bytes back that select cannot see, and those are shown too.
+    """
+    hidden = 1
+    while hidden:
         try:
             data = attachment.socket.recv(_CHUNK)
         except (BlockingIOError, ssl.SSLWantReadError):
@@ -97,6 +102,8 @@ def _show_all(attachment: Attachment, show: Callable[[bytes], None]) -> bool:
         if not data:
             return False
         show(data)
+        hidden = attachment.socket.pending() if isinstance(attachment.socket, ssl.SSLSocket) else 0
+    return True
 
 
 def _send(attachment: Attachment, data: bytes) -> bytes:

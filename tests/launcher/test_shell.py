@@ -9,6 +9,7 @@ import pty
 import secrets
 import select
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -20,6 +21,8 @@ from pathlib import Path
 
 import pytest
 
+from launcher import shell
+from launcher.container import Attachment
 from launcher.docker_runtime import our_containers
 from launcher.engine import Engine, connect
 
@@ -176,6 +179,7 @@ def test_a_terminal(terminal: Terminal) -> None:
     terminal.type("echo slee''ping; sleep 1000\r")
     terminal.expect("sleeping")
     terminal.type("\x03")  # Ctrl-C is the shell's
+    terminal.expect("workspace")  # what is typed before the prompt is there may be dropped by the terminal
     terminal.type("echo awa''ke\r")
     terminal.expect("awake")
     terminal.type("\x10\x10")  # Ctrl-P twice: two lines back, and not the engine's detach keys
@@ -184,6 +188,36 @@ def test_a_terminal(terminal: Terminal) -> None:
     terminal.expect("itworks")
     terminal.type("exit 42\r")
     assert terminal.status() == 42
+
+
+def test_a_flood_leaves_room_for_keys() -> None:
+    """Where the engine is faster than the terminal there is always more to show."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.setblocking(False)
+        shown = []
+
+        def show(data: bytes) -> None:
+            shown.append(data)
+            assert len(shown) < 10, "nothing but the flood is looked at"
+            theirs.send(data)
+
+        theirs.send(b"flood")
+        ours.setblocking(False)
+        assert shell._show_some(Attachment(ours), show)
+        theirs.shutdown(socket.SHUT_WR)
+        assert shell._show_some(Attachment(ours), shown.append)
+        assert not shell._show_some(Attachment(ours), shown.append)
+
+
+def test_ctrl_c_stops_a_flood(terminal: Terminal) -> None:
+    terminal.type("yes fl''ood\r")
+    terminal.expect("flood\r\n")
+    terminal.type("\x03")
+    terminal.expect("workspace")
+    terminal.type("echo awa''ke; exit 7\r")
+    terminal.expect("awake")
+    assert terminal.status() == 7
 
 
 def test_a_signal_ends_the_terminal(terminal: Terminal) -> None:
