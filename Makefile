@@ -15,7 +15,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SCRIPTS := .ci/run $(wildcard image/*/*.sh tests/*.sh tests/*/*.sh)
 
-.PHONY: help demo test lint format image engine bench wheel clean
+.PHONY: help demo test lint format image engine base bench wheel clean
 
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -41,9 +41,11 @@ format: $(VENV)/ready ## let ruff rewrite what it can
 image: $(VENV)/ready ## build the image
 	@$(BIN)/launch_quantization build
 
-engine: ## start a Docker engine where none runs (Debian/Ubuntu, root), and make its base image
+engine: ## start a Docker engine where none runs (Debian/Ubuntu, root)
 	@image/base/engine.sh start
-	image/base/make_base.sh
+
+base: ## make a base image from Debian packages, where no registry can be reached (root)
+	@image/base/make_base.sh
 
 bench: $(VENV)/ready ## measure: the launcher's overhead, and the real graphs where ../shared is there
 	@tests/bench/run.sh $(ARGS)

@@ -34,7 +34,6 @@ our_pid() {
 install_missing() {
     local -a packages=()
     command -v dockerd > /dev/null || packages+=(docker.io)
-    command -v debootstrap > /dev/null || packages+=(debootstrap)
     command -v iptables > /dev/null || packages+=(iptables)
     [ ${#packages[@]} -gt 0 ] || return 0
     command -v apt-get > /dev/null \
@@ -62,7 +61,6 @@ start() {
     local version pid deadline
     if command -v docker > /dev/null && version=$(engine_version); then
         say "Docker $version answers already"
-        [ "$(id -u)" -ne 0 ] || install_missing   # debootstrap for the base image
         return 0
     fi
     [ -z "${DOCKER_HOST:-}" ] \

@@ -4,7 +4,7 @@
 #
 #   image/base/make_base.sh [--force]
 #
-# For Debian and Ubuntu, as root; needs debootstrap and an engine (engine.sh gives both).
+# For Debian and Ubuntu, as root; needs an engine (engine.sh starts one), and installs debootstrap.
 #   MIRROR  the Debian mirror; default: the host's own apt source on a Debian host, else debootstrap's
 #   TMPDIR  where the tree is put together, about 400 MB; must not be mounted noexec or nodev
 set -euo pipefail
@@ -15,6 +15,15 @@ readonly PACKAGES=python3,python3-venv,ca-certificates
 
 say() { printf 'base: %s\n' "$*" >&2; }
 die() { printf 'base: error: %s\n' "$*" >&2; exit 1; }
+
+install_debootstrap() {
+    command -v apt-get > /dev/null || die "debootstrap is missing and there is no apt-get; install it"
+    say "installing debootstrap"
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -q >&2 || say "apt-get update failed; trying with the package lists at hand"
+    apt-get install -q -y --no-install-recommends debootstrap >&2 \
+        || die "apt-get could not install debootstrap (its messages are above)"
+}
 
 # The first binary source of the host's apt, from deb822 or one-line files; "apt-get indextargets"
 # knows them all, whichever way they are written.
@@ -56,7 +65,7 @@ main() {
         return 0
     fi
     [ "$(id -u)" -eq 0 ] || die "debootstrap needs root: run this as root or with sudo"
-    command -v debootstrap > /dev/null || die "debootstrap is missing: apt-get install debootstrap"
+    command -v debootstrap > /dev/null || install_debootstrap
 
     local mirror work key
     key=$(keyring)
