@@ -92,7 +92,10 @@ def _interrupted(view: View, interruption: Interrupted) -> int:
     if interruption.signum == signal.SIGPIPE:
         return interruption.exit_code
     name = signal.Signals(interruption.signum).name
-    error = _InterruptedError(f"interrupted by {name}; the job was stopped, and the output is as it was before")
+    if interruption.in_place:
+        error = _InterruptedError(f"interrupted by {name}; the results were already in place")
+    else:
+        error = _InterruptedError(f"interrupted by {name}; the job was stopped, and the output is as it was before")
     try:
         view.failed(error)
         view.close(interruption.exit_code)

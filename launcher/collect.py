@@ -2,8 +2,7 @@
 
 A GraphDef is a program: it may have left links, fifos, devices, endless files or a lying manifest.
 Only the files that a job is known to make are looked at; each must be a regular file of the caller
-with one link, of a sane size, with the manifest's hash. Then all are moved into place, the graph
-last; if that fails half-way, what was there before is put back.
+with one link, of a sane size, with the manifest's hash. Then all are moved into place.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from launcher.errors import OutputRefusedError
+from launcher.placement import place
 from launcher.sanitize import safe_text
 
 MANIFEST_LIMIT = 1 << 20
@@ -53,6 +53,7 @@ def collect(source: Path, out_graph: Path) -> tuple[Path, ...]:
 
     Raises:
         OutputRefusedError: something is wrong with the output; nothing was changed.
+        Interrupted: a signal came; ``in_place`` says whether before or after the move.
     """
     stem = out_graph.name.removesuffix(".pb")
     directory = _open(source.name, None, _DIRECTORY, source.parent)
@@ -66,7 +67,7 @@ def collect(source: Path, out_graph: Path) -> tuple[Path, ...]:
         graph = f"{stem}.pb"
         others = sorted(entry.name for entry in entries if entry.name != graph)
         names = [*others, manifest, graph]
-        _Move(directory, source, out_graph.parent).all(names)
+        place(source, out_graph.parent, names)
     finally:
         os.close(directory)
     return tuple(out_graph.parent / name for name in reversed(names))
@@ -194,69 +195,3 @@ def _umask() -> int:
     mask = os.umask(0o077)
     os.umask(mask)
     return mask
-
-
-class _Move:
-    """Moves files into place, and back out again when one of them cannot be."""
-
-    def __init__(self, directory: int, source: Path, target: Path) -> None:
-        self._directory = directory
-        self._source = source
-        self._target = target
-        self._undo: list[tuple[Path, Path | None]] = []
-
-    def all(self, names: Sequence[str]) -> None:
-        """Move every file, or none.
-
-        Raises:
-            OutputRefusedError: one could not be moved; the files before it are as they were.
-        """
-        backup = self._source.parent / "previous"
-        try:
-            backup.mkdir(mode=0o700)
-            for name in names:
-                self._one(name, backup)
-            self._sync()
-        except OSError as error:
-            self._back()
-            raise OutputRefusedError(
-                f"cannot move the results into {self._target}: {error.strerror}: {error.filename2 or error.filename}",
-                "free the name or make room, and run again",
-            ) from error
-
-    def _one(self, name: str, backup: Path) -> None:
-        final = self._target / name
-        if "/" in name:
-            self._intermediate_folder(final.parent)
-        kept: Path | None = backup / name.replace("/", "|")
-        try:
-            os.link(final, backup / name.replace("/", "|"), follow_symlinks=False)
-        except FileNotFoundError:
-            kept = None  # nothing was there: undoing means removing
-        except OSError:
-            # No hard links here (FAT, some network disks): without a copy of the old file there is
-            # nothing to put back, and it is replaced atomically all the same.
-            os.replace(self._source / name, final)
-            return
-        os.replace(self._source / name, final)
-        self._undo.append((final, kept))
-
-    def _intermediate_folder(self, folder: Path) -> None:
-        folder.mkdir(exist_ok=True)
-        if folder.is_symlink():
-            raise NotADirectoryError(20, "is a link", os.fspath(folder))
-
-    def _back(self) -> None:
-        for final, kept in reversed(self._undo):
-            if kept is None:
-                final.unlink(missing_ok=True)
-            else:
-                os.replace(kept, final)
-
-    def _sync(self) -> None:
-        """Make the renames durable."""
-        descriptor = os.open(self._target, _DIRECTORY & ~os.O_NOFOLLOW)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -112,11 +112,16 @@ class Interrupted(BaseException):
     """A signal asked the launcher to end; raised in the main thread by the signal handler.
 
     Like KeyboardInterrupt it is no ``Exception``, so that nothing swallows it by accident.
+
+    Attributes:
+        signum: which signal.
+        in_place: the results of the job had been moved into place when it came.
     """
 
     def __init__(self, signum: int) -> None:
         super().__init__(signum)
         self.signum = signum
+        self.in_place = False
 
     @property
     def exit_code(self) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from launcher.collect import collect
-from launcher.errors import EngineTooOldError, EngineUnreachableError
+from launcher.errors import EngineTooOldError, EngineUnreachableError, Interrupted
 from launcher.job import Job
 from launcher.listener import Listener
 from launcher.progress import View, write_line
@@ -30,7 +30,7 @@ def quantize(options: argparse.Namespace, view: View) -> int:
 
     Raises:
         LauncherError: any of them.
-        Interrupted: a signal came; nothing is left and the old output is as it was.
+        Interrupted: a signal came; nothing is left, and the old output is as it was unless ``in_place``.
     """
     job = checked_job(options)
     if options.dry_run:
@@ -50,9 +50,12 @@ def _run(options: argparse.Namespace, job: Job, out_graph: Path, view: View) -> 
         view.starting()
         status = runtime.run(job, staging, listener)
         listener.check(status)
-        with shield():
-            files = collect(staging / OUTPUT, out_graph)
-        view.finished(listener.result, files)
+        files = collect(staging / OUTPUT, out_graph)
+        try:
+            view.finished(listener.result, files)
+        except Interrupted as interruption:
+            interruption.in_place = True
+            raise
     return 0
 
 

@@ -199,6 +199,13 @@ def test_a_failure_half_way_puts_everything_back(source: Path, out_graph: Path) 
     assert not out_graph.with_name("out.manifest.json").exists()
 
 
+def test_a_failure_half_way_leaves_no_folder(source: Path, out_graph: Path) -> None:
+    leave_output(source, files={"out.pb": b"new", "out.intermediate/a.pb": b"a", "out.report.json": b"new"})
+    out_graph.with_name("out.report.json").mkdir()
+    refused(source, out_graph)
+    assert not out_graph.with_name("out.intermediate").exists()
+
+
 def test_a_folder_of_intermediates_that_is_a_link(source: Path, out_graph: Path, tmp_path: Path) -> None:
     leave_output(source, files={"out.pb": b"new", "out.intermediate/a.pb": b"a"})
     (tmp_path / "elsewhere").mkdir()

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from launcher import run
+from launcher import run, signals
 from launcher.cli import main
 from launcher.errors import EngineUnreachableError, Interrupted, OutOfMemoryError
 from launcher.job import Job
@@ -50,6 +50,33 @@ def good(output: Path, on_line: LineSink) -> int:
     on_line(line("result", **RESULT), "stdout")
     on_line(line("end", exit_code=0), "stdout")
     return 0
+
+
+@pytest.fixture
+def signals_raise() -> Iterator[None]:
+    before = {signum: signal.getsignal(signum) for signum in signals.SIGNALS}
+    signals.install()
+    yield
+    for signum, handler in before.items():
+        signal.signal(signum, handler)
+
+
+@pytest.mark.usefixtures("signals_raise")
+@pytest.mark.parametrize(("step", "in_place"), [("collect._sha256", False), ("placement._Move._sync", True)])
+def test_an_interruption_while_results_are_collected(
+    old: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], step: str, in_place: bool
+) -> None:
+    """Checking may take long and can be interrupted; moving cannot, and then the message must not deny it."""
+
+    def interrupted(*_: object) -> str:
+        os.kill(os.getpid(), signal.SIGINT)
+        return "0" * 64
+
+    monkeypatch.setattr(f"launcher.{step}", interrupted)
+    assert call(old, monkeypatch, good) == 130
+    assert old.read_bytes() == (b"new graph" if in_place else b"old graph")
+    assert ("already in place" in capsys.readouterr().err) == in_place
+    assert nothing_left(old)
 
 
 @pytest.fixture
