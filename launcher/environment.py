@@ -13,21 +13,16 @@ import os
 import platform
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from launcher.build_site import CA_VARIABLES
-from launcher.errors import BadInputError, BuildError
-from launcher.lines import LineSplitter
-from launcher.process import end, supervised
+from launcher.errors import BuildError
+from launcher.installation import fill, pip_variables
 from launcher.pythons import PYTHON_VARIABLE, Python, find_python
 from launcher.registry import cache_root
 from launcher.runtime import BuildLog
-from launcher.sanitize import safe_line
-from launcher.signals import shield
 
 MARKER = "complete"
 NEEDED_BYTES = 3_000_000_000
@@ -134,7 +129,7 @@ def make_environment(
     if environment.complete and not force:
         touch(environment)
         return
-    variables = _pip_variables(ca_bundle)
+    variables = pip_variables(ca_bundle)
     try:
         environments_root().mkdir(mode=0o700, parents=True, exist_ok=True)
         with _only_one(environment, log) as lock:
@@ -153,7 +148,7 @@ def _make(environment: Environment, variables: dict[str, str], log: BuildLog, lo
         remove_environment(environment.path)
     log(f"making the environment {environment.path} with Python {environment.base.full}")
     try:
-        _fill(environment, variables, log, lock)
+        fill(environment.path, environment.base.path, environment.lock, variables, log, lock)
     except BaseException:
         shutil.rmtree(environment.path, ignore_errors=True)
         raise
@@ -215,100 +210,3 @@ def _check_room(directory: Path) -> None:
             f"{directory} has {free / 1e9:.1f} GB free; an environment needs {NEEDED_BYTES / 1e9:.0f} GB",
             "make room, or set XDG_CACHE_HOME to a larger disk",
         )
-
-
-def _fill(environment: Environment, variables: dict[str, str], log: BuildLog, lock: int) -> None:
-    _run([str(environment.base.path), "-I", "-m", "venv", str(environment.path)], variables, log, lock)
-    command = [str(environment.python), "-I", "-m", "pip", "install", "--require-hashes", "--only-binary=:all:"]
-    command += [
-        "--no-input",
-        "--disable-pip-version-check",
-        "--progress-bar=off",
-        "--no-compile",
-        "-r",
-        str(environment.lock),
-    ]
-    _run(command, variables, log, lock)
-    _run(
-        [str(environment.python), "-I", "-m", "compileall", "-q", "-j", "0", str(environment.path / "lib")],
-        variables,
-        log,
-        lock,
-        accept=(0, 1),
-    )
-
-
-def _pip_variables(ca_bundle: Path | None) -> dict[str, str]:
-    """The caller's environment (proxies, index, caches) without what would change Python itself."""
-    variables = {
-        key: value for key, value in os.environ.items() if not key.startswith("PYTHON") and key != "VIRTUAL_ENV"
-    }
-    variables["PYTHONUNBUFFERED"] = "1"
-    for name in ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER", "PIP_REQUIRE_VIRTUALENV"):
-        variables.pop(name, None)
-    named = ca_bundle or next((Path(os.environ[name]) for name in CA_VARIABLES if os.environ.get(name)), None)
-    if named is not None:
-        if not os.path.isfile(named):
-            raise BadInputError(f"the CA bundle {named} is no file", f"check --ca-bundle and {', '.join(CA_VARIABLES)}")
-        variables["PIP_CERT"] = str(named.resolve())
-    return variables
-
-
-def _run(
-    command: list[str], variables: dict[str, str], log: BuildLog, lock: int, accept: tuple[int, ...] = (0,)
-) -> None:
-    """Run a step with its output live; it ends as a whole when the launcher is interrupted or killed.
-
-    It inherits the lock: after a kill, the next launcher waits until the step really has ended.
-    """
-    last = ""
-    process: subprocess.Popen[bytes] | None = None
-    splitter = LineSplitter()
-    try:
-        with shield():
-            process = subprocess.Popen(
-                supervised(command),
-                env=variables,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                pass_fds=[lock],
-            )
-        assert process.stdout is not None
-        descriptor = process.stdout.fileno()
-        while chunk := os.read(descriptor, 65536):
-            for line in splitter.feed(chunk):
-                last = _told(line, log) or last
-        for line in splitter.flush():
-            last = _told(line, log) or last
-        status = process.wait()
-    finally:
-        with shield():
-            if process is not None:
-                end(process)
-                if process.stdout is not None:
-                    process.stdout.close()
-    if status not in accept:
-        raise BuildError(f"{_step(command)} failed with status {status}: {last}", _remedy(last))
-
-
-def _told(line: bytes, log: BuildLog) -> str:
-    text = safe_line(line)
-    if text.strip():
-        log(text)
-    return text.strip() if "ERROR" in text or "error" in text else ""
-
-
-def _step(command: list[str]) -> str:
-    return f"python -m {command[command.index('-m') + 1]}"
-
-
-def _remedy(last: str) -> str:
-    if "HASH" in last.upper():
-        return "a package differs from the lock file: check the index or proxy you download from"
-    if "No matching distribution" in last or "Could not find a version" in last:
-        return "the package index lacks it: check PIP_INDEX_URL, pip.conf and the proxy variables"
-    if "SSL" in last or "CERTIFICATE" in last.upper():
-        return "name your company's CA with --ca-bundle FILE"
-    return "see the lines above; proxies are taken from https_proxy, the index from PIP_INDEX_URL or pip.conf"

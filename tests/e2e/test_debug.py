@@ -101,10 +101,10 @@ def test_the_window_has_its_size_and_follows(terminal: Terminal) -> None:
 
 
 def test_ctrl_c_reaches_the_program_in_the_shell(terminal: Terminal, tmp_path: Path) -> None:
-    terminal.type("sleep 1000\n")
-    terminal.expect("sleep 1000")
-    time.sleep(0.5)  # the shell has to start it; too early, Ctrl-C would only clear the line
+    terminal.type("echo be''gun; sleep 1000\n")
+    terminal.expect("begun")
     terminal.type("\x03")
+    terminal.expect("workspace")  # the prompt; what is typed before it is there may be dropped by the terminal
     terminal.type("echo stat''us-$?\n")
     terminal.expect("status-130")
     terminal.type("exit 7\n")

@@ -31,7 +31,7 @@ def any_image(engine: Engine) -> str:
     for name in (LOCAL_BASE, LATEST):
         if image_id(engine, name) is not None:
             return name
-    raise AssertionError(f"neither {LOCAL_BASE} nor {LATEST} is on the engine; make engine, or make image")
+    raise AssertionError(f"neither {LOCAL_BASE} nor {LATEST} is on the engine; make base, or make image")
 
 
 def make_job(folder: Path, script: str = "true", **fields: object) -> ScriptJob:

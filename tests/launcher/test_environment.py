@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from launcher import environment, pythons
+from launcher import environment, installation, pythons
 from launcher.build_context import lock_file
 from launcher.environment import Environment, find_environment, make_environment, supported_pythons
 from launcher.errors import BadInputError, BuildError
@@ -120,7 +120,7 @@ def test_a_ca_that_is_not_there(fake: Environment, tmp_path: Path) -> None:
     ],
 )
 def test_remedies(last: str, words: str) -> None:
-    assert words in environment._remedy(last)
+    assert words in installation._remedy(last)
 
 
 def test_each_lock_says_which_pythons_it_serves(tmp_path: Path) -> None:
