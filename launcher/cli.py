@@ -6,8 +6,9 @@ import signal
 from collections.abc import Callable
 
 from launcher.errors import Interrupted, LauncherError
+from launcher.json_view import JsonView
 from launcher.options import SUB_COMMANDS, build_parser, clean_parser, doctor_parser, run_parser
-from launcher.progress import JsonView, PlainView, View, choose_view, silence
+from launcher.progress import PlainView, View, choose_view, silence
 from launcher.signals import shield
 
 

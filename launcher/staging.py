@@ -44,6 +44,7 @@ def staged(out_graph: Path) -> Iterator[Path]:
     try:
         with refusing(f"cannot make {path / OUTPUT}"):
             os.mkdir(OUTPUT, 0o700, dir_fd=held)
+            os.chmod(OUTPUT, 0o700, dir_fd=held)  # whatever the umask
         yield path
     finally:
         with shield():

@@ -13,7 +13,8 @@ import pytest
 
 from launcher.errors import BadInputError, Interrupted
 from launcher.events import Event, parse
-from launcher.progress import JsonView, PlainView, choose_view, write_line
+from launcher.json_view import JsonView
+from launcher.progress import PlainView, choose_view, write_line
 from launcher.terminal import TerminalView
 from tests.launcher.support import RESULT, line, result_event
 

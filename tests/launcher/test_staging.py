@@ -127,3 +127,13 @@ def test_a_disk_without_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(OutputRefusedError, match="No space left"), staged(tmp_path / "out.pb"):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_umask_closes_nothing_to_the_job(out_graph: Path) -> None:
+    before = os.umask(0o277)
+    try:
+        with staged(out_graph) as path:
+            assert stat.S_IMODE((path / "output").stat().st_mode) == 0o700
+    finally:
+        os.umask(before)
+    assert list(out_graph.parent.iterdir()) == []
