@@ -16,6 +16,8 @@ SCHEMA = 1
 
 WORKSPACE = "/workspace"
 DEFAULT_TENSORFLOW = "2.14"
+MEMORY_SHARE = 0.8
+"""What a job may use of the machine's memory unless --memory says more."""
 
 
 @dataclass(frozen=True)
@@ -153,6 +155,29 @@ class Job:
         """The argv that runs this job inside; pure ASCII, since JSON escapes the rest."""
         text = json.dumps(self.inside(), separators=(",", ":"))
         return ["python3", "-m", "intel_quantization", "--job", text]
+
+    def variables(self, home: str, workspace: str) -> dict[str, str]:
+        """Environment variables that a job gets wherever it runs.
+
+        A uid without a passwd entry has neither a home nor a name of its own, and Python packages ask for both.
+
+        Args:
+            home: a directory it may write to.
+            workspace: what is /workspace in a container.
+        """
+        found = {
+            "HOME": home,
+            "USER": "quantization",
+            "LOGNAME": "quantization",
+            "MPLCONFIGDIR": home,
+            "WORKSPACE": workspace,
+            "TF_ENABLE_ONEDNN_OPTS": "1",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONUNBUFFERED": "1",
+        }
+        if self.threads is not None:
+            found["OMP_NUM_THREADS"] = str(self.threads)
+        return found
 
     def _in_graph_inside(self) -> str | None:
         return None if self.in_graph is None else f"pretrained_model/{self.in_graph.name}"

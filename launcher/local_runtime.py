@@ -16,13 +16,12 @@ from pathlib import Path
 from launcher.environment import Environment, find_environment, in_use, make_environment
 from launcher.errors import Interrupted, LauncherError
 from launcher.image import context_root, lock_file
-from launcher.job import WORKSPACE, Job
+from launcher.job import MEMORY_SHARE, WORKSPACE, Job
 from launcher.process import run_supervised
 from launcher.runtime import BuildLog, LineSink
 from launcher.signals import handed_over, shield
 from launcher.staging import OUTPUT, refusing
 
-_MEMORY_SHARE = 0.8
 _HANG_UP_SECONDS = 5
 _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 _BASHRC = r"""PS1='\[\e[1;34m\]quantization\[\e[0m\]:\W\$ '
@@ -132,24 +131,14 @@ class LocalRuntime:
     def _variables(self, workspace: Path, job: Job) -> dict[str, str]:
         """The whole environment of a job: nothing of the caller's but what is listed here."""
         home = os.fspath(workspace.parent / "home")
-        variables = {
+        return {
+            **job.variables(home, os.fspath(workspace)),
             "PATH": f"{self.environment.path / 'bin'}:{_SYSTEM_PATH}",
             "LANG": "C.UTF-8",
-            "HOME": home,
             "TMPDIR": home,
-            "MPLCONFIGDIR": home,
-            "USER": "quantization",
-            "LOGNAME": "quantization",
-            "WORKSPACE": os.fspath(workspace),
-            "TF_ENABLE_ONEDNN_OPTS": "1",
             "PYTHONPATH": os.fspath(context_root() / "quantization"),
-            "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONNOUSERSITE": "1",
-            "PYTHONUNBUFFERED": "1",
         }
-        if job.threads is not None:
-            variables["OMP_NUM_THREADS"] = str(job.threads)
-        return variables
 
 
 def make_workspace(job: Job, staging: Path, output: Path) -> Path:
@@ -185,7 +174,7 @@ def default_memory() -> int:
         limit = int(Path("/sys/fs/cgroup/memory.max").read_text("ascii"))
     except (OSError, ValueError):  # no such cgroup, or "max"
         limit = total
-    return int(min(total, limit) * _MEMORY_SHARE)
+    return int(min(total, limit) * MEMORY_SHARE)
 
 
 def _run_shell(command: list[str], directory: Path, variables: Mapping[str, str]) -> int:

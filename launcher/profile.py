@@ -11,13 +11,12 @@ from typing import Any
 
 from launcher.engine import Engine
 from launcher.errors import BadInputError, UsageError
-from launcher.job import WORKSPACE, Job, Mount
+from launcher.job import MEMORY_SHARE, WORKSPACE, Job, Mount
 
 OUTPUT = f"{WORKSPACE}/output"
 PIDS = 4096
 """Processes and threads; TensorFlow alone starts several threads per CPU."""
 
-_MEMORY_SHARE = 0.8
 _TMP_SHARE = 4
 
 
@@ -149,7 +148,7 @@ def job_profile(
         command=command,
         user=_user(engine),
         mounts=(*job.mounts(), output),
-        environment=_environment(job),
+        environment=job.variables(home="/tmp", workspace=WORKSPACE),
         memory=job.memory if job.memory is not None else default_memory(engine),
         cpus=job.cpus,
         groups=_groups(engine),
@@ -161,7 +160,7 @@ def job_profile(
 
 def default_memory(engine: Engine) -> int | None:
     """Bytes a job may use unless --memory says more: most of the engine's machine."""
-    return int(engine.memory * _MEMORY_SHARE) or None
+    return int(engine.memory * MEMORY_SHARE) or None
 
 
 def _user(engine: Engine) -> str:
@@ -203,23 +202,6 @@ def _check_readable(path: Path) -> None:
             "root inside a container has no capabilities and cannot read it",
             "run as that user, or give others the right to read it",
         )
-
-
-def _environment(job: Job) -> dict[str, str]:
-    """Variables of a job; a uid without a passwd entry has neither a home nor a name of its own."""
-    variables = {
-        "HOME": "/tmp",
-        "USER": "quantization",
-        "LOGNAME": "quantization",
-        "MPLCONFIGDIR": "/tmp",
-        "WORKSPACE": WORKSPACE,
-        "TF_ENABLE_ONEDNN_OPTS": "1",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONUNBUFFERED": "1",
-    }
-    if job.threads is not None:
-        variables["OMP_NUM_THREADS"] = str(job.threads)
-    return variables
 
 
 def mount_option(mount: Mount) -> str:
