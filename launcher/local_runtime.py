@@ -136,7 +136,7 @@ class LocalRuntime:
             "PATH": f"{self.environment.path / 'bin'}:{_SYSTEM_PATH}",
             "LANG": "C.UTF-8",
             "TMPDIR": home,
-            "PYTHONPATH": os.fspath(context_root() / "quantization"),
+            "PYTHONPATH": _python_path(context_root() / "quantization"),
             "PYTHONNOUSERSITE": "1",
         }
 
@@ -165,6 +165,12 @@ def _links(job: Job, output: Path) -> Mapping[str, Path]:
     """Name below the workspace -> what it is on this machine."""
     links = {mount.target.removeprefix(WORKSPACE + "/"): mount.source for mount in job.mounts()}
     return {**links, "output": output, "quantization": context_root() / "quantization"}
+
+
+def _python_path(package: Path) -> str:
+    """PYTHONPATH can hold no colon; then it is the link in the workspace, where a job starts."""
+    path = os.fspath(package)
+    return path if os.pathsep not in path else "quantization"
 
 
 def default_memory() -> int:

@@ -107,3 +107,19 @@ def test_it_says_that_isolation_is_less(runtime: LocalRuntime) -> None:
 def test_most_of_the_memory_is_the_limit() -> None:
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     assert 0 < default_memory() < total
+
+
+def test_a_checkout_with_a_colon_in_its_path(tmp_path: Path) -> None:
+    package = tmp_path / "check:out" / "quantization"
+    (package / "intel_quantization").mkdir(parents=True)
+    (package / "intel_quantization" / "__init__.py").write_text("print('found')")
+    (tmp_path / "quantization").symlink_to(package)
+    variables = {"PYTHONPATH": local_runtime._python_path(package)}
+    done = subprocess.run(
+        [sys.executable, "-c", "import os; os.chdir('/'); import intel_quantization"],
+        env=variables,
+        cwd=tmp_path,
+        capture_output=True,
+        check=False,
+    )
+    assert done.stdout == b"found\n", done.stderr
