@@ -176,14 +176,15 @@ def test_a_terminal(terminal: Terminal) -> None:
     terminal.resize(44, 120)
     terminal.type("until [ \"$(stty size)\" = '44 120' ]; do sleep 0.1; done; echo resi''zed\r")
     terminal.expect("resized")
-    terminal.type("echo slee''ping; sleep 1000\r")
+    # The program itself says that it has begun: Ctrl-C between two commands would be the shell's own.
+    terminal.type("sh -c 'echo slee\"\"ping; exec sleep 1000'\r")
     terminal.expect("sleeping")
     terminal.type("\x03")  # Ctrl-C is the shell's
     terminal.expect("workspace")  # what is typed before the prompt is there may be dropped by the terminal
     terminal.type("echo awa''ke\r")
     terminal.expect("awake")
     terminal.type("\x10\x10")  # Ctrl-P twice: two lines back, and not the engine's detach keys
-    terminal.expect("slee''ping; sleep 1000")
+    terminal.expect("ping; exec sleep 1000")
     terminal.type("\x15echo it''works\r")
     terminal.expect("itworks")
     terminal.type("exit 42\r")
