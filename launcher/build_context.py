@@ -53,8 +53,10 @@ def lock_file(variant: str) -> Path:
     """
     known = variants()
     if variant not in known:
-        nearest = difflib.get_close_matches(variant, known, n=1) or known
-        raise UsageError(f"--tensorflow {variant}: no such variant", f"did you mean {nearest[0]}? ({', '.join(known)})")
+        near = difflib.get_close_matches(variant, known, n=1)
+        guess = f"did you mean {near[0]}? " if near and len(known) > 1 else ""
+        there = f"there is only {known[0]}" if len(known) == 1 else f"there are {', '.join(known)}"
+        raise UsageError(f"--tensorflow {variant}: no such variant", guess + there)
     return context_root() / _LOCK.format(variant=variant)
 
 

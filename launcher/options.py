@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import sys
 from typing import NoReturn
 
+from launcher import __version__
 from launcher.errors import UsageError
+from launcher.job import DEFAULT_TENSORFLOW
+from launcher.progress import write_line
 from launcher.values import (
     boolean,
     cpu_count,
@@ -20,6 +24,7 @@ from launcher.values import (
     names,
     positive_int,
     variant,
+    whole_number,
 )
 
 PREPROCESSING = ("tf", "caffe", "torch", "vgg", "none")
@@ -40,7 +45,7 @@ sub-commands (each has its own --help):
 Each option may be spelt with hyphens or underscores.
 Exit codes: 0 ok, 2 usage, 3 bad input, 4 engine unreachable, 5 engine too old, 6 build failed,
 7 image missing, 8 quantization failed, 9 out of memory, 10 deadline, 11 output refused,
-12 accuracy below the goal, 13 busy, 70 internal, 130/143 signals; --debug returns the shell's own.
+12 accuracy below the goal, 13 busy, 70 internal, 130/141/143 signals; --debug returns the shell's own.
 """
 
 
@@ -50,6 +55,10 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise UsageError in place of printing usage and exiting."""
         raise UsageError(message, f"see {self.prog} --help")
+
+    def _print_message(self, message: str, file: object = None) -> None:
+        """Help and version, which a full disk or a reader that left must not turn into a defect."""
+        write_line(sys.stdout, message.removesuffix("\n"))
 
     def parse(self, argv: list[str]) -> argparse.Namespace:
         """Parse all of argv.
@@ -111,6 +120,12 @@ def run_parser() -> Parser:
     output = _add_output(parser)
     output.add_argument(
         *_spellings("dry_run"), action="store_true", help="print what would be done, as JSON and as a docker run line"
+    )
+    parser.add_argument(
+        "--version",
+        action="version",
+        version=f"launch_quantization {__version__}, TensorFlow {DEFAULT_TENSORFLOW} by default",
+        help="print the version and the default TensorFlow variant",
     )
     parser.add_argument(
         "--debug", action="store_true", help="a bash shell in /workspace with everything mounted, instead of the job"
@@ -221,7 +236,12 @@ def _add_quantization(parser: Parser) -> None:
     group.add_argument(
         "--preprocess", choices=PREPROCESSING, help="how pixels become inputs (default: chosen by the tool)"
     )
-    group.add_argument("--evaluate", type=positive_int, metavar="N", help="images to compare FP32 and INT8 on")
+    group.add_argument(
+        "--evaluate",
+        type=whole_number,
+        metavar="N",
+        help="images to compare FP32 and INT8 on; 0: none (default: chosen by the tool)",
+    )
     group.add_argument("--intermediate", action="store_true", help="keep the graph of every stage")
 
 
@@ -242,7 +262,11 @@ def _add_where(parser: Parser, *, named_image: bool = False) -> None:
         help="auto: docker when an engine answers, else local (default)",
     )
     group.add_argument(
-        "--tensorflow", type=variant, default="2.14", metavar="VARIANT", help="TensorFlow variant (default: 2.14)"
+        "--tensorflow",
+        type=variant,
+        default=DEFAULT_TENSORFLOW,
+        metavar="VARIANT",
+        help=f"TensorFlow variant (default: {DEFAULT_TENSORFLOW})",
     )
     group.add_argument(
         *_spellings("base_image"),

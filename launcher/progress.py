@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Protocol, TextIO
 
 from launcher import summary
-from launcher.errors import Interrupted, LauncherError
+from launcher.errors import Interrupted, LauncherError, OutputRefusedError
 from launcher.events import Event
 from launcher.sanitize import safe_text
 
@@ -61,7 +61,7 @@ def _readers_may_leave(stream: TextIO) -> Iterator[None]:
         raise Interrupted(signal.SIGPIPE) from None
     except OSError as error:
         silence(stream.fileno())
-        raise LauncherError(
+        raise OutputRefusedError(
             f"cannot write to {stream.name}: {error.strerror}", "make room where its output goes"
         ) from error
 
@@ -79,7 +79,7 @@ def write_line(stream: TextIO | None, line: str) -> None:
 
     Raises:
         Interrupted: the reader is gone (SIGPIPE).
-        LauncherError: it cannot be written, as to a file on a full disk.
+        OutputRefusedError: it cannot be written, as to a file on a full disk.
     """
     if stream is None:
         return

@@ -39,7 +39,17 @@ def test_the_dockerfile_names_the_base() -> None:
 def test_an_unknown_variant_names_the_nearest() -> None:
     with pytest.raises(UsageError) as caught:
         lock_file("2.15")
-    assert "did you mean 2.14?" in caught.value.remedy
+    assert caught.value.remedy == "there is only 2.14"
+
+
+@pytest.mark.parametrize(
+    ("variant", "remedy"), [("2.41", "did you mean 2.14? there are 1.15, 2.14"), ("9", "there are 1.15, 2.14")]
+)
+def test_only_a_near_variant_is_a_guess(monkeypatch: pytest.MonkeyPatch, variant: str, remedy: str) -> None:
+    monkeypatch.setattr(build_context, "variants", lambda: ("1.15", "2.14"))
+    with pytest.raises(UsageError) as caught:
+        lock_file(variant)
+    assert caught.value.remedy == remedy
 
 
 def test_packing_does_not_depend_on_times_owners_or_modes(tiny: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from launcher import __version__
 from launcher.errors import UsageError
 from launcher.options import build_parser, clean_parser, doctor_parser, run_parser
 from tests.launcher.support import options
@@ -125,6 +126,19 @@ def test_timeout(text: str, seconds: float) -> None:
     assert options("--timeout", text).timeout == seconds
 
 
+def test_no_images_to_compare_on_is_a_choice() -> None:
+    assert options("--evaluate", "0").evaluate == 0
+    with pytest.raises(UsageError):
+        options("--evaluate", "-1")
+
+
+def test_the_version_names_both(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        options("--version")
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"launch_quantization {__version__}, TensorFlow 2.14 by default\n"
+
+
 def test_names_are_separated_by_commas_and_options_repeat() -> None:
     parsed = options("--excluded_ops", "A, B,,", "--excluded-ops=C,A")
     assert parsed.excluded_ops == ("A", "B", "C")
@@ -169,9 +183,20 @@ def test_a_full_disk_where_the_output_goes_is_no_defect(stream: str, tmp_path: P
     done = subprocess.run(
         ["sh", "-c", f'"$@" {stream}>/dev/full', "sh", *argv], capture_output=True, text=True, check=False
     )
-    assert done.returncode == (70 if stream == "1" else 3)
+    assert done.returncode == (11 if stream == "1" else 3)
     assert ("No space left" in done.stderr) == (stream == "1")
     assert "internal" not in done.stderr
+
+
+@pytest.mark.parametrize("argv", [["--help"], ["--version"], ["--dry-run", "--json", "--runtime", "local"]])
+def test_a_full_disk_where_help_or_a_plan_goes(argv: list[str], tmp_path: Path) -> None:
+    (tmp_path / "net.pb").write_bytes(b"graph")
+    words = [*_ENTRY, *argv, "-g", str(tmp_path / "net.pb")]
+    done = subprocess.run(["sh", "-c", '"$@" >/dev/full', "sh", *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 11
+    assert (
+        done.stderr == "error: cannot write to <stdout>: No space left on device\n  make room where its output goes\n"
+    )
 
 
 def test_streams_that_the_caller_closed(tmp_path: Path) -> None:
