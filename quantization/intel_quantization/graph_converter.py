@@ -6,7 +6,7 @@ import difflib
 import os
 from collections import Counter
 from dataclasses import dataclass
-from typing import Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Union
+from typing import Callable, Dict, Iterable, Optional, Sequence, Tuple, Union
 
 import numpy as np
 from tensorflow.core.framework import graph_pb2
@@ -16,7 +16,7 @@ from intel_quantization.calibration.statistics import Statistics
 from intel_quantization.errors import BadInputError, QuantizationError
 from intel_quantization.graph import registry
 from intel_quantization.graph.graph import Graph
-from intel_quantization.graph.interface import TensorInfo, find_inputs, find_outputs
+from intel_quantization.graph.interface import TensorInfo, check_excluded, find_inputs, find_outputs
 from intel_quantization.graph.io import read_graph, write_graph
 from intel_quantization.graph.verify import verify, verify_quantized
 from intel_quantization.quantize.candidates import find_candidates
@@ -131,7 +131,8 @@ class GraphConverter:
         if self.calibration_data is None:
             raise BadInputError("there are no calibration data", "give some, as --data_location or calibration_data")
         graph = Graph(graph_def, [info.name for info in outputs])
-        self._check_exclusions(graph)
+        self._check_excluded_ops(graph)
+        check_excluded(graph_def, self.excluded_nodes)
         cut_at_inputs(graph, self.inputs)
 
         self._on_stage("optimize")
@@ -139,7 +140,7 @@ class GraphConverter:
         fp32_graph = graph.to_graph_def()
         candidates, refused = find_candidates(graph, self.excluded_ops, self.excluded_nodes)
         if not candidates:
-            raise QuantizationError(_nothing("no operation can become INT8", refused))
+            raise _nothing(graph, refused)
 
         self._on_stage("calibrate")
         observed = tuple(dict.fromkeys(name for group in candidates for name in group.observed()))
@@ -152,7 +153,7 @@ class GraphConverter:
         groups, decided = decide(graph, candidates, statistics)
         decisions = _in_graph_order(fp32_graph, refused + decided)
         if not groups:
-            raise QuantizationError(_nothing("no operation can become INT8", decisions))
+            raise _nothing(graph, decisions)
         emit(graph, groups, statistics, self.per_channel)
         op_table = _op_table(decisions)
 
@@ -165,17 +166,13 @@ class GraphConverter:
             write_graph(int8_graph, self.output_graph)
         return Conversion(int8_graph, fp32_graph, graph_def, inputs, outputs, statistics, decisions, op_table)
 
-    def _check_exclusions(self, graph: Graph) -> None:
+    def _check_excluded_ops(self, graph: Graph) -> None:
         ops = {node.op for node in graph.nodes.values()}
         for op in self.excluded_ops:
             if op not in ops and registry.op_def(op) is None:
                 near = difflib.get_close_matches(op, sorted(ops), n=1, cutoff=0.5)
                 remedy = "did you mean '%s'?" % near[0] if near else "ops are named as in the graph, e.g. MatMul"
                 raise BadInputError("there is no op '%s' to exclude" % op, remedy)
-        for name in self.excluded_nodes:
-            if name not in graph:
-                # raises, with the nearest name
-                find_outputs(graph.to_graph_def(), [name])
 
     def _keep_pass(self, number: int, name: str, graph: Graph) -> None:
         if self.intermediate_dir is not None:
@@ -197,6 +194,11 @@ def _op_table(decisions: Sequence[Decision]) -> Tuple[OpCount, ...]:
     return tuple(OpCount(op, count, int8[op], count - int8[op]) for op, count in sorted(total.items()))
 
 
-def _nothing(message: str, decisions: Sequence[Decision]) -> str:
-    reasons: List[str] = ["%s: %s" % (decision.node, decision.reason) for decision in decisions[:3]]
-    return "; ".join([message] + reasons)
+def _nothing(graph: Graph, decisions: Sequence[Decision]) -> QuantizationError:
+    reasons = ["%s: %s" % (decision.node, decision.reason) for decision in decisions[:3]]
+    remedy = "the graph has no Conv2D, DepthwiseConv2dNative or MatMul"
+    if reasons:
+        remedy = "see the reasons; --excluded_ops and --excluded_nodes may have left nothing"
+    elif any(node.op.startswith("Quantized") for node in graph.nodes.values()):
+        remedy = "the graph is quantized already: give the FP32 graph"
+    return QuantizationError("; ".join(["no operation can become INT8", *reasons]), remedy)

@@ -15,7 +15,7 @@ from intel_quantization import evaluate, outputs, preprocess
 
 IMAGES = 16
 DEFAULT = "tf"
-_TIE = {"accuracy": 1e-9, "fit": 0.02}
+_TIE = {"accuracy": 1e-9, "fit": 0.1}
 _FEWEST = 4
 
 
@@ -100,7 +100,7 @@ def choose(try_mode, dtype: str, channels: int) -> Choice:
             chosen = scores[0]
             return Choice(chosen.mode, True, f"preprocessing: {chosen.mode} fits best")
     tied = [score.mode for score in scores]
-    mode = DEFAULT if DEFAULT in tied else tied[0]
+    mode = DEFAULT if DEFAULT in tied else max(scores, key=lambda each: each.fit or 0.0).mode
     return Choice(mode, False, _assumed("{} do equally well".format(", ".join(tied)), mode))
 
 

@@ -78,6 +78,8 @@ class _Run:
             f"{len(found.files)} images {kind}: {len(split.calibration)} to calibrate, "
             f"{len(split.evaluation)} others to compare on (seed {SEED})"
         )
+        if found.ignored:
+            self._events.log(f"{found.ignored} sub-folders are ignored, as there are images beside them", "warning")
         if job.samples is not None and job.samples > len(found.files):
             self._events.log(f"--samples asks for {job.samples}, but there are {len(found.files)}", "warning")
         if not split.evaluation and job.evaluate != 0:
@@ -137,6 +139,12 @@ class _Run:
                     len(self._images.classes),
                     lambda done: self._events.progress("measure", done, len(feed.files)),
                 )
+        folders = len(self._images.classes)
+        if accuracy is not None and folders and not accuracy.labelled:
+            self._events.log(
+                f"top-1 is not known: {folders} class folders do not fit the number of classes the graph tells apart",
+                "warning",
+            )
         if latency.speedup < 1:
             self._events.log(_slower_text(latency, self._surroundings["cpu"]), "warning")
         return accuracy, latency

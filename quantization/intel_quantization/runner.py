@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from intel_quantization.errors import OutOfMemoryError, QuantizationError
+from intel_quantization.errors import BadInputError, OutOfMemoryError, QuantizationError
 from intel_quantization.graph.session import first_line, open_session
 
 
@@ -36,6 +36,7 @@ class Runner:
         """The outputs, as arrays in the order of ``outputs``.
 
         Raises:
+            BadInputError: the feed does not fit the graph.
             OutOfMemoryError: TensorFlow could not allocate a tensor.
             QuantizationError: an op failed.
         """
@@ -44,6 +45,10 @@ class Runner:
         except tf.errors.ResourceExhaustedError as error:
             raise OutOfMemoryError(
                 f"{self._label} ran out of memory: {first_line(error)}", "give a smaller --batch_size"
+            ) from None
+        except (ValueError, TypeError) as error:  # the feed does not fit: TensorFlow has not even begun
+            raise BadInputError(
+                f"{self._label} does not take the images: {first_line(error)}", "name the image input with --inputs"
             ) from None
         except tf.errors.OpError as error:
             raise QuantizationError(

@@ -138,6 +138,9 @@ def test_an_unknown_exclusion_gives_the_nearest():
     with pytest.raises(BadInputError, match="'logitz'") as caught:
         convert(build(classifier), excluded_nodes=["logitz"])
     assert "logits" in caught.value.remedy
+    with pytest.raises(BadInputError, match="the excluded node 'x' is not in the graph") as caught:
+        convert(build(classifier), excluded_nodes=["x"])
+    assert "report" in caught.value.remedy
     with pytest.raises(BadInputError, match="no op 'Conv2d'") as caught:
         convert(build(classifier), excluded_ops=["Conv2d"])
     assert "Conv2D" in caught.value.remedy
@@ -145,8 +148,13 @@ def test_an_unknown_exclusion_gives_the_nearest():
 
 
 def test_nothing_to_quantize():
-    with pytest.raises(QuantizationError, match="no operation can become INT8"):
+    with pytest.raises(QuantizationError, match="no operation can become INT8") as caught:
         convert(build(lambda: tf.nn.relu(image(), name="out")))
+    assert "has no Conv2D" in caught.value.remedy
+    only_convolutions = convert(build(classifier), excluded_ops=["MatMul"]).graph
+    with pytest.raises(QuantizationError, match="no operation can become INT8") as caught:
+        convert(only_convolutions, excluded_ops=["MatMul"])
+    assert caught.value.remedy
     with pytest.raises(QuantizationError, match="stem: op excluded by the user"):
         convert(build(classifier), excluded_ops=["Conv2D", "MatMul"])
     silent = batch(build(classifier))

@@ -59,6 +59,17 @@ def test_no_images_is_an_error_that_says_what_was_sought(tmp_path, names):
         discover(str(tmp_path))
 
 
+def test_sub_folders_beside_images_are_counted_as_ignored(tmp_path):
+    touch(tmp_path, "a.png", "class/b.png")
+    assert discover(str(tmp_path)).ignored == 1
+
+
+def test_a_link_that_leads_nowhere_is_named(tmp_path):
+    (tmp_path / "a.jpg").symlink_to(tmp_path / "elsewhere.jpg")
+    with pytest.raises(BadInputError, match=r"a\.jpg is a link that leads nowhere"):
+        discover(str(tmp_path))
+
+
 def test_a_missing_folder_is_an_error(tmp_path):
     with pytest.raises(BadInputError, match="cannot read the dataset folder"):
         discover(str(tmp_path / "none"))

@@ -171,6 +171,18 @@ def test_a_wrong_output_name_is_bad_input(workspace):
     fails(workspace, 3, "bad_input", "predicitons", outputs=["predicitons"])
 
 
+def test_an_input_that_takes_no_images_is_bad_input(workspace):
+    fails(workspace, 3, "bad_input", "images", inputs=["predictions"])
+
+
+def test_what_makes_top_1_unknown_is_told(workspace):
+    (workspace / "dataset" / "one more class").mkdir()
+    (workspace / "dataset" / "and another").mkdir()
+    _, events, _ = run(workspace, "--job", job(preprocess="none"))
+    warnings = [event["message"] for event in by_name(events, "log") if event["level"] == "warning"]
+    assert any("top-1 is not known" in text for text in warnings)
+
+
 def test_a_broken_image_is_bad_input_and_named(workspace):
     for path in (workspace / "dataset").rglob("*.png"):
         path.write_bytes(b"\x89PNG\r\n\x1a\n broken")

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from intel_quantization.errors import BadInputError
+from intel_quantization.graph.session import first_line
 
 tf1 = tf.compat.v1
 
@@ -69,7 +70,7 @@ class Decoder:
         try:
             pixels = self._session.run(self._decoded[kind], {self._bytes: data})
         except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
-            detail = str(error.message).splitlines()[0][:200]
+            detail = first_line(error)[:200]
             raise BadInputError(f"cannot decode {path}: {detail}; {expected}", remedy) from None
         if pixels.ndim == 4:  # an animation: its first picture
             pixels = pixels[0]

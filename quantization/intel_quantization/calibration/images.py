@@ -23,10 +23,14 @@ class Image:
 
 @dataclass(frozen=True)
 class Images:
-    """All images of a folder, in a fixed order; ``classes`` are the class folders' names, empty for a flat folder."""
+    """All images of a folder, in a fixed order.
+
+    ``classes`` are the class folders' names, empty for a flat folder, whose sub-folders are only counted: ``ignored``.
+    """
 
     files: tuple[Image, ...]
     classes: tuple[str, ...] = ()
+    ignored: int = 0
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ def discover(root: str) -> Images:
     """
     files, folders = _list(root)
     if files:
-        return Images(tuple(Image(os.path.join(root, name)) for name in files))
+        return Images(tuple(Image(os.path.join(root, name)) for name in files), ignored=len(folders))
     numeric = all(name.isdigit() for name in folders)
     classes = sorted(folders, key=(lambda name: (int(name), name)) if numeric else None)
     found: list[Image] = []
@@ -72,8 +76,15 @@ def _list(folder: str) -> tuple[list[str], list[str]]:
                     continue
                 if entry.is_dir():
                     folders.append(entry.name)
-                elif entry.name.lower().endswith(EXTENSIONS) and entry.is_file():
+                elif not entry.name.lower().endswith(EXTENSIONS):
+                    continue
+                elif entry.is_file():
                     files.append(entry.name)
+                elif entry.is_symlink():
+                    raise BadInputError(
+                        f"the image {entry.path} is a link that leads nowhere (in a container: out of the dataset)",
+                        "put the images themselves into the folder, or give --data_location the folder that has them",
+                    )
     except OSError as error:
         raise BadInputError(
             f"cannot read the dataset folder {folder}: {error.strerror}",

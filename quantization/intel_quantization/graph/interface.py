@@ -93,6 +93,17 @@ def _fed_by_placeholder(graph_def: graph_pb2.GraphDef) -> Set[str]:
     return reached
 
 
+def check_excluded(graph_def: graph_pb2.GraphDef, names: Sequence[str]) -> None:
+    """Check that nodes to be left alone exist.
+
+    Raises:
+        BadInputError: one does not; the nearest name is suggested.
+    """
+    nodes = {node.name: node for node in graph_def.node}
+    for name in names:
+        _known(nodes, name, "excluded node")
+
+
 def _is_branch_pivot(nodes: Dict[str, node_def_pb2.NodeDef], name: str) -> bool:
     """Whether a node only marks a branch of a tf.cond (``cond/switch_t``, ``cond/pred_id``)."""
     node = nodes[name]
@@ -106,7 +117,12 @@ def _known(nodes: Dict[str, node_def_pb2.NodeDef], name: str, kind: str) -> str:
     if tensors.node_of(name) in nodes:
         return name
     near = difflib.get_close_matches(tensors.node_of(name), list(nodes), n=1, cutoff=0.5)
-    remedy = "did you mean '%s'?" % near[0] if near else "leave the option out: inputs and outputs are then found"
+    if near:
+        remedy = "did you mean '%s'?" % near[0]
+    elif kind == "excluded node":
+        remedy = "nodes are named as in the graph; the report lists those that became INT8"
+    else:
+        remedy = "leave the option out: inputs and outputs are then found"
     raise BadInputError("the %s '%s' is not in the graph" % (kind, name), remedy)
 
 
