@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
 
 from launcher.errors import LauncherError, QuantizationFailedError, error_for_kind
 from launcher.events import Event, parse
@@ -27,12 +29,17 @@ _SIGNALS = {
 class Listener:
     """A LineSink.
 
+    Args:
+        view: what is told.
+        translate: turns paths of the workspace, in texts from inside, into ones that the user knows.
+
     Attributes:
         result: the result event, once it came.
     """
 
-    def __init__(self, view: View) -> None:
+    def __init__(self, view: View, translate: Callable[[str], str] = str) -> None:
         self._view = view
+        self._translate = translate
         self._error: Event | None = None
         self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
         self.result: Event | None = None
@@ -41,11 +48,13 @@ class Listener:
         """Take one line; ``stream`` is "stdout" or "stderr"."""
         event = parse(line) if stream == "stdout" else None
         if event is None:
-            text = safe_line(line)
+            text = self._translate(safe_line(line))
             self._tail.append(text)
             self._view.log_line(text)
             return
-        if event.name == "error":
+        if event.name == "log":
+            event = replace(event, data={**event.data, "message": self._translate(event.data["message"])})
+        elif event.name == "error":
             self._error = self._error or event
         elif event.name == "result":
             self.result = event
@@ -59,7 +68,8 @@ class Listener:
         """
         if self._error is not None:
             data = self._error.data
-            raise error_for_kind(data["kind"])(data["message"], data["remedy"] or "")
+            message, remedy = self._translate(data["message"]), self._translate(data["remedy"] or "")
+            raise error_for_kind(data["kind"])(message, remedy)
         if status == 0:
             return
         for line in self._tail:

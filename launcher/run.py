@@ -12,6 +12,7 @@ from pathlib import Path
 
 from launcher.collect import collect
 from launcher.errors import EngineTooOldError, EngineUnreachableError, Interrupted
+from launcher.host_paths import HostPaths
 from launcher.job import Job
 from launcher.listener import Listener
 from launcher.progress import View, write_line
@@ -46,7 +47,13 @@ def _run(options: argparse.Namespace, job: Job, out_graph: Path, view: View) -> 
         runtime = choose_runtime(options, view.note, run_id)
         view.note(runtime.describe())
         runtime.ensure(lambda line: view.build_line(safe_text(line)))
-        listener = Listener(view)
+        # Programs that read events get them as they are.
+        listener = Listener(view) if options.json else Listener(view, HostPaths(job, staging))
+        if job.models_zoo is not None:
+            view.warn(
+                "models of the Model Zoo are not run yet, but will be in a later version: "
+                "this job calibrates on the images of --data_location"
+            )
         view.starting()
         status = runtime.run(job, staging, listener)
         listener.check(status)

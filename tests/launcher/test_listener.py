@@ -46,6 +46,20 @@ def test_the_error_event_decides(listener: Listener, kind: str, expected: type[L
     assert (caught.value.message, caught.value.remedy) == ("what", "how")
 
 
+def test_texts_from_inside_name_what_the_user_has(capsys: pytest.CaptureFixture[str]) -> None:
+    listener = Listener(PlainView(verbose=True), lambda text: text.replace("/workspace/dataset", "/photos"))
+    listener(line("log", level="warning", message="/workspace/dataset/a.jpg is odd"), "stdout")
+    listener(b"cannot read /workspace/dataset/b.jpg", "stderr")
+    shown = capsys.readouterr().err
+    assert "/photos/a.jpg is odd" in shown
+    assert "cannot read /photos/b.jpg" in shown
+    message, remedy = "/workspace/dataset/c.jpg is bad", "remove /workspace/dataset/c.jpg"
+    listener(line("error", kind="bad_input", message=message, remedy=remedy), "stdout")
+    with pytest.raises(BadInputError) as caught:
+        listener.check(3)
+    assert (caught.value.message, caught.value.remedy) == ("/photos/c.jpg is bad", "remove /photos/c.jpg")
+
+
 def test_an_error_counts_whatever_the_status(listener: Listener) -> None:
     listener(line("error", kind="bad_input", message="what", remedy=None), "stdout")
     with pytest.raises(BadInputError):

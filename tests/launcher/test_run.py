@@ -174,6 +174,29 @@ def test_json_ends_with_the_launchers_own_end(
     assert [event["event"] for event in events].count("end") == 1
 
 
+def bad_image(output: Path, on_line: LineSink) -> int:
+    on_line(line("error", kind="bad_input", message="/workspace/dataset/a.png is cut off", remedy=""), "stdout")
+    return 3
+
+
+def test_only_people_are_told_of_host_paths(
+    old: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(old, monkeypatch, bad_image) == 3
+    assert f"error: {old.parent.parent}/images/a.png is cut off\n" in capsys.readouterr().err
+    assert call(old, monkeypatch, bad_image, "--json") == 3
+    assert '"/workspace/dataset/a.png is cut off"' in capsys.readouterr().out
+
+
+def test_a_zoo_is_not_run_in_silence(
+    old: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(old, monkeypatch, good, "--models_zoo", str(old.parent), "--model_name", "resnet50") == 0
+    shown = capsys.readouterr().err
+    assert shown.count("Model Zoo") == 1
+    assert "calibrates on the images of --data_location" in shown
+
+
 def test_usage_errors_are_events_too(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--json", "--in_grahp", "x"]) == 2
     shown = capsys.readouterr()
