@@ -100,11 +100,17 @@ def find_environment(lock: Path) -> Environment:
 
 
 def _no_python(wanted: tuple[str, ...], rejected: list[Python]) -> str:
+    named = os.environ.get(PYTHON_VARIABLE)
+    if named:
+        problem = rejected[0].problem if rejected else "does not start: it is no Python, or not there"
+        return f"{PYTHON_VARIABLE}={named} {problem}; the local runtime needs Python {' or '.join(wanted)}"
     looked = "; ".join(f"{python.path} {python.problem}" for python in rejected)
     return f"the local runtime needs Python {' or '.join(wanted)} and found none" + (f" ({looked})" if looked else "")
 
 
 def _python_remedy(wanted: tuple[str, ...]) -> str:
+    if os.environ.get(PYTHON_VARIABLE):
+        return f"name another Python in {PYTHON_VARIABLE}, or unset it to have one looked for"
     best = wanted[0]
     return (
         f"install one: apt install python{best} python{best}-venv, pyenv install {best}, or uv python install {best}; "

@@ -63,6 +63,14 @@ def test_it_is_made_once(fake: Environment, tmp_path: Path) -> None:
     assert len(logged(tmp_path)) == 4
 
 
+@pytest.mark.parametrize("named", ["/nosuch", "/bin/false"])
+def test_a_python_that_was_named_and_is_none(named: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(pythons.PYTHON_VARIABLE, named)
+    with pytest.raises(BuildError, match=f"QUANTIZATION_PYTHON={named} does not start") as caught:
+        find_environment(lock_file("2.14"))
+    assert "QUANTIZATION_PYTHON" in caught.value.remedy
+
+
 def test_a_failed_one_is_gone(fake: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIP_STATUS", "1")
     with pytest.raises(BuildError, match="python -m pip failed with status 1"):
