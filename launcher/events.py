@@ -144,6 +144,7 @@ _LATENCY = _object(
         "runs": _integer,
     }
 )
+_CALIBRATION = _object({"samples": _integer, "preprocess": _text(32), "preprocess_chosen": _optional(_boolean)})
 
 SHAPES: Mapping[str, Mapping[str, Clean]] = {
     "start": {
@@ -163,7 +164,7 @@ SHAPES: Mapping[str, Mapping[str, Clean]] = {
         "accuracy": _optional(_ACCURACY),
         "latency": _optional(_LATENCY),
         "size": _object({"fp32": _integer, "int8": _integer}),
-        "calibration": _optional(_object({"samples": _integer, "preprocess": _text(32)})),
+        "calibration": _optional(_CALIBRATION),
         "outputs": _list(_text(300), 100),
     },
     "error": {"kind": _text(32), "message": _text(2000), "remedy": _optional(_text(2000))},

@@ -142,8 +142,8 @@ class PlainView:
             self._progress(f"[{data['index']}/{data['total']}] {data['name']}")
         elif event.name == "progress":
             self._count(data["stage"], data["done"], data["total"], data["unit"])
-        elif event.name == "log" and (data["level"] == "warning" or self._verbose):
-            self._progress(f"  {data['level']}: {data['message']}")
+        elif event.name == "log":
+            self._progress(f"  {'warning: ' if data['level'] == 'warning' else ''}{data['message']}")
         elif event.name == "start":
             self._progress(start_line(event))
 

@@ -36,8 +36,7 @@ def facts(result: Mapping[str, Any], files: Sequence[Path]) -> list[tuple[str, s
     if result["accuracy"] is not None:
         found.append(("accuracy", _accuracy(result["accuracy"])))
     if result["calibration"] is not None:
-        calibration = result["calibration"]
-        found.append(("calibrated", f"on {calibration['samples']} images, preprocess {calibration['preprocess']}"))
+        found.append(("calibrated", _calibration(result["calibration"])))
     if files:
         found.append(("graph", str(files[0])))
         found.extend(("report", str(file)) for file in files if file.name.endswith(".report.html"))
@@ -84,6 +83,11 @@ def _latency(latency: Mapping[str, Any]) -> str:
         f"{latency['fp32_ms']:.2f} ms -> {latency['int8_ms']:.2f} ms ({speedup:.2f} x {word}), "
         f"batch {latency['batch']}, {latency['runs']} runs"
     )
+
+
+def _calibration(calibration: Mapping[str, Any]) -> str:
+    chosen = " (chosen automatically)" if calibration["preprocess_chosen"] else ""
+    return f"on {calibration['samples']} images, preprocess {calibration['preprocess']}{chosen}"
 
 
 def _accuracy(accuracy: Mapping[str, Any]) -> str:

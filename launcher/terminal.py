@@ -77,7 +77,7 @@ class TerminalView:
             self._progress.update(self._task, completed=data["done"], total=data["total"], counted=counted)
         elif event.name == "log" and data["level"] == "warning":
             self.warn(data["message"])
-        elif event.name == "log" and self._verbose:
+        elif event.name == "log":
             self.note(f"  {data['message']}")
         elif event.name == "result":
             self._finish_stage("✓", "green")

@@ -54,6 +54,7 @@ def test_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
         "[1/6] read",
         "[3/6] calibrate",
         *(f"  calibrate {done}/100 images" for done in range(10, 101, 10)),
+        "  some detail",
         "  warning: mind this [bold]",
     ]
     assert "Conv2D      53      52       1" in shown.out
@@ -61,6 +62,7 @@ def test_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
     assert "102 MB -> 25.9 MB (3.96 x smaller)" in shown.out
     assert "41.20 ms -> 17.90 ms (2.30 x faster)" in shown.out
     assert "top-1 82.60 % -> 82.40 %" in shown.out
+    assert "on 100 images, preprocess vgg (chosen automatically)" in shown.out
     assert "/x/out.pb" in shown.out
     assert "/x/out.report.html" in shown.out
 
@@ -69,7 +71,13 @@ def test_verbose_adds_the_log(capsys: pytest.CaptureFixture[str]) -> None:
     play(PlainView(verbose=True))
     shown = capsys.readouterr().err
     assert "  | a line of TensorFlow\n" in shown
-    assert "some detail" in shown
+
+
+@pytest.mark.parametrize("chosen", [None, False])
+def test_what_the_user_chose_is_not_called_automatic(chosen: bool | None, capsys: pytest.CaptureFixture[str]) -> None:
+    calibration = {"samples": 9, "preprocess": "tf", "preprocess_chosen": chosen}
+    PlainView().finished(Event("result", {**RESULT, "calibration": calibration}), FILES)
+    assert "on 9 images, preprocess tf\n" in capsys.readouterr().out
 
 
 def test_quiet_shows_only_errors(capsys: pytest.CaptureFixture[str]) -> None:
@@ -193,6 +201,7 @@ def test_a_live_terminal() -> None:
     assert "calibrate" in shown
     assert "\x1b[?25l" in shown  # the cursor is hidden while the bar moves ...
     assert shown.rfind("\x1b[?25h") > shown.rfind("\x1b[?25l")  # ... and shown again
+    assert "some detail" in shown
     assert "mind this [bold]" in shown  # foreign text is no markup
     assert "a line of TensorFlow" in shown
     assert "Conv2D" in shown
