@@ -28,6 +28,9 @@ _NO_SUCH_COMMAND = 127
 """Exit status of the init process in a container where it cannot run the command."""
 
 
+_PACKAGE = "intel_quantization"
+
+
 class DockerRuntime:
     """Runs jobs in containers of one engine.
 
@@ -59,7 +62,8 @@ class DockerRuntime:
     def describe(self) -> str:
         """One line: engine, image, and whom a rootless engine runs it as."""
         rootless = "; rootless: uid 0 inside is you outside" if self._engine.rootless else ""
-        return f"{self._engine.describe()}, image {self._find() or 'to be built'}{rootless}"
+        missing = "to be built" if self._buildable else f"{self._named}, which is not there"
+        return f"{self._engine.describe()}, image {self._find() or missing}{rootless}"
 
     def ensure(self, log: BuildLog) -> None:
         """Build the image unless it is there.
@@ -100,10 +104,11 @@ class DockerRuntime:
             Interrupted: a signal came; the job was asked to end, and killed on a second signal.
         """
         profile = self._profile(job, staging / "output", job.command())
+        lacks = _PackageLacking(on_line)
         until = None if job.timeout is None else time.monotonic() + job.timeout
         with Container(self._engine, self.container_name, profile) as container:
             try:
-                end = _follow(container, on_line, until)
+                end = _follow(container, lacks, until)
             except Interrupted:
                 with patience():
                     container.stop()
@@ -119,9 +124,10 @@ class DockerRuntime:
                 f"the job needed more memory than {limit}",
                 "lower --batch_size or --samples, or give it more with --memory",
             )
-        if end.exit_code == _NO_SUCH_COMMAND:
+        if end.exit_code == _NO_SUCH_COMMAND or (end.exit_code == 1 and lacks.package):
+            what = _PACKAGE if lacks.package else profile.command[0]
             raise ImageMissingError(
-                f"the image {profile.image} has no {profile.command[0]}: it is none of this tool's",
+                f"the image {profile.image} has no {what}: it is none of this tool's",
                 "leave --docker-image out to use the image of this launcher",
             )
         return end.exit_code
@@ -159,6 +165,11 @@ class DockerRuntime:
             "command": replace(profile, labels={}).command_line(),
         }
 
+    @property
+    def _buildable(self) -> bool:
+        """Whether ``ensure`` would build what is missing."""
+        return self._named is None or (self._named == LATEST and self._spec.variant == DEFAULT_VARIANT)
+
     def _find(self) -> str | None:
         """The image to use, None where it is not on the engine."""
         if self._image is None:
@@ -177,6 +188,28 @@ class DockerRuntime:
         profile = self._profile(job, job.output_dir, ["bash"])
         environment = {**profile.environment, "TERM": os.environ.get("TERM", "dumb")} if tty else profile.environment
         return replace(profile, tty=tty, stdin=True, environment=environment)
+
+
+class _PackageLacking:
+    """A LineSink in front of another, which notes that an image has Python, but not our package.
+
+    Attributes:
+        package: Python said so, and the job said nothing.
+    """
+
+    def __init__(self, on_line: LineSink) -> None:
+        self._on_line = on_line
+        self._spoke = False
+        self._missed = False
+
+    @property
+    def package(self) -> bool:
+        return self._missed and not self._spoke
+
+    def __call__(self, line: bytes, stream: str) -> None:
+        self._spoke = self._spoke or stream == "stdout"
+        self._missed = self._missed or line.endswith(f"No module named {_PACKAGE}".encode())
+        self._on_line(line, stream)
 
 
 def _follow(container: Container, on_line: LineSink, until: float | None) -> End | None:

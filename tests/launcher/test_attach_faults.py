@@ -9,7 +9,8 @@ import pytest
 
 from launcher.docker_runtime import DockerRuntime
 from launcher.engine import connect
-from launcher.errors import EngineUnreachableError, Interrupted, LauncherError
+from launcher.errors import EngineUnreachableError, ImageMissingError, Interrupted, LauncherError
+from launcher.image import LATEST
 from tests.launcher.docker_support import make_job, make_staging
 from tests.launcher.fake_engine import Answer, FakeEngine, attached, frame, reply
 
@@ -55,6 +56,47 @@ def test_an_honest_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         assert len(engine.asked("DELETE .*/containers/.+")) == 1
         asked = [request.path.rpartition("/")[2].partition("?")[0] for request in engine.asked("POST .*")]
         assert asked == ["create", "attach", "start"], "attached before it starts, or output is lost"
+
+
+def failed(status: int) -> bytes:
+    return reply({"Id": "c0ffee", "State": {"Status": "exited", "ExitCode": status, "OOMKilled": False}})
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "lacks"),
+    [
+        (1, frame(2, b"/usr/bin/python3: No module named intel_quantization\n"), "intel_quantization"),
+        (127, b"", "sh"),
+    ],
+)
+def test_an_image_of_somebody_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, said: bytes, lacks: str
+) -> None:
+    with (
+        fake(tmp_path, attach=attached(said), inspect=failed(status)) as engine,
+        pytest.raises(ImageMissingError) as caught,
+    ):
+        run(engine, tmp_path, monkeypatch)
+    assert caught.value.message == f"the image an:image has no {lacks}: it is none of this tool's"
+    assert "leave --docker-image out" in caught.value.remedy
+
+
+def test_a_job_that_started_has_our_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = [frame(1, b"an event\n"), frame(2, b"No module named intel_quantization\n")]
+    with fake(tmp_path, attach=attached(*said), inspect=failed(1)) as engine:
+        monkeypatch.setenv("DOCKER_HOST", engine.address)
+        runtime = DockerRuntime(connect(), image="an:image")
+        assert runtime.run(make_job(tmp_path), make_staging(tmp_path), lambda _line, _stream: None) == 1
+
+
+def test_an_image_that_is_not_there_is_not_announced_as_one_to_build(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with fake(tmp_path, image=reply({"message": "No such image"}, "404 Not Found")) as engine:
+        monkeypatch.setenv("DOCKER_HOST", engine.address)
+        described = DockerRuntime(connect(), image="nosuch:image").describe()
+        assert described.endswith("image nosuch:image, which is not there")
+        assert DockerRuntime(connect(), image=LATEST).describe().endswith("image to be built")
 
 
 def hang_up(_request: object) -> bytes:
