@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
 from launcher.errors import EngineTooOldError, EngineUnreachableError
 from launcher.progress import View, write_line
@@ -15,33 +16,35 @@ def build(options: argparse.Namespace, view: View) -> int:
     """Build what a run would need, with its steps live; prints the image's tag, or the environment's path.
 
     Raises:
+        UsageError: --ca-bundle names no file of PEM certificates.
         BuildError: it could not be built.
         EngineUnreachableError: ``--runtime docker``, and no engine answers.
     """
+    ca_bundle = ca_path(options)
     if options.runtime != "local":
         try:
-            return _image(options, view)
+            return _image(options, view, ca_bundle)
         except (EngineUnreachableError, EngineTooOldError) as error:
             if options.runtime == "docker":
                 raise
             view.note(f"making a local environment instead of an image: {error.message}")
-    return _environment(options, view)
+    return _environment(options, view, ca_bundle)
 
 
-def _image(options: argparse.Namespace, view: View) -> int:
+def _image(options: argparse.Namespace, view: View, ca_bundle: Path | None) -> int:
     from launcher.engine import connect
     from launcher.image import ImageSpec, ensure_image
 
     engine = connect()
-    spec = ImageSpec(options.tensorflow, options.base_image, ca_path(options))
+    spec = ImageSpec(options.tensorflow, options.base_image, ca_bundle)
     tag = ensure_image(engine, spec, lambda line: view.build_line(safe_text(line)), force=options.no_cache)
     return _say(options, view, tag)
 
 
-def _environment(options: argparse.Namespace, view: View) -> int:
+def _environment(options: argparse.Namespace, view: View, ca_bundle: Path | None) -> int:
     from launcher.local_runtime import LocalRuntime
 
-    runtime = LocalRuntime(options.tensorflow, ca_path(options))
+    runtime = LocalRuntime(options.tensorflow, ca_bundle)
     runtime.ensure(lambda line: view.build_line(safe_text(line)), force=options.no_cache)
     return _say(options, view, str(runtime.environment.path))
 

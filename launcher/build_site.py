@@ -75,10 +75,7 @@ def _proxies() -> dict[str, str]:
 
 def _certificates(named: Path | None, from_pip: str | None, log: BuildLog) -> bytes | None:
     if named is not None:
-        data = _pem(named)
-        if data is None:
-            raise UsageError(f"--ca-bundle {named}: not a readable file of PEM certificates")
-        return data
+        return named_certificates(named)
     candidates = [(name, os.environ.get(name)) for name in CA_VARIABLES] + [("cert in pip's settings", from_pip)]
     for name, value in candidates:
         if not value:
@@ -88,6 +85,21 @@ def _certificates(named: Path | None, from_pip: str | None, log: BuildLog) -> by
             return data
         log(f"{name}={value} is not a readable file of PEM certificates; left out of the build")
     return None
+
+
+def named_certificates(path: Path) -> bytes:
+    """The content of the file named with --ca-bundle.
+
+    Raises:
+        UsageError: it is no file of PEM certificates.
+    """
+    remedy = "name a file with the CA in PEM format: --ca-bundle FILE"
+    if not path.is_file():
+        raise UsageError(f"--ca-bundle {path}: there is no such file", remedy)
+    data = _pem(path)
+    if data is None:
+        raise UsageError(f"--ca-bundle {path}: not a readable file of PEM certificates", remedy)
+    return data
 
 
 def _pem(path: Path) -> bytes | None:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from launcher.environment import Environment, find_environment, in_use, make_environment
-from launcher.errors import Interrupted, LauncherError
+from launcher.errors import Interrupted, LauncherError, UsageError
 from launcher.image import context_root, lock_file
 from launcher.job import MEMORY_SHARE, WORKSPACE, Job
 from launcher.process import run_supervised
@@ -175,12 +175,29 @@ def _python_path(package: Path) -> str:
 
 def default_memory() -> int:
     """Bytes a job may hold unless --memory says more: most of what this machine, or our cgroup, has."""
+    return int(_all_memory() * MEMORY_SHARE)
+
+
+def check_memory(memory: int | None) -> None:
+    """Refuse a limit, in bytes, above what there is; None is no limit.
+
+    Raises:
+        UsageError: this machine, or our cgroup, has less.
+    """
+    limit = _all_memory()
+    if memory is not None and memory > limit:
+        raise UsageError(
+            f"--memory {memory >> 20}m: this machine has {limit >> 20}m", f"at most --memory {limit >> 20}m"
+        )
+
+
+def _all_memory() -> int:
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     try:
         limit = int(Path("/sys/fs/cgroup/memory.max").read_text("ascii"))
     except (OSError, ValueError):  # no such cgroup, or "max"
         limit = total
-    return int(min(total, limit) * MEMORY_SHARE)
+    return min(total, limit)
 
 
 def _run_shell(command: list[str], directory: Path, variables: Mapping[str, str]) -> int:

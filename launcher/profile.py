@@ -126,14 +126,11 @@ def job_profile(
     """The profile of a job, or of a shell in its workspace.
 
     Raises:
-        UsageError: the job wants more CPUs than the engine's machine has.
+        UsageError: the job wants more CPUs or memory than the engine's machine has.
         BadInputError: a path is not UTF-8; or the caller is root, and an input can be read only with
             root's capabilities.
     """
-    if job.cpus is not None and engine.cpus and job.cpus > engine.cpus:
-        raise UsageError(
-            f"--cpus {job.cpus:g}: the engine's machine has {engine.cpus}", f"at most --cpus {engine.cpus}"
-        )
+    check_limits(engine, job.cpus, job.memory)
     for mount in (*job.mounts(), output):
         _check_name(mount.source)
     if os.getuid() == 0 and not engine.rootless:
@@ -156,6 +153,21 @@ def job_profile(
         host_users=engine.remapped,
         labels=labels,
     )
+
+
+def check_limits(engine: Engine, cpus: float | None, memory: int | None) -> None:
+    """Refuse more than the engine's machine has, where the engine says what that is.
+
+    Raises:
+        UsageError: there is less.
+    """
+    if cpus is not None and engine.cpus and cpus > engine.cpus:
+        raise UsageError(f"--cpus {cpus:g}: the engine's machine has {engine.cpus}", f"at most --cpus {engine.cpus}")
+    if memory is not None and engine.memory and memory > engine.memory:
+        raise UsageError(
+            f"--memory {memory >> 20}m: the engine's machine has {engine.memory >> 20}m",
+            f"at most --memory {engine.memory >> 20}m",
+        )
 
 
 def default_memory(engine: Engine) -> int | None:

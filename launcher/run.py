@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from launcher.build_site import named_certificates
 from launcher.collect import collect
 from launcher.errors import EngineTooOldError, EngineUnreachableError, Interrupted
 from launcher.host_paths import HostPaths
@@ -104,12 +105,14 @@ def choose_runtime(options: argparse.Namespace, say: Say, run_id: str | None) ->
         run_id: id of the record of this run; None where nothing will be run.
 
     Raises:
+        UsageError: no such variant, more CPUs or memory than there is, or a --ca-bundle that is none.
         EngineUnreachableError: ``--runtime docker``, and no engine answers.
         EngineTooOldError: ``--runtime docker``, and the engine is too old.
     """
     from launcher.image import lock_file
 
     lock_file(options.tensorflow)  # an unknown variant is a usage error before anything else
+    ca_bundle = ca_path(options)
     if options.runtime != "local":
         try:
             return docker_runtime(options, run_id)
@@ -117,11 +120,12 @@ def choose_runtime(options: argparse.Namespace, say: Say, run_id: str | None) ->
             if options.runtime == "docker":
                 raise
             say(f"not in a container, but in a local environment: {error.message}")
-    from launcher.local_runtime import LocalRuntime
+    from launcher.local_runtime import LocalRuntime, check_memory
 
     if options.docker_image is not None:
         say(f"without a container, --docker-image {options.docker_image} is not used")
-    return LocalRuntime(options.tensorflow, ca_path(options))
+    check_memory(options.memory)
+    return LocalRuntime(options.tensorflow, ca_bundle)
 
 
 def docker_runtime(options: argparse.Namespace, run_id: str | None) -> Runtime:
@@ -129,17 +133,27 @@ def docker_runtime(options: argparse.Namespace, run_id: str | None) -> Runtime:
     from launcher.docker_runtime import DockerRuntime, reap
     from launcher.engine import connect
     from launcher.image import ImageSpec
+    from launcher.profile import check_limits
 
     engine = connect()
     if run_id is not None:
         reap(engine)
+    check_limits(engine, options.cpus, options.memory)  # a job that cannot start needs no image
     spec = ImageSpec(options.tensorflow, options.base_image, ca_path(options))
     return DockerRuntime(engine, image=options.docker_image, spec=spec, run_id=run_id)
 
 
 def ca_path(options: argparse.Namespace) -> Path | None:
-    """--ca-bundle as a path, or None."""
-    return None if options.ca_bundle is None else Path(options.ca_bundle)
+    """--ca-bundle as a path, or None; checked although perhaps nothing will be built.
+
+    Raises:
+        UsageError: it is no file of PEM certificates.
+    """
+    if options.ca_bundle is None:
+        return None
+    path = Path(options.ca_bundle)
+    named_certificates(path)
+    return path
 
 
 def remove_leftovers() -> list[str]:

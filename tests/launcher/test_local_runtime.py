@@ -10,8 +10,9 @@ import pytest
 
 from launcher import local_runtime
 from launcher.environment import MARKER, Environment
+from launcher.errors import UsageError
 from launcher.job import Job
-from launcher.local_runtime import LocalRuntime, default_memory, make_workspace
+from launcher.local_runtime import LocalRuntime, check_memory, default_memory, make_workspace
 from launcher.pythons import Python
 
 INSIDE = """\
@@ -107,6 +108,15 @@ def test_it_says_that_isolation_is_less(runtime: LocalRuntime) -> None:
 def test_most_of_the_memory_is_the_limit() -> None:
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     assert 0 < default_memory() < total
+
+
+def test_more_memory_than_there_is() -> None:
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    check_memory(None)
+    check_memory(default_memory())
+    with pytest.raises(UsageError, match=r"--memory .*: this machine has") as caught:
+        check_memory(total + (1 << 20))
+    assert caught.value.remedy.startswith("at most --memory ")
 
 
 def test_a_checkout_with_a_colon_in_its_path(tmp_path: Path) -> None:

@@ -144,6 +144,14 @@ def test_selinux_labels_are_off_for_the_container_only(tmp_path: Path) -> None:
     assert profile(tmp_path, replace(ENGINE, selinux=True)).security == ("no-new-privileges", "label=disable")
 
 
+def test_more_memory_than_there_is(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--memory 9537m: the engine's machine has 9536m") as caught:
+        profile(tmp_path, memory=9537 << 20)
+    assert caught.value.remedy == "at most --memory 9536m"
+    assert profile(tmp_path, memory=9536 << 20).memory == 9536 << 20
+    assert profile(tmp_path, replace(ENGINE, memory=0), memory=1 << 50).memory == 1 << 50
+
+
 def test_more_cpus_than_there_are(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--cpus 5"):
         profile(tmp_path, cpus=5.0)

@@ -248,6 +248,31 @@ def test_an_unknown_variant_is_a_usage_error(old: Path, capsys: pytest.CaptureFi
     assert untouched(old)
 
 
+@pytest.mark.parametrize("content", [None, b"no certificate"])
+def test_a_ca_that_is_none_is_refused_though_nothing_is_built(
+    old: Path, capsys: pytest.CaptureFixture[str], content: bytes | None
+) -> None:
+    root = old.parent.parent
+    named = root / "ca.pem"
+    if content is not None:
+        named.write_bytes(content)
+    paths = ["-g", str(root / "net.pb"), "-d", str(root / "images"), "-o", str(old)]
+    for argv in (paths, [*paths, "--runtime", "local", "--dry-run"], ["build"]):
+        assert main([*argv, "--ca_bundle", str(named)]) == 2
+        assert f"--ca-bundle {named}: " in capsys.readouterr().err
+    assert untouched(old)
+
+
+def test_more_memory_than_there_is_is_refused_before_anything_is_made(
+    old: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = old.parent.parent
+    paths = ["-g", str(root / "net.pb"), "-d", str(root / "images"), "-o", str(old)]
+    assert main([*paths, "--runtime", "local", "--memory", "999999g"]) == 2
+    assert "at most --memory" in capsys.readouterr().err
+    assert untouched(old)
+
+
 def test_two_launchers_on_one_output(
     old: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
