@@ -70,7 +70,7 @@ def choose_by_trying(runner, make_feed, layout, class_folders: int) -> Choice:
     choice = choose(try_mode, layout.dtype, layout.channels)
     if not scores:
         return choice
-    details = "; ".join(_score_text(each) for each in scores)
+    details = ", ".join(_score_text(each) for each in scores)
     return replace(choice, message=f"{choice.message} ({details}; --preprocess overrides)")
 
 
@@ -124,8 +124,6 @@ def _entropy(rows: np.ndarray) -> np.ndarray:
 
 
 def _score_text(score) -> str:
-    parts = [] if score.accuracy is None else [f"{100 * score.accuracy:.0f} % right"]
-    if score.information is not None:
-        parts.append(f"information {score.information:.2f}")
-        parts.append(f"mean top probability {score.top:.2f}")
-    return f"{score.mode}: {', '.join(parts)}" if parts else f"{score.mode}: no class scores"
+    if score.accuracy is not None:
+        return f"{score.mode} {100 * score.accuracy:.0f} % right"
+    return f"{score.mode} {score.fit:.2f}" if score.fit is not None else f"{score.mode}: no class scores"
