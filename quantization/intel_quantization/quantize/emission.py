@@ -71,10 +71,13 @@ class _Emitter:
         self.statistics = statistics
         self.per_channel = per_channel
         self.int8: Dict[str, Int8Tensor] = {}  # by the name of the FP32 tensor
+        self.shifts: Dict[str, float] = {}  # what was added to the result of a shifted group
 
     def emit(self, group: Group) -> None:
         source = self._quantized(group.source)
         node = self.graph.nodes[group.linear]
+        if group.shifted:
+            self.shifts[group.root] = max(-min_max(group.root, self.statistics.tensors[group.root])[0], 0.0)
         inputs = [source.tensor] + self._weights_and_bias(group, node, source)
         if gives_float(group):
             self._emit_float(group, node, source, inputs)
@@ -87,13 +90,13 @@ class _Emitter:
             attrs["Tsummand"] = dtype_attr(summand.dtype)
             signed_summand = not summand.unsigned
         widening = _SIGNED_SUM_WIDENING if signed_summand else 1.0
-        low, high = self._range(group.root, bool(group.activation), widening)
+        low, high = self._range(group.root, group.gives_unsigned, widening)
         inputs += [low, high] + summand_inputs
         op = quantized_op(group, signed_summand)
         inputs += self._waits(group)
         name = self.graph.unique_name(group.root + "/int8")
         self.graph.add(op, name, inputs, attrs, node.device)
-        result = Int8Tensor(name, bool(group.activation), low, high)
+        result = Int8Tensor(name, group.gives_unsigned, low, high)
         self.int8[group.root] = result
         self._become_dequantize(self.graph.nodes[group.root], result)
 
@@ -116,6 +119,7 @@ class _Emitter:
 
     def _range(self, tensor: str, unsigned: bool, widening: float = 1.0) -> tuple[str, str]:
         low, high = min_max(tensor, self.statistics.tensors[tensor])
+        high += self.shifts.get(tensor, 0.0)
         limit = max(high if unsigned else max(-low, high), _SMALLEST_RANGE) * widening
         stem = tensor.replace(":", "_")
         return (
@@ -133,6 +137,7 @@ class _Emitter:
         mean = self.statistics.tensors[group.source].channel_mean
         if mean is not None:
             bias = bias + bias_correction(node, weights - dequantized(node, values, limit), mean)
+        bias = bias + self.shifts.get(group.root, 0.0) - self.shifts.get(group.summand or "", 0.0)
         if group.op == "MatMul" and attribute(node, "transpose_b").b:
             values = values.T  # transposed weights have no kernel on AVX2
         stem = group.linear + "/int8_"
@@ -146,7 +151,7 @@ class _Emitter:
         ]
 
     def _attrs(self, group: Group, node: NodeDef, source: Int8Tensor) -> Dict[str, Any]:
-        result = dtype_attr(DT_QUINT8 if group.activation else DT_QINT8)
+        result = dtype_attr(DT_QUINT8 if group.gives_unsigned else DT_QINT8)
         if group.op == "MatMul":
             return dict(self._matmul_attrs(source), Toutput=result)
         attrs: Dict[str, Any] = {

@@ -22,6 +22,9 @@ class Group:
         activation: "Relu", "Relu6" or "".
         root: name of the last node; its output 0 is the group's result.
         members: names of the nodes that the group replaces, in the order of the data.
+        shifted: the group has no activation, and all that reads its result is a residual addition:
+            it gives the result minus its smallest value, as quint8, and the addition's bias takes
+            that value back. A signed summand has half the levels, and the sum of one, too.
     """
 
     linear: str
@@ -33,6 +36,12 @@ class Group:
     activation: str
     root: str
     members: Tuple[str, ...]
+    shifted: bool = False
+
+    @property
+    def gives_unsigned(self) -> bool:
+        """Whether the group's INT8 result is quint8."""
+        return bool(self.activation) or self.shifted
 
     def observed(self) -> Tuple[str, ...]:
         """The tensors whose statistics decide about the group and its ranges.

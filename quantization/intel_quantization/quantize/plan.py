@@ -28,14 +28,20 @@ def decide(
     chosen: List[Group] = []
     decisions: List[Decision] = []
     results: Dict[str, bool] = {}  # INT8 tensors so far: whether they are unsigned
+    shiftable: Dict[str, int] = {}  # tensors whose group may be shifted, and its place among the chosen
     for candidate in candidates:
-        settled = _settle(graph, candidate, statistics, results)
+        settled = _settle(graph, candidate, statistics, results, candidate.summand in shiftable)
         reason = settled if isinstance(settled, str) else ""
         decisions.append(Decision(candidate.linear, candidate.op, not reason, reason))
         if isinstance(settled, Group):
+            if settled.summand in shiftable:
+                place = shiftable[settled.summand]
+                chosen[place] = replace(chosen[place], shifted=True)
+            if _may_shift(graph, settled, is_unsigned(settled.source, statistics, results)):
+                shiftable[settled.root] = len(chosen)
             chosen.append(settled)
             if not gives_float(settled):
-                results[settled.root] = bool(settled.activation)
+                results[settled.root] = settled.gives_unsigned
     return tuple(chosen), tuple(decisions)
 
 
@@ -52,7 +58,7 @@ def quantized_op(group: Group, signed_summand: bool = False) -> str:
         return "QuantizedDepthwiseConv2DWithBiasAndReluAndRequantize"
     if group.summand is not None:
         return "QuantizedConv2DWithBias%sSumAndReluAndRequantize" % ("Signed" if signed_summand else "")
-    return "QuantizedConv2DWithBiasAnd%sRequantize" % ("ReluAnd" if group.activation else "")
+    return "QuantizedConv2DWithBiasAnd%sRequantize" % ("ReluAnd" if group.gives_unsigned else "")
 
 
 def gives_float(group: Group) -> bool:
@@ -71,7 +77,17 @@ def is_unsigned(tensor: str, statistics: Statistics, results: Dict[str, bool]) -
     return results[tensor] if tensor in results else statistics.tensors[tensor].minimum >= 0
 
 
-def _settle(graph: Graph, group: Group, statistics: Statistics, results: Dict[str, bool]) -> Union[Group, str]:
+def _may_shift(graph: Graph, group: Group, unsigned: bool) -> bool:
+    """Whether a group's result may be stored less its smallest value; see Group.shifted."""
+    if group.op != "Conv2D" or group.activation or not graph.is_private(group.root):
+        return False
+    shifted = replace(group, shifted=True)
+    return registry.has_kernel(quantized_op(shifted), **_types(shifted, unsigned))
+
+
+def _settle(
+    graph: Graph, group: Group, statistics: Statistics, results: Dict[str, bool], shiftable: bool
+) -> Union[Group, str]:
     seen = statistics.tensors[group.source]
     weights = graph.constant(graph.data_inputs(graph.nodes[group.linear])[1])
     assert weights is not None  # a condition of every candidate
@@ -88,7 +104,7 @@ def _settle(graph: Graph, group: Group, statistics: Statistics, results: Dict[st
         return "DepthwiseConv2dNative has no INT8 kernel without a ReLU behind it"
     if group.summand is not None:
         summand, result = statistics.tensors[group.summand], statistics.tensors[group.root]
-        signed = not is_unsigned(group.summand, statistics, results)
+        signed = not shiftable and not is_unsigned(group.summand, statistics, results)
         # equal counts: the batch dimension does not broadcast, either
         fits = summand.shape is not None and (summand.shape, summand.count) == (result.shape, result.count)
         # a signed summand widens the range of the result (see emission), which then does not end at 6
@@ -107,7 +123,7 @@ def _types(group: Group, unsigned: bool, signed_summand: bool = False) -> Dict[s
     if group.op == "MatMul":
         result = DT_FLOAT if gives_float(group) else DT_QUINT8
         return {"T1": source, "T2": DT_QINT8, "Tbias": DT_FLOAT, "Toutput": result}
-    result = DT_QUINT8 if group.activation else DT_QINT8
+    result = DT_QUINT8 if group.gives_unsigned else DT_QINT8
     types = {"Tinput": source, "Tfilter": DT_QINT8, "Tbias": DT_FLOAT, "out_type": result}
     if group.summand is not None:
         types["Tsummand"] = DT_QINT8 if signed_summand else DT_QUINT8

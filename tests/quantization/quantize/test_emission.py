@@ -138,8 +138,23 @@ def test_unsigned_summand(add, activation, per_channel, pad):
 
 @pytest.mark.parametrize("per_channel", [False, True])
 def test_signed_summand_from_a_convolution(per_channel):
-    net = shortcut(tf.raw_ops.AddV2, lambda x: bias(conv(x, name="side", kernel=1), "side/bias"))
-    checked(net, {RELU_CONV: 1, CONV: 1, SIGNED_SUM: 1}, per_channel)
+    """It is shifted to begin at zero, and the bias of the sum takes that back."""
+
+    def side(x):
+        return bias(conv(x, name="side", kernel=1), "side/bias")
+
+    for activation in (tf.nn.relu, tf.nn.relu6):
+        checked(shortcut(tf.raw_ops.AddV2, side, activation), {RELU_CONV: 2, SUM: 1}, per_channel)
+
+
+def test_a_signed_summand_that_is_read_elsewhere_is_not_shifted():
+    def net():
+        x = tf.nn.relu(image((None, 8, 8, 8)), name="x")
+        side = bias(conv(x, name="side", kernel=1), "side/bias")
+        y = conv_block(tf.nn.relu(side), "first")
+        tf.nn.relu(bias(conv(y, name="last"), "last/bias") + side, name="out")
+
+    checked(net, {RELU_CONV: 1, CONV: 1, SIGNED_SUM: 1})
 
 
 def test_signed_summand_from_elsewhere():

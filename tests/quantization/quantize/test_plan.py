@@ -118,6 +118,19 @@ def test_a_sum_in_front_of_a_relu6_takes_only_an_unsigned_summand(low):
     assert reasons["last"] == ""
 
 
+def test_a_convolution_that_only_a_sum_reads_is_shifted():
+    def net():
+        x = image(WIDE)
+        side = bias(conv(x, name="side"), "side/b")
+        tf.nn.relu6(bias(conv(conv_block(x, "first"), name="last"), "b") + side, name="out")
+
+    groups, _ = planned(net, dict(SEEN, **{"side/b": (-2, 1, WIDE)}))
+    assert (groups["side"].shifted, groups["side"].gives_unsigned) == (True, True)
+    assert groups["last"].summand == "side/b"
+    assert not groups["last"].shifted
+    assert quantized_op(groups["side"]) == "QuantizedConv2DWithBiasAndReluAndRequantize"
+
+
 def test_a_sum_that_does_not_fit_falls_off():
     for shape in ((None, 1, 1, 8), (None, 8, 8, 1), None):
         groups, reasons = planned(residual, dict(SEEN, other=(0, 1, shape)))
