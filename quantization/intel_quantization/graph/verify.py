@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Dict, Tuple
+from typing import Dict, List, Tuple
 
-from tensorflow.core.framework import types_pb2
+from tensorflow.core.framework import op_def_pb2, types_pb2
 
 from intel_quantization.errors import InvalidGraphError
 from intel_quantization.graph import registry, tensors
-from intel_quantization.graph.graph import Graph
+from intel_quantization.graph.graph import Graph, NodeDef
 
 # A loop whose Merge reads it gets its type checked by TensorFlow itself.
 _UNTYPED = ("NextIteration", "Merge", "Switch", "Enter", "Exit")
@@ -72,8 +72,8 @@ def verify_quantized(graph: Graph) -> None:
             _fail("quantize", "'%s' (%s) was not fused" % (node.name, node.op))
 
 
-def _input_types(node, definition):  # type: ignore[no-untyped-def]
-    result = []
+def _input_types(node: NodeDef, definition: op_def_pb2.OpDef) -> List[int]:
+    result: List[int] = []
     for arg in definition.input_arg:
         if arg.type_list_attr:
             result.extend(node.attr[arg.type_list_attr].list.type)

@@ -15,14 +15,19 @@ import numpy as np
 
 from intel_quantization.graph.attributes import attribute
 from intel_quantization.graph.graph import Graph, NodeDef
-from intel_quantization.graph.pattern import Any, Const, Match, Mismatch, Op, match
-from intel_quantization.transforms.linear import LINEAR, output_channels, replace_by_linear, roots, scale_weights
+from intel_quantization.graph.pattern import Const, Match, Mismatch, Op, match
+from intel_quantization.transforms.linear import (
+    BIASED,
+    LINEAR,
+    output_channels,
+    replace_by_linear,
+    roots,
+    scale_weights,
+)
 
 _NORM = "FusedBatchNorm|FusedBatchNormV2|FusedBatchNormV3"
 _PARAMETERS = (Const("gamma", 1), Const("beta", 1), Const("mean", 1), Const("variance", 1))
-_LINEAR = Op(LINEAR, inputs=(Any("x"), Const("weights")), bind="linear", private=True)
-_BIASED = Op("BiasAdd", inputs=(_LINEAR, Const("bias", 1)), private=True)
-_PATTERNS = (Op(_NORM, inputs=(_LINEAR,) + _PARAMETERS), Op(_NORM, inputs=(_BIASED,) + _PARAMETERS))
+_PATTERNS = (Op(_NORM, inputs=(LINEAR,) + _PARAMETERS), Op(_NORM, inputs=(BIASED,) + _PARAMETERS))
 
 
 def fold_batch_norms(graph: Graph) -> int:

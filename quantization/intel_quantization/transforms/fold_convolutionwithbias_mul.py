@@ -16,8 +16,9 @@ from typing import Optional
 import numpy as np
 
 from intel_quantization.graph.graph import Graph, NodeDef
-from intel_quantization.graph.pattern import Any, Const, Match, Op, match
+from intel_quantization.graph.pattern import Const, Match, Op, match
 from intel_quantization.transforms.linear import (
+    BIASED,
     LINEAR,
     is_channels_last,
     output_channels,
@@ -27,12 +28,10 @@ from intel_quantization.transforms.linear import (
     scale_weights,
 )
 
-_LINEAR = Op(LINEAR, inputs=(Any("x"), Const("weights")), bind="linear", private=True)
-_BIASED = Op("BiasAdd", inputs=(_LINEAR, Const("bias", 1)), private=True)
 _PATTERNS = tuple(
     Op(op, inputs=(source, Const("factor")), commutative=op == "Mul")
     for op in ("Mul", "RealDiv")
-    for source in (_LINEAR, _BIASED)
+    for source in (LINEAR, BIASED)
 )
 
 

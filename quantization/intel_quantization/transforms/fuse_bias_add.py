@@ -13,8 +13,9 @@ from __future__ import annotations
 import numpy as np
 
 from intel_quantization.graph.graph import Graph, NodeDef
-from intel_quantization.graph.pattern import Any, Const, Match, Op, match
+from intel_quantization.graph.pattern import Const, Match, Op, match
 from intel_quantization.transforms.linear import (
+    BIASED,
     LINEAR,
     is_channels_last,
     output_channels,
@@ -23,10 +24,8 @@ from intel_quantization.transforms.linear import (
     roots,
 )
 
-_LINEAR = Op(LINEAR, inputs=(Any("x"), Const("weights")), bind="linear", private=True)
-_BIASED = Op("BiasAdd", inputs=(_LINEAR, Const("bias", 1)), private=True)
 # A BiasAdd right behind the linear op is what this pass makes: only a second addition is folded into it.
-_SOURCES = {"Add": (_LINEAR, _BIASED), "AddV2": (_LINEAR, _BIASED), "Sub": (_LINEAR, _BIASED), "BiasAdd": (_BIASED,)}
+_SOURCES = {"Add": (LINEAR, BIASED), "AddV2": (LINEAR, BIASED), "Sub": (LINEAR, BIASED), "BiasAdd": (BIASED,)}
 
 
 def fuse_bias_add(graph: Graph) -> int:

@@ -13,8 +13,11 @@ import numpy as np
 from intel_quantization.graph.attributes import DT_FLOAT, attribute
 from intel_quantization.graph.control_flow import control_flow_regions
 from intel_quantization.graph.graph import Graph, NodeDef
+from intel_quantization.graph.pattern import Any, Const, Op
 
-LINEAR = "Conv2D|DepthwiseConv2dNative|MatMul"
+# A linear op that only the match reads, alone and with its BiasAdd.
+LINEAR = Op("Conv2D|DepthwiseConv2dNative|MatMul", inputs=(Any("x"), Const("weights")), bind="linear", private=True)
+BIASED = Op("BiasAdd", inputs=(LINEAR, Const("bias", 1)), private=True)
 
 
 def roots(graph: Graph, ops: Sequence[str]) -> Iterator[NodeDef]:

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.tensorflow
 
 def node_of(function):
     graph = Graph(build(function))
-    node = next(item for item in graph.nodes.values() if item.op in linear.LINEAR.split("|"))
+    node = next(item for item in graph.nodes.values() if item.op in linear.LINEAR.op.split("|"))
     return node, graph.constant(node.input[1])
 
 
