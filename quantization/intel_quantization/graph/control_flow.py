@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Tuple
+from typing import Dict, Tuple
 
-from intel_quantization.graph.graph import Graph
+from intel_quantization.graph import tensors
+from intel_quantization.graph.graph import Graph, NodeDef
 
-# where a region begins, the ops that end it, and what to call it
-_REGIONS: Tuple[Tuple[Tuple[str, ...], Tuple[str, ...], str], ...] = (
-    (("Enter", "RefEnter"), ("Exit", "RefExit"), "inside a while loop"),
-    (("Switch", "RefSwitch"), ("Merge", "RefMerge", "Exit", "RefExit"), "inside a conditional branch"),
-)
+_LOOP, _BRANCH = "loop", "branch"
+_ENTER, _EXIT = ("Enter", "RefEnter"), ("Exit", "RefExit")
+_SWITCH, _MERGE = ("Switch", "RefSwitch"), ("Merge", "RefMerge")
+
+# the loops and branches around a node, outermost first
+_Context = Tuple[str, ...]
 
 
 def control_flow_regions(graph: Graph) -> Dict[str, str]:
@@ -21,15 +23,31 @@ def control_flow_regions(graph: Graph) -> Dict[str, str]:
     Returns:
         Node name -> "inside a while loop" or "inside a conditional branch".
     """
-    result: Dict[str, str] = {}
-    for begins, ends, text in _REGIONS:
-        stack: List[str] = [node.name for node in graph.nodes.values() if node.op in begins]
-        seen = set(stack)
-        while stack:
-            name = stack.pop()
-            result.setdefault(name, text)
-            for consumer in graph.consumers(name):
-                if consumer.name not in seen and consumer.op not in ends:
-                    seen.add(consumer.name)
-                    stack.append(consumer.name)
-    return result
+    contexts: Dict[str, _Context] = {}
+    for node in graph.topological():
+        # of the edge that closes a loop nothing is known yet, nor is it needed
+        around = max((contexts.get(tensors.node_of(name), ()) for name in node.input), key=len, default=())
+        contexts[node.name] = _context(graph, node, around)
+    return {
+        name: "inside a while loop" if _LOOP in context else "inside a conditional branch"
+        for name, context in contexts.items()
+        if context
+    }
+
+
+def _context(graph: Graph, node: NodeDef, around: _Context) -> _Context:
+    if node.op in _ENTER:
+        return (*around, _LOOP)
+    if node.op in _EXIT:
+        while around and around[-1] != _LOOP:
+            around = around[:-1]
+        return around[:-1]
+    if node.op in _SWITCH and graph.producer(node.input[1]).op != "LoopCond":
+        return (*around, _BRANCH)
+    if node.op in _MERGE and around and around[-1] == _BRANCH and not _begins_loop(graph, node):
+        return around[:-1]
+    return around
+
+
+def _begins_loop(graph: Graph, merge: NodeDef) -> bool:
+    return any(graph.producer(name).op in (*_ENTER, "NextIteration", "RefNextIteration") for name in merge.input)
