@@ -20,6 +20,7 @@ from intel_quantization.graph.interface import TensorInfo, check_excluded, find_
 from intel_quantization.graph.io import read_graph, write_graph
 from intel_quantization.graph.verify import verify, verify_quantized
 from intel_quantization.quantize.candidates import find_candidates
+from intel_quantization.quantize.carries import find_carries
 from intel_quantization.quantize.emission import emit
 from intel_quantization.quantize.groups import Decision
 from intel_quantization.quantize.plan import decide
@@ -51,7 +52,8 @@ class Conversion:
         inputs: the graph's inputs.
         outputs: the graph's outputs; the same in all three graphs.
         statistics: what calibration saw.
-        decisions: for every convolution and matrix product, whether it became INT8, and why not.
+        decisions: for every convolution, matrix product, pool and concatenation, whether it became INT8, and
+            why not.
         op_table: counts by op, of the ops that have an INT8 form here.
     """
 
@@ -150,11 +152,12 @@ class GraphConverter:
         )
 
         self._on_stage("quantize")
-        groups, decided = decide(graph, candidates, statistics)
+        carries = find_carries(graph, self.excluded_ops, self.excluded_nodes)
+        items, decided = decide(graph, candidates, statistics, carries)
         decisions = _in_graph_order(fp32_graph, refused + decided)
-        if not groups:
+        if not items:
             raise _nothing(graph, decisions)
-        emit(graph, groups, statistics, self.per_channel)
+        emit(graph, items, statistics, self.per_channel)
         op_table = _op_table(decisions)
 
         self._on_stage("verify")

@@ -8,6 +8,7 @@ from tensorflow.core.framework import node_def_pb2, types_pb2
 from tensorflow.core.framework.attr_value_pb2 import AttrValue
 
 DT_FLOAT = types_pb2.DT_FLOAT
+DT_INT32 = types_pb2.DT_INT32
 DT_QINT8 = types_pb2.DT_QINT8
 DT_QUINT8 = types_pb2.DT_QUINT8
 

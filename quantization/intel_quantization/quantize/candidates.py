@@ -10,6 +10,7 @@ from intel_quantization.graph import registry, tensors
 from intel_quantization.graph.attributes import DT_FLOAT, attribute
 from intel_quantization.graph.control_flow import control_flow_regions
 from intel_quantization.graph.graph import Graph, NodeDef
+from intel_quantization.quantize.carries import ALIASING
 from intel_quantization.quantize.groups import LINEAR_OPS, Decision, Group
 from intel_quantization.transforms.linear import is_channels_last, output_channels
 
@@ -139,7 +140,9 @@ class _Finder:
             return None
         summand = operands[0]
         producer = graph.producer(summand)
-        if graph.constant(summand) is not None or graph.is_output(producer.name) or producer.op == "Placeholder":
+        if graph.constant(summand) is not None or graph.is_output(producer.name):
+            return None
+        if producer.op == "Placeholder" or producer.op in ALIASING:  # memory that others have a hand in
             return None
         rival = self._biased_convolution(producer)
         if rival is not None and self.rank[rival.name] > self.rank[node.name]:
@@ -150,10 +153,17 @@ class _Finder:
         return summand
 
     def _readers(self, producer: NodeDef) -> List[NodeDef]:
-        """All that may read a node's INT8 result: its consumers, and what a Pad among them may be fused into."""
-        direct = self.graph.consumers(producer.name)
-        padded = [reader for pad in direct if pad.op == "Pad" for reader in self.graph.consumers(pad.name)]
-        return direct + padded
+        """All that may read the memory of a node's INT8 result: its consumers, what a Pad among them may be
+        fused into, and what reads the same memory in another shape.
+        """
+        readers: List[NodeDef] = []
+        stack = [producer]
+        while stack:
+            for reader in self.graph.consumers(stack.pop().name):
+                readers.append(reader)
+                if reader.op == "Pad" or reader.op in ALIASING:
+                    stack.append(reader)
+        return readers
 
     def _biased_convolution(self, node: NodeDef) -> Optional[NodeDef]:
         if node.op != "BiasAdd" or not self.graph.is_private(node.name):

@@ -1,4 +1,4 @@
-"""Put oneDNN INT8 ops into a graph in the place of the planned groups.
+"""Put oneDNN INT8 ops into a graph in the place of the planned groups and carries.
 
 Every INT8 tensor has one range, kept as two constants that all its readers share. The node that
 made the float32 result of a group becomes the Dequantize of it, under its own name: whatever stays
@@ -8,8 +8,7 @@ nobody reads is pruned.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, List, Sequence, Tuple
 
 import numpy as np
 
@@ -17,8 +16,12 @@ from intel_quantization.calibration.collectors import min_max
 from intel_quantization.calibration.statistics import Statistics
 from intel_quantization.graph.attributes import DT_FLOAT, DT_QINT8, DT_QUINT8, attribute, dtype_attr
 from intel_quantization.graph.graph import Graph, NodeDef
+from intel_quantization.quantize.carries import Carry
+from intel_quantization.quantize.carry_emission import carry_ops
 from intel_quantization.quantize.groups import Group
-from intel_quantization.quantize.plan import gives_float, is_unsigned, quantized_op
+from intel_quantization.quantize.int8_tensor import Int8Tensor
+from intel_quantization.quantize.plan import Item, gives_float, is_unsigned, quantized_op
+from intel_quantization.quantize.ranges import shared_ranges
 from intel_quantization.quantize.weights import bias_correction, dequantized, quantize_weights
 from intel_quantization.transforms.linear import output_channels
 
@@ -28,45 +31,29 @@ _SMALLEST_RANGE = 1e-6
 _SIGNED_SUM_WIDENING = 255.0 / 127.0
 
 
-@dataclass(frozen=True)
-class Int8Tensor:
-    """An INT8 tensor in the graph.
-
-    Attributes:
-        tensor: its name.
-        unsigned: quint8 for [0, limit], else qint8 for [-limit, limit].
-        low: name of the float32 scalar constant with the lower end of its range.
-        high: the same for the upper end.
-    """
-
-    tensor: str
-    unsigned: bool
-    low: str
-    high: str
-
-    @property
-    def dtype(self) -> int:
-        """Its DataType number."""
-        return DT_QUINT8 if self.unsigned else DT_QINT8
-
-
-def emit(graph: Graph, groups: Sequence[Group], statistics: Statistics, per_channel: bool) -> None:
-    """Replace groups by INT8 ops, in place.
+def emit(graph: Graph, items: Sequence[Item], statistics: Statistics, per_channel: bool) -> None:
+    """Replace groups, and what carries INT8 values between them, by INT8 ops, in place.
 
     Args:
         graph: the FP32 graph.
-        groups: as :func:`intel_quantization.quantize.plan.decide` gives them, in its order.
+        items: as :func:`intel_quantization.quantize.plan.decide` gives them, in its order.
         statistics: of the tensors that the groups observe.
         per_channel: weights get one range for each output channel where the kernel takes that.
     """
-    emitter = _Emitter(graph, statistics, per_channel)
-    for group in groups:
-        emitter.emit(group)
+    emitter = _Emitter(graph, statistics, per_channel, shared_ranges(graph, items))
+    for item in items:
+        if isinstance(item, Carry):
+            emitter.carry(item)
+        else:
+            emitter.emit(item)
     graph.prune()
 
 
 class _Emitter:
-    def __init__(self, graph: Graph, statistics: Statistics, per_channel: bool) -> None:
+    def __init__(
+        self, graph: Graph, statistics: Statistics, per_channel: bool, shared: Dict[str, Tuple[str, ...]]
+    ) -> None:
+        self.shared = shared
         self.graph = graph
         self.statistics = statistics
         self.per_channel = per_channel
@@ -90,15 +77,25 @@ class _Emitter:
             attrs["Tsummand"] = dtype_attr(summand.dtype)
             signed_summand = not summand.unsigned
         widening = _SIGNED_SUM_WIDENING if signed_summand else 1.0
-        low, high = self._range(group.root, group.gives_unsigned, widening)
+        limit = self._limit(group.root, group.gives_unsigned) * widening
+        low, high = self._range(group.root, group.gives_unsigned, limit)
         inputs += [low, high] + summand_inputs
         op = quantized_op(group, signed_summand)
         inputs += self._waits(group)
         name = self.graph.unique_name(group.root + "/int8")
         self.graph.add(op, name, inputs, attrs, node.device)
-        result = Int8Tensor(name, group.gives_unsigned, low, high)
-        self.int8[group.root] = result
-        self._become_dequantize(self.graph.nodes[group.root], result)
+        self._give(group.root, Int8Tensor(name, group.gives_unsigned, limit, low, high))
+
+    def carry(self, carry: Carry) -> None:
+        node = self.graph.nodes[carry.root]
+        sources = [self.int8[name] for name in carry.sources]
+        widest = max(sources, key=lambda source: source.limit)
+        tensor = carry_ops(self.graph, node, sources)
+        self._give(carry.root, Int8Tensor(tensor, widest.unsigned, widest.limit, widest.low, widest.high))
+
+    def _give(self, root: str, result: Int8Tensor) -> None:
+        self.int8[root] = result
+        self._become_dequantize(self.graph.nodes[root], result)
 
     def _waits(self, group: Group) -> List[str]:
         return self.graph.control_inputs(self.graph.nodes[group.linear])
@@ -106,7 +103,8 @@ class _Emitter:
     def _quantized(self, tensor: str) -> Int8Tensor:
         if tensor not in self.int8:
             unsigned = is_unsigned(tensor, self.statistics, {})
-            low, high = self._range(tensor, unsigned)
+            limit = self._limit(tensor, unsigned)
+            low, high = self._range(tensor, unsigned, limit)
             name = self.graph.unique_name(tensor.replace(":", "_") + "/quantize")
             attrs: Dict[str, Any] = {
                 "T": dtype_attr(DT_QUINT8 if unsigned else DT_QINT8),
@@ -114,13 +112,19 @@ class _Emitter:
                 "round_mode": "HALF_TO_EVEN",
             }
             self.graph.add("QuantizeV2", name, [tensor, low, high], attrs)
-            self.int8[tensor] = Int8Tensor(name, unsigned, low, high)
+            self.int8[tensor] = Int8Tensor(name, unsigned, limit, low, high)
         return self.int8[tensor]
 
-    def _range(self, tensor: str, unsigned: bool, widening: float = 1.0) -> tuple[str, str]:
-        low, high = min_max(tensor, self.statistics.tensors[tensor])
-        high += self.shifts.get(tensor, 0.0)
-        limit = max(high if unsigned else max(-low, high), _SMALLEST_RANGE) * widening
+    def _limit(self, tensor: str, unsigned: bool) -> float:
+        """The largest magnitude of a tensor, and of those that share its range."""
+        limits = [_SMALLEST_RANGE]
+        for name in self.shared.get(tensor, (tensor,)):
+            low, high = min_max(name, self.statistics.tensors[name])
+            high += self.shifts.get(name, 0.0)
+            limits.append(high if unsigned else max(-low, high))
+        return max(limits)
+
+    def _range(self, tensor: str, unsigned: bool, limit: float) -> Tuple[str, str]:
         stem = tensor.replace(":", "_")
         return (
             self.graph.add_constant(stem + "/min", np.float32(0.0 if unsigned else -limit)),
@@ -180,7 +184,7 @@ class _Emitter:
 
     def _emit_float(self, group: Group, node: NodeDef, source: Int8Tensor, inputs: List[str]) -> None:
         # The frozen range is an input of the op, but a float32 result does not use it (mkl_qmatmul_op.cc).
-        low, high = self._range(group.root, unsigned=False)
+        low, high = self._range(group.root, False, self._limit(group.root, unsigned=False))
         attrs = dict(self._matmul_attrs(source), Toutput=dtype_attr(DT_FLOAT))
         root = self.graph.nodes[group.root]
         waits = self._waits(group) + self.graph.control_inputs(root)

@@ -3,46 +3,105 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Dict, List, Sequence, Tuple, Union
+from typing import Dict, List, Sequence, Set, Tuple, Union
 
 from intel_quantization.calibration.statistics import Statistics
 from intel_quantization.graph import registry
 from intel_quantization.graph.attributes import DT_FLOAT, DT_QINT8, DT_QUINT8
 from intel_quantization.graph.graph import Graph
+from intel_quantization.quantize.carries import ALIASING, TOLD, Carry
 from intel_quantization.quantize.groups import Decision, Group
+
+Item = Union[Group, Carry]
 
 
 def decide(
-    graph: Graph, candidates: Sequence[Group], statistics: Statistics
-) -> Tuple[Tuple[Group, ...], Tuple[Decision, ...]]:
-    """Choose the groups to emit. A residual addition without a kernel falls off its group.
+    graph: Graph, candidates: Sequence[Group], statistics: Statistics, carries: Sequence[Carry] = ()
+) -> Tuple[Tuple[Item, ...], Tuple[Decision, ...]]:
+    """Choose the groups to emit, and what carries INT8 values between them.
+
+    A residual addition without a kernel falls off its group.
 
     Args:
         graph: the FP32 graph.
-        candidates: each behind those whose results it reads.
+        candidates: the groups.
         statistics: of all tensors that the candidates observe.
+        carries: what may carry INT8 values.
 
     Returns:
-        The groups to emit, in the same order, and a decision for every candidate.
+        What to emit, each behind those whose results it reads, and a decision for every candidate and
+        for those of the carries that have an INT8 kernel of their own.
     """
-    chosen: List[Group] = []
+    rank = {node.name: number for number, node in enumerate(graph.topological())}
+    chosen: List[Item] = []
     decisions: List[Decision] = []
+    reasons: Dict[str, str] = {}  # of carries
     results: Dict[str, bool] = {}  # INT8 tensors so far: whether they are unsigned
     shiftable: Dict[str, int] = {}  # tensors whose group may be shifted, and its place among the chosen
-    for candidate in candidates:
+    for candidate in sorted((*candidates, *carries), key=lambda item: rank[item.root]):
+        if isinstance(candidate, Carry):
+            reasons[candidate.root] = _obstacle(candidate, statistics, results)
+            if not reasons[candidate.root]:
+                chosen.append(candidate)
+                results[candidate.root] = results[candidate.sources[0]]
+            continue
         settled = _settle(graph, candidate, statistics, results, candidate.summand in shiftable)
         reason = settled if isinstance(settled, str) else ""
         decisions.append(Decision(candidate.linear, candidate.op, not reason, reason))
         if isinstance(settled, Group):
             if settled.summand in shiftable:
                 place = shiftable[settled.summand]
-                chosen[place] = replace(chosen[place], shifted=True)
+                shifted = chosen[place]
+                assert isinstance(shifted, Group)
+                chosen[place] = replace(shifted, shifted=True)
             if _may_shift(graph, settled, is_unsigned(settled.source, statistics, results)):
                 shiftable[settled.root] = len(chosen)
             chosen.append(settled)
             if not gives_float(settled):
                 results[settled.root] = settled.gives_unsigned
-    return tuple(chosen), tuple(decisions)
+    items = _read_in_int8(chosen)
+    kept = {item.root for item in items}
+    for carry in carries:
+        if carry.op in TOLD:
+            reason = reasons[carry.root] or ("" if carry.root in kept else "nothing that is INT8 reads it")
+            decisions.append(Decision(carry.root, carry.op, not reason, reason))
+    return items, tuple(decisions)
+
+
+def _read_in_int8(chosen: Sequence[Item]) -> Tuple[Item, ...]:
+    """Without the carries whose result no INT8 op reads: those would lose digits for nothing."""
+    read: Set[str] = set()
+    items: List[Item] = []
+    for item in reversed(chosen):
+        if isinstance(item, Group):
+            read.update(name for name in (item.source, item.summand) if name)
+        elif item.root in read:
+            read.update(item.sources)
+        else:
+            continue
+        items.append(item)
+    return tuple(reversed(items))
+
+
+def _obstacle(carry: Carry, statistics: Statistics, results: Dict[str, bool]) -> str:
+    """Why a carry cannot work in INT8; empty where it can."""
+    if any(name not in results for name in carry.sources):
+        return "an input is not INT8"
+    signs = {results[name] for name in carry.sources}
+    if len(signs) > 1:
+        return "signed and unsigned inputs have no INT8 kernel together"
+    result = statistics.tensors.get(carry.root)
+    if carry.op == "AvgPool" and result is not None and result.shape is not None and result.shape[1:3] == (1, 1):
+        return "a mean over the whole image keeps its digits in float32, and is small"
+    if carry.op == "Pad":
+        seen = statistics.tensors.get(carry.sources[0])
+        if seen is None or seen.shape is None or len(seen.shape) != 4 or (seen.shape[3] or 1) % 4:
+            return "the number of channels is no multiple of 4"
+    dtype = DT_QUINT8 if signs.pop() else DT_QINT8
+    op = carry.op if carry.op in (*ALIASING, "Pad") else "Quantized" + carry.op
+    if not registry.has_kernel("Reshape" if op == "Pad" else op, T=dtype):
+        return "%s has no kernel for this in this TensorFlow" % op
+    return ""
 
 
 def quantized_op(group: Group, signed_summand: bool = False) -> str:

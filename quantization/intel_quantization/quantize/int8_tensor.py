@@ -1,0 +1,31 @@
+"""An INT8 tensor of the graph that is being made, with its range."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from intel_quantization.graph.attributes import DT_QINT8, DT_QUINT8
+
+
+@dataclass(frozen=True)
+class Int8Tensor:
+    """An INT8 tensor in the graph.
+
+    Attributes:
+        tensor: its name.
+        unsigned: quint8 for [0, limit], else qint8 for [-limit, limit].
+        limit: the upper end of its range.
+        low: name of the float32 scalar constant with the lower end of its range.
+        high: the same for the upper end.
+    """
+
+    tensor: str
+    unsigned: bool
+    limit: float
+    low: str
+    high: str
+
+    @property
+    def dtype(self) -> int:
+        """Its DataType number."""
+        return DT_QUINT8 if self.unsigned else DT_QINT8

@@ -1,0 +1,225 @@
+"""Tests of pools, concatenations, reshapes and pads that carry INT8 values from one INT8 op to the next."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import builders as b
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from intel_quantization.graph_converter import GraphConverter
+from intel_quantization.quantize.carries import find_carries
+
+v1 = tf.compat.v1
+
+
+def feed(channels=4, size=12):
+    return {"input:0": b.random("values", (2, size, size, channels))}
+
+
+def convert(function, *args, **options):
+    """The conversion of the graph that ``function`` builds on an image; its output is ``out``."""
+    graph_def = b.build(lambda: tf.identity(function(b.image((None, 12, 12, 4)), *args), "out"))
+    return GraphConverter(graph_def, outputs=["out"], per_channel=True, calibration_data=[feed()], **options).convert()
+
+
+def ops(conversion):
+    return Counter(node.op for node in conversion.graph.node)
+
+
+def decisions(conversion, op):
+    return [(item.int8, item.reason) for item in conversion.decisions if item.op == op]
+
+
+def error(conversion):
+    """The largest difference to FP32, as a part of the largest FP32 value."""
+    want, got = (b.run_graph(graph, feed(), ["out:0"])[0] for graph in (conversion.input_graph, conversion.graph))
+    assert want.shape == got.shape
+    return np.abs(want - got).max() / np.abs(want).max()
+
+
+def block(x, name, activation=tf.nn.relu, filters=8, kernel=3):
+    x = tf.nn.bias_add(b.conv(x, filters, kernel, name=name), tf.constant(b.random(name + "/bias", (filters,), 0.1)))
+    return activation(x) if activation else x
+
+
+def pooled(x, pool, size=3, strides=2, padding="SAME", activation=tf.nn.relu):
+    x = block(x, "first", activation)
+    return block(pool(x, size, strides, padding), "second")
+
+
+@pytest.mark.parametrize("activation", [tf.nn.relu, None], ids=["unsigned", "signed"])
+@pytest.mark.parametrize("op", ["MaxPool", "AvgPool"])
+@pytest.mark.parametrize("padding", ["SAME", "VALID"])
+def test_pool(op, padding, activation):
+    pool = tf.nn.max_pool2d if op == "MaxPool" else tf.nn.avg_pool2d
+    conversion = convert(pooled, pool, 3, 2, padding, activation)
+    assert ops(conversion)["Quantized" + op] == 1
+    assert ops(conversion)[op] == 0
+    assert ops(conversion)["Dequantize"] == 1
+    assert ops(conversion)["QuantizeV2"] == 1
+    assert decisions(conversion, op) == [(True, "")]
+    assert error(conversion) < 0.03
+
+
+def test_pool_that_nothing_in_int8_reads_stays_fp32():
+    conversion = convert(lambda x: tf.nn.max_pool2d(block(x, "first"), 2, 2, "SAME"))
+    assert ops(conversion)["MaxPool"] == 1
+    assert decisions(conversion, "MaxPool") == [(False, "nothing that is INT8 reads it")]
+
+
+def test_pool_of_an_fp32_tensor_stays_fp32():
+    conversion = convert(lambda x: block(tf.nn.max_pool2d(x, 2, 2, "SAME"), "first"))
+    assert ops(conversion)["MaxPool"] == 1
+    assert decisions(conversion, "MaxPool") == [(False, "an input is not INT8")]
+
+
+def test_mean_over_the_whole_image_stays_fp32():
+    conversion = convert(pooled, tf.nn.avg_pool2d, 12, 1, "VALID")
+    assert ops(conversion)["AvgPool"] == 1
+    assert decisions(conversion, "AvgPool")[0][1].startswith("a mean over the whole image")
+
+
+@pytest.mark.parametrize("options", [{"excluded_ops": ["MaxPool"]}, {"excluded_nodes": ["pool"]}])
+def test_excluded(options):
+    def net(x):
+        return block(v1.nn.max_pool(block(x, "first"), 2, 2, "SAME", name="pool"), "second")
+
+    conversion = convert(net, **options)
+    assert ops(conversion)["MaxPool"] == 1
+    assert error(conversion) < 0.03
+
+
+def test_result_that_fp32_reads_too_is_dequantized():
+    def net(x):
+        x = tf.nn.max_pool2d(block(x, "first"), 2, 2, "SAME")
+        return block(x, "second") + tf.sigmoid(x)
+
+    conversion = convert(net)
+    assert ops(conversion)["QuantizedMaxPool"] == 1
+    assert ops(conversion)["Dequantize"] == 2
+    assert error(conversion) < 0.03
+
+
+def ranges(conversion, op):
+    """The upper ends of the ranges that the nodes of an op give."""
+    graph = {node.name: node for node in conversion.graph.node}
+    found = [node for node in conversion.graph.node if node.op.startswith(op)]
+    return sorted(float(tf.make_ndarray(graph[node.input[8]].attr["value"].tensor)) for node in found)
+
+
+def test_branches_of_a_concatenation_share_one_range():
+    def net(x):
+        x = block(x, "stem")
+        branches = [block(x, "small", lambda y: tf.nn.relu(0.1 * y)), block(x, "large"), block(x, "other")]
+        return block(tf.concat(branches, -1), "last")
+
+    conversion = convert(net)
+    assert ops(conversion)["QuantizedConcatV2"] == 1
+    assert ops(conversion)["Dequantize"] == 1
+    assert len(set(ranges(conversion, "QuantizedConv2D"))) == 3  # stem, the branches, last
+    assert error(conversion) < 0.03
+
+
+def test_branch_that_others_read_keeps_its_range():
+    def net(x):
+        stem = block(x, "stem", lambda y: tf.nn.relu(0.1 * y))
+        return block(tf.concat([stem, block(stem, "large", lambda y: tf.nn.relu(7.0 * y))], 3), "last")
+
+    conversion = convert(net)
+    assert ops(conversion)["QuantizedConcatV2"] == 1
+    assert len(set(ranges(conversion, "QuantizedConv2D"))) == 3
+    assert error(conversion) < 0.03
+
+
+def test_concatenation_of_pools_and_concatenations():
+    def net(x):
+        x = block(x, "stem")
+        inner = tf.concat([block(x, "one"), block(x, "two")], 3)
+        outer = tf.concat([tf.nn.max_pool2d(inner, 2, 2, "SAME"), tf.nn.max_pool2d(block(x, "three"), 2, 2, "SAME")], 3)
+        return block(outer, "last")
+
+    conversion = convert(net)
+    assert ops(conversion)["QuantizedConcatV2"] == 2
+    assert ops(conversion)["QuantizedMaxPool"] == 2
+    assert ops(conversion)["Dequantize"] == 1
+    assert len(set(ranges(conversion, "QuantizedConv2D"))) == 3
+    assert error(conversion) < 0.03
+
+
+def test_concatenation_of_signed_and_unsigned_stays_fp32():
+    conversion = convert(lambda x: block(tf.concat([block(x, "one"), block(x, "two", None)], 3), "last"))
+    assert ops(conversion)["ConcatV2"] == 1
+    assert decisions(conversion, "ConcatV2") == [(False, "signed and unsigned inputs have no INT8 kernel together")]
+    assert error(conversion) < 0.03
+
+
+def test_concatenation_with_an_fp32_input_stays_fp32():
+    conversion = convert(lambda x: block(tf.concat([block(x, "one"), x], 3), "last"))
+    assert decisions(conversion, "ConcatV2") == [(False, "an input is not INT8")]
+
+
+def test_squeeze_reshape_and_expand_dims():
+    def net(x):
+        x = tf.nn.max_pool2d(block(x, "first"), 12, 12, "VALID")
+        x = tf.reshape(tf.expand_dims(tf.squeeze(x, [1, 2]), 1), [-1, 8])
+        return tf.nn.relu(tf.matmul(x, tf.constant(b.random("dense", (8, 5)))))
+
+    conversion = convert(net)
+    found = ops(conversion)
+    assert found["QuantizeV2"] == found["Dequantize"] == found["Squeeze"] == found["ExpandDims"] == 1
+    assert error(conversion) < 0.05
+
+
+@pytest.mark.parametrize(("filters", "int8"), [(8, True), (6, False)])
+def test_pad_works_on_four_channels_at_once(filters, int8):
+    def net(x):
+        x = tf.pad(block(x, "first", filters=filters), [[0, 0], [1, 2], [0, 1], [0, 0]])
+        return block(tf.nn.max_pool2d(x, 3, 2, "VALID"), "second")
+
+    conversion = convert(net)
+    assert ops(conversion)["QuantizedMaxPool"] == int8
+    assert ops(conversion)["Bitcast"] == 2 * int8
+    assert all(node.attr["T"].type == tf.float32.as_datatype_enum for node in conversion.graph.node if node.op == "Pad")
+    assert error(conversion) < 0.03
+
+
+def test_int8_pool_between_convolutions_is_exact():
+    """The max-pool commutes with quantization: INT8 inside gives what FP32 inside gives."""
+    inside = convert(pooled, tf.nn.max_pool2d)
+    outside = convert(pooled, tf.nn.max_pool2d, excluded_ops=["MaxPool"])
+    values = [b.run_graph(conversion.graph, feed(), ["out:0"])[0] for conversion in (inside, outside)]
+    step = np.abs(values[0]).max() / 255
+    assert np.abs(values[0] - values[1]).max() <= 1.01 * step  # ranges ahead of the pool and behind it differ
+
+
+def test_summand_that_lives_on_in_another_shape_is_not_added_in_place():
+    def net(x):
+        x = block(x, "stem")
+        again = tf.squeeze(tf.expand_dims(x, 1), [1])
+        left = tf.nn.relu(block(x, "one", None) + x)
+        return block(left, "two") + block(again, "three")
+
+    conversion = convert(net)
+    assert not any("Sum" in node.op for node in conversion.graph.node)
+    assert error(conversion) < 0.03
+
+
+def test_candidates_are_float_ops_with_an_int8_form():
+    def net():
+        x = b.image((None, 12, 12, 4))
+        tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], name="pad")
+        tf.pad(x, [[0, 0], [0, 0], [0, 0], [0, 4]], name="pad_channels")
+        v1.nn.max_pool(x, 2, 2, [[0, 0], [1, 1], [1, 1], [0, 0]], name="explicit")
+        v1.nn.max_pool(x, [1, 1, 1, 2], [1, 1, 1, 2], "VALID", name="over_channels")
+        tf.concat([tf.shape(x), tf.constant([1])], 0, name="numbers")
+        tf.concat([x, x], v1.placeholder(tf.int32, (), "axis"), name="unknown_axis")
+        tf.concat([x, x], 3, name="concat")
+
+    graph = b.Graph(b.build(net), [])
+    assert {carry.root: carry.sources for carry in find_carries(graph)} == {
+        "pad": ("input",),
+        "concat": ("input", "input"),
+    }
