@@ -38,7 +38,8 @@ def decide(
     reasons: Dict[str, str] = {}  # of carries
     results: Dict[str, bool] = {}  # INT8 tensors so far: whether they are unsigned
     shiftable: Dict[str, int] = {}  # tensors whose group may be shifted, and its place among the chosen
-    for candidate in sorted((*candidates, *carries), key=lambda item: rank[item.root]):
+    everything: List[Item] = [*candidates, *carries]
+    for candidate in sorted(everything, key=lambda item: rank[item.root]):
         if isinstance(candidate, Carry):
             reasons[candidate.root] = _obstacle(candidate, statistics, results)
             if not reasons[candidate.root]:
@@ -59,13 +60,13 @@ def decide(
             chosen.append(settled)
             if not gives_float(settled):
                 results[settled.root] = settled.gives_unsigned
-    items = _read_in_int8(chosen)
-    kept = {item.root for item in items}
+    emitted = _read_in_int8(chosen)
+    kept = {item.root for item in emitted}
     for carry in carries:
         if carry.op in TOLD:
             reason = reasons[carry.root] or ("" if carry.root in kept else "nothing that is INT8 reads it")
             decisions.append(Decision(carry.root, carry.op, not reason, reason))
-    return items, tuple(decisions)
+    return emitted, tuple(decisions)
 
 
 def _read_in_int8(chosen: Sequence[Item]) -> Tuple[Item, ...]:
