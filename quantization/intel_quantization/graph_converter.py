@@ -143,6 +143,8 @@ class GraphConverter:
         candidates, refused = find_candidates(graph, self.excluded_ops, self.excluded_nodes)
         if not candidates:
             raise _nothing(graph, refused)
+        graph_outputs = graph.outputs
+        del graph  # while the session holds its own copies of the weights
 
         self._on_stage("calibrate")
         observed = tuple(dict.fromkeys(name for group in candidates for name in group.observed()))
@@ -152,6 +154,7 @@ class GraphConverter:
         )
 
         self._on_stage("quantize")
+        graph = Graph(fp32_graph, graph_outputs)
         carries = find_carries(graph, self.excluded_ops, self.excluded_nodes)
         items, decided = decide(graph, candidates, statistics, carries)
         decisions = _in_graph_order(fp32_graph, refused + decided)

@@ -85,7 +85,7 @@ def measure(case: Case, draw: int) -> dict[str, object]:
         tensor, outputs = find_inputs(graph)[0], [info.name for info in find_outputs(graph)]
         start = time.perf_counter()
         conversion = GraphConverter(
-            graph, per_channel=True, calibration_data=ImageFeed(None, tensor, case.mode, 10, chosen)
+            graph, per_channel=True, calibration_data=ImageFeed(None, tensor, case.mode, None, chosen)
         ).convert()
         found: dict[str, object] = {
             "seconds": time.perf_counter() - start,

@@ -11,7 +11,8 @@ from intel_quantization.calibration.decode import Decoder
 from intel_quantization.calibration.images import Image, discover
 from intel_quantization.errors import BadInputError
 
-DEFAULT_BATCH = 8
+# Larger ones are not faster, but the tensors of a batch are in memory together.
+DEFAULT_BATCH = 2
 _DTYPES = ("uint8", "float16", "float32", "float64")
 
 

@@ -12,7 +12,7 @@ from tensorflow.core.framework import graph_pb2
 from intel_quantization.calibration.statistics import Statistics, TensorStatistics, histogram_of
 from intel_quantization.errors import BadInputError, OutOfMemoryError, QuantizationError
 from intel_quantization.graph import tensors
-from intel_quantization.graph.session import first_line, open_session
+from intel_quantization.graph.session import first_line, open_session, trim_memory
 
 Feed = Iterable[Dict[str, np.ndarray]]
 # Histograms need the values themselves; a regular sample of them shows the same distribution.
@@ -45,7 +45,7 @@ def calibrate(
         QuantizationError: an op failed.
     """
     result = Statistics(graph=hashlib.sha256(graph_def.SerializeToString(deterministic=True)).hexdigest())
-    with open_session(graph_def, threads) as session:
+    with open_session(graph_def, threads, as_it_is=True) as session:
         fetches = _collectors(session.graph, observed, frozenset(channel_means), histograms)
         batches = 0
         for batch in feed:
@@ -56,6 +56,7 @@ def calibrate(
                 result.tensors.setdefault(name, TensorStatistics()).merge(_statistics(name, found))
             if on_batch:
                 on_batch(batches)
+    trim_memory()
     if not batches:
         raise BadInputError("there are no calibration data")
     return result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from typing import Any, Dict, List, Sequence
 
 import numpy as np
@@ -11,12 +12,13 @@ from tensorflow.core.framework import graph_pb2
 from intel_quantization.errors import BadInputError
 
 
-def open_session(graph_def: graph_pb2.GraphDef, threads: int = 0) -> tf.compat.v1.Session:
+def open_session(graph_def: graph_pb2.GraphDef, threads: int = 0, as_it_is: bool = False) -> tf.compat.v1.Session:
     """A session on a graph of its own; close it.
 
     Args:
         graph_def: imported without a prefix.
         threads: threads within an op, 0 for as many as there are cores.
+        as_it_is: run the graph without optimizing it: each of Grappler's optimizers copies all the weights.
 
     Raises:
         BadInputError: this TensorFlow cannot import the graph (unknown op, wrong types).
@@ -28,7 +30,11 @@ def open_session(graph_def: graph_pb2.GraphDef, threads: int = 0) -> tf.compat.v
         except (ValueError, TypeError, tf.errors.OpError) as error:
             message = "TensorFlow %s cannot import the graph: %s" % (tf.__version__, first_line(error))
             raise BadInputError(message) from error
+    trim_memory()  # of the copies that the import needed
     config = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=threads, inter_op_parallelism_threads=1)
+    if as_it_is:
+        config.graph_options.rewrite_options.disable_meta_optimizer = True
+        config.graph_options.optimizer_options.opt_level = -1  # L0
     return tf.compat.v1.Session(graph=graph, config=config)
 
 
@@ -41,6 +47,13 @@ def run_graph(graph_def: graph_pb2.GraphDef, feed: Dict[str, Any], fetches: Sequ
     with open_session(graph_def) as session:
         values = session.run(list(fetches), feed_dict=feed)
     return [np.asarray(value) for value in values]
+
+
+def trim_memory() -> None:
+    """Give back to the system what the C library keeps of freed memory; copies of large graphs leave much of it."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc only
+    if trim is not None:
+        trim(0)
 
 
 def first_line(error: BaseException) -> str:
