@@ -18,7 +18,7 @@ def open_session(graph_def: graph_pb2.GraphDef, threads: int = 0, as_it_is: bool
     Args:
         graph_def: imported without a prefix.
         threads: threads within an op, 0 for as many as there are cores.
-        as_it_is: run the graph without optimizing it: each of Grappler's optimizers copies all the weights.
+        as_it_is: run the graph without Grappler, each of whose optimizers copies all the weights.
 
     Raises:
         BadInputError: this TensorFlow cannot import the graph (unknown op, wrong types).
@@ -34,7 +34,6 @@ def open_session(graph_def: graph_pb2.GraphDef, threads: int = 0, as_it_is: bool
     config = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=threads, inter_op_parallelism_threads=1)
     if as_it_is:
         config.graph_options.rewrite_options.disable_meta_optimizer = True
-        config.graph_options.optimizer_options.opt_level = -1  # L0
     return tf.compat.v1.Session(graph=graph, config=config)
 
 
