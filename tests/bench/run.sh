@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Measurements, not tests: nothing here passes or fails. Arguments go to the scripts that measure graphs.
 #   launcher_*.py  with the workshop's Python
-#   graphs_*.py    with the local runtime's Python, which has TensorFlow; only where ../shared is there
+#   scale.py       with the local runtime's Python, which has TensorFlow
+#   graphs_*.py    the same; only where ../shared is there
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 shopt -s nullglob
@@ -10,15 +11,13 @@ for script in tests/bench/launcher_*.py; do
     .venv/bin/python "$script"
 done
 
-scripts=(tests/bench/graphs_*.py)
-if [ ${#scripts[@]} -eq 0 ]; then
-    exit 0
-fi
+python=$(.venv/bin/python tests/local_python.py)
+export PYTHONPATH=$PWD/quantization:$PWD TF_ENABLE_ONEDNN_OPTS=1 TF_CPP_MIN_LOG_LEVEL=2
+"$python" tests/bench/scale.py
 if [ ! -d ../shared/models ]; then
     echo "not measured: real graphs, as there is no ../shared"
     exit 0
 fi
-python=$(.venv/bin/python tests/local_python.py)
-for script in "${scripts[@]}"; do
-    PYTHONPATH=$PWD/quantization:$PWD TF_ENABLE_ONEDNN_OPTS=1 TF_CPP_MIN_LOG_LEVEL=2 "$python" "$script" "$@"
+for script in tests/bench/graphs_*.py; do
+    "$python" "$script" "$@"
 done

@@ -7,6 +7,7 @@ Usage: scale.py [NODES ...]        1000 10000 50000 by default
 
 from __future__ import annotations
 
+import itertools
 import sys
 import time
 
@@ -53,7 +54,7 @@ def measure(nodes: int) -> dict[str, float]:
     left = {item.reason for item in conversion.decisions if item.reason}
     if left:
         print("left in FP32:", left)
-    return {name: after - start for (name, start), (_, after) in zip(times, times[1:])}
+    return {name: after - start for (name, start), (_, after) in itertools.pairwise(times)}
 
 
 def main() -> None:
