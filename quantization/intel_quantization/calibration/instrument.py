@@ -1,22 +1,23 @@
-"""Collect statistics in process: run the FP32 graph over a feed with Min and Max beside each tensor."""
+"""Collect statistics in process: run the FP32 graph over a feed, with a probe beside each tensor."""
 
 from __future__ import annotations
 
-import hashlib
-from typing import Callable, Dict, FrozenSet, Iterable, List, Optional, Sequence
+import math
+from typing import Callable, Dict, Iterable, List, Optional, Sequence
 
 import numpy as np
 import tensorflow as tf
 from tensorflow.core.framework import graph_pb2
 
-from intel_quantization.calibration.statistics import Statistics, TensorStatistics, histogram_of
+from intel_quantization.calibration.probes import Look, add_probes
+from intel_quantization.calibration.statistics import Statistics, TensorStatistics
+from intel_quantization.calibration.summary import summary
 from intel_quantization.errors import BadInputError, OutOfMemoryError, QuantizationError
-from intel_quantization.graph import tensors
+from intel_quantization.graph.feed_weights import feed_weights
+from intel_quantization.graph.io import fingerprint
 from intel_quantization.graph.session import first_line, open_session, trim_memory
 
 Feed = Iterable[Dict[str, np.ndarray]]
-# Histograms need the values themselves; a regular sample of them shows the same distribution.
-_HISTOGRAM_VALUES = 1 << 16
 
 
 def calibrate(
@@ -32,11 +33,11 @@ def calibrate(
 
     Args:
         graph_def: the FP32 graph; left as it is.
-        observed: float32 tensors.
+        observed: float32 tensors, also of loops and branches. One that never ran keeps the count 0.
         feed: batches, each a dict tensor name -> array.
         on_batch: called after each batch with the number of batches so far.
         channel_means: those of the observed tensors whose channels are summed up, too.
-        histograms: also collect histograms (of a regular sample of the values, which costs time).
+        histograms: also collect histograms (of a regular sample of the values).
         threads: see :func:`open_session`.
 
     Raises:
@@ -44,29 +45,45 @@ def calibrate(
         OutOfMemoryError: TensorFlow could not allocate a tensor.
         QuantizationError: an op failed.
     """
-    result = Statistics(graph=hashlib.sha256(graph_def.SerializeToString(deterministic=True)).hexdigest())
-    with open_session(graph_def, threads, as_it_is=True) as session:
-        fetches = _collectors(session.graph, observed, frozenset(channel_means), histograms)
-        batches = 0
+    result = Statistics(graph=fingerprint(graph_def))
+    result.tensors = {name: TensorStatistics() for name in observed}
+    summed = frozenset(channel_means)
+    looks = {name: _look(found, name in summed, histograms) for name, found in result.tensors.items()}
+    light, weights = feed_weights(graph_def)
+    keeper, probes = add_probes(light, looks)
+    batches = 0
+    with open_session(light, threads, as_it_is=True) as session:
+        targets = [session.graph.get_operation_by_name(name) for name in probes]
         for batch in feed:
-            values = _run(session, fetches, batch)
+            _run(session, targets, {**weights, **batch})
+            for name, found in result.tensors.items():
+                _check(name, found)
             batches += 1
             result.samples += _batch_size(batch)
-            for name, found in zip(observed, values):
-                result.tensors.setdefault(name, TensorStatistics()).merge(_statistics(name, found))
             if on_batch:
                 on_batch(batches)
+    del keeper, session, targets, weights
     trim_memory()
     if not batches:
         raise BadInputError("there are no calibration data")
     return result
 
 
-def _run(
-    session: tf.compat.v1.Session, fetches: List[Dict[str, tf.Tensor]], batch: Dict[str, np.ndarray]
-) -> List[Dict[str, np.ndarray]]:
+def _look(found: TensorStatistics, channel_sums: bool, histogram: bool) -> Look:
+    return lambda value: found.merge(summary(value, channel_sums, histogram))
+
+
+def _check(name: str, found: TensorStatistics) -> None:
+    if found.count and not (math.isfinite(found.minimum) and math.isfinite(found.maximum)):
+        raise BadInputError(
+            "tensor '%s' has infinite or undefined values on the calibration data" % name,
+            "check --preprocess, and that the FP32 graph gives finite results",
+        )
+
+
+def _run(session: tf.compat.v1.Session, targets: List[tf.Operation], batch: Dict[str, np.ndarray]) -> None:
     try:
-        return session.run(fetches, feed_dict=batch)
+        session.run(targets, feed_dict=batch)
     except (ValueError, TypeError, tf.errors.InvalidArgumentError) as error:
         raise BadInputError(
             "the graph does not accept the calibration data: %s" % first_line(error),
@@ -80,46 +97,6 @@ def _run(
             "the FP32 graph does not run: %s" % first_line(error),
             "check that --inputs and --outputs name the right tensors",
         ) from error
-
-
-def _collectors(
-    graph: tf.Graph, observed: Sequence[str], channel_means: FrozenSet[str], histograms: bool
-) -> List[Dict[str, tf.Tensor]]:
-    result = []
-    with graph.as_default(), tf.compat.v1.name_scope("calibration"):
-        for name in observed:
-            node, index = tensors.split(name)
-            tensor = graph.get_tensor_by_name("%s:%d" % (node, index))
-            flat = tf.reshape(tensor, [-1])
-            found = {"min": tf.reduce_min(flat), "max": tf.reduce_max(flat), "shape": tf.shape(tensor)}
-            # TensorFlow 1.15's Min and Max pass over NaN
-            found["finite"] = tf.reduce_all(tf.math.is_finite(flat))
-            if name in channel_means:
-                # float32 sums of millions of values lose digits; means of one batch do not
-                found["mean"] = tf.reduce_mean(tensor, tf.range(tf.rank(tensor) - 1))
-            if histograms:
-                found["values"] = flat[:: tf.maximum(tf.size(flat) // _HISTOGRAM_VALUES, 1)]
-            result.append(found)
-    return result
-
-
-def _statistics(name: str, found: Dict[str, np.ndarray]) -> TensorStatistics:
-    shape = [int(size) for size in found["shape"]]
-    count = int(np.prod(shape, dtype=np.int64))
-    result = TensorStatistics(count, shape=(None, *shape[1:]) if shape else ())
-    if not count:
-        return result
-    result.minimum, result.maximum = float(found["min"]), float(found["max"])
-    if not found["finite"]:
-        raise BadInputError(
-            "tensor '%s' has infinite or undefined values on the calibration data" % name,
-            "check --preprocess, and that the FP32 graph gives finite results",
-        )
-    if "mean" in found:
-        result.channel_sum = found["mean"].astype(np.float64) * (count / float(found["mean"].size))
-    if "values" in found:
-        result.histogram = histogram_of(found["values"])
-    return result
 
 
 def _batch_size(batch: Dict[str, np.ndarray]) -> int:

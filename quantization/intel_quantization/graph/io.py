@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tempfile
 
@@ -59,6 +60,16 @@ def read_graph(path: str) -> graph_pb2.GraphDef:
 def graph_size(graph_def: graph_pb2.GraphDef) -> int:
     """The size in bytes that a GraphDef has on disk."""
     return int(graph_def.ByteSize())
+
+
+def fingerprint(graph_def: graph_pb2.GraphDef) -> str:
+    """A SHA-256 of a graph, hexadecimal; node by node, as a copy of all of it would take as much memory again."""
+    digest = hashlib.sha256()
+    for part in (graph_def.versions, graph_def.library, *graph_def.node):
+        data = part.SerializeToString(deterministic=True)
+        digest.update(b"%d:" % len(data))
+        digest.update(data)
+    return digest.hexdigest()
 
 
 def write_graph(graph_def: graph_pb2.GraphDef, path: str) -> None:

@@ -142,7 +142,7 @@ class _Finder:
         producer = graph.producer(summand)
         if graph.constant(summand) is not None or graph.is_output(producer.name):
             return None
-        if producer.op == "Placeholder" or producer.op in ALIASING:  # memory that others have a hand in
+        if producer.op in ("Placeholder", "Pad", *ALIASING):  # memory that others may have a hand in
             return None
         rival = self._biased_convolution(producer)
         if rival is not None and self.rank[rival.name] > self.rank[node.name]:

@@ -149,6 +149,29 @@ def test_concatenation_of_pools_and_concatenations():
     assert error(conversion) < 0.03
 
 
+@pytest.mark.parametrize("axis", [0, 1, 2, -1])
+def test_concatenation_along_any_axis(axis):
+    def net(x):
+        x = block(x, "stem")
+        return block(tf.concat([block(x, "one"), block(x, "two")], axis), "last")
+
+    conversion = convert(net)
+    assert ops(conversion)["QuantizedConcatV2"] == 1
+    assert error(conversion) < 0.03
+
+
+def test_concatenation_of_matrices():
+    def net(x):
+        x = tf.reshape(block(tf.nn.max_pool2d(block(x, "stem"), 6, 6, "VALID"), "first"), [-1, 32])
+        branches = [tf.nn.relu(tf.matmul(x, tf.constant(b.random(name, (32, 6), 0.3)))) for name in ("one", "two")]
+        return tf.nn.relu(tf.matmul(tf.concat(branches, 1), tf.constant(b.random("last", (12, 5)))))
+
+    conversion = convert(net)
+    assert ops(conversion)["QuantizedConcatV2"] == 1
+    assert ops(conversion)["Dequantize"] == 1
+    assert error(conversion) < 0.05
+
+
 def test_concatenation_of_signed_and_unsigned_stays_fp32():
     conversion = convert(lambda x: block(tf.concat([block(x, "one"), block(x, "two", None)], 3), "last"))
     assert ops(conversion)["ConcatV2"] == 1
