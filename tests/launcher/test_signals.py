@@ -13,7 +13,8 @@ from launcher.signals import handed_over, patience, shield
 
 @pytest.fixture(autouse=True)
 def handlers() -> Iterator[None]:
-    before = {signum: signal.getsignal(signum) for signum in signals.SIGNALS}
+    # also under nohup, where SIGHUP is ignored
+    before = {signum: signal.signal(signum, signal.default_int_handler) for signum in signals.SIGNALS}
     signals.install()
     yield
     for signum, handler in before.items():
