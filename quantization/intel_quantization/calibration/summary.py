@@ -1,0 +1,40 @@
+"""The statistics of one array."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from intel_quantization.calibration.statistics import TensorStatistics, histogram_of
+
+# Histograms need the values themselves; a regular sample of them shows the same distribution.
+_HISTOGRAM_VALUES = 1 << 16
+# Values that stay in the cache while they are looked at several times. It also keeps float32 sums short.
+_BLOCK = 1 << 15
+
+
+def summary(values: np.ndarray, channel_sums: bool = False, histogram: bool = False) -> TensorStatistics:
+    """Count, minimum, maximum and shape of an array; minimum or maximum are not finite where a value is not.
+
+    Args:
+        values: float32, any shape.
+        channel_sums: also sum up each channel (the last axis).
+        histogram: also count a regular sample of the values, at most twice 65536.
+    """
+    shape = tuple(int(size) for size in values.shape)
+    result = TensorStatistics(int(values.size), shape=(None, *shape[1:]) if shape else ())
+    if not values.size:
+        return result
+    channels = shape[-1] if shape else 1
+    rows = values.reshape(-1, channels)
+    step = max(_BLOCK // channels, 1)
+    blocks = [rows[start : start + step] for start in range(0, len(rows), step)]
+    with np.errstate(invalid="ignore", over="ignore"):
+        extremes = [(block.min(), block.max(), block.sum(axis=0) if channel_sums else 0.0) for block in blocks]
+        low, high, sums = zip(*extremes)
+        # unlike Python's own, numpy's min and max pass NaN on
+        result.minimum, result.maximum = float(np.min(low)), float(np.max(high))
+        if channel_sums:
+            result.channel_sum = np.stack(sums).sum(axis=0, dtype=np.float64)
+    if histogram:
+        result.histogram = histogram_of(values.reshape(-1)[:: max(values.size // _HISTOGRAM_VALUES, 1)])
+    return result
