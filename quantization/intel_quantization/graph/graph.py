@@ -7,7 +7,8 @@ methods here, so that the index stays right. Attributes may be edited in place.
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, List, MutableMapping, Optional, Sequence, Tuple
+from weakref import WeakValueDictionary
 
 import numpy as np
 from tensorflow.core.framework.graph_pb2 import GraphDef
@@ -17,6 +18,8 @@ from tensorflow.python.framework import tensor_util
 from intel_quantization.errors import BadInputError
 from intel_quantization.graph import tensors
 from intel_quantization.graph.attributes import AttrValue, attr_value
+from intel_quantization.graph.constants import constant_value
+from intel_quantization.graph.frames import ENTER, Frame, frame_of
 
 # The edges that close a while loop; without them the graph has no cycle.
 _BACK_EDGE = "NextIteration"
@@ -40,7 +43,9 @@ class Graph:
         self.nodes: Dict[str, NodeDef] = {}
         # node name -> {consumer name: number of edges}; a dict keeps the order of insertion
         self._consumers: Dict[str, Dict[str, int]] = {}
-        self._constants: Dict[str, np.ndarray] = {}
+        # the nodes hold the values already: what nobody looks at is not kept a second time
+        self._constants: MutableMapping[str, np.ndarray] = WeakValueDictionary()
+        self._frames: Dict[str, Frame] = {}
         self.outputs: Tuple[str, ...] = tuple(tensors.canonical(name) for name in outputs)
         self._output_nodes = {tensors.node_of(name) for name in self.outputs}
         for node in graph_def.node:
@@ -99,17 +104,33 @@ class Graph:
         return sum(self._consumers.get(node, {}).values()) == 1 and node not in self._output_nodes
 
     def constant(self, tensor: str) -> Optional[np.ndarray]:
-        """The value of a Const, possibly behind Identity nodes; None for anything else. Do not write into it."""
+        """The value of a tensor that is the same whenever there is one, or None. Do not write into it.
+
+        That is a Const, also behind Identity, behind the Enter that brings a constant into a loop, and behind
+        the Switch that brings it into a branch.
+        """
         name, index = tensors.split(tensor)
         node = self.nodes.get(name)
-        while node is not None and index == 0 and node.op == "Identity" and node.input:
+        while node is not None and node.input and _passes_on(node, index):
             name, index = tensors.split(node.input[0])
             node = self.nodes.get(name)
         if node is None or node.op != "Const" or index != 0:
             return None
-        if name not in self._constants:
-            self._constants[name] = tensor_util.MakeNdarray(node.attr["value"].tensor)
-        return self._constants[name]
+        value = self._constants.get(name)
+        if value is None:
+            value = self._constants[name] = constant_value(node)
+        return value
+
+    def frame(self, tensor: str) -> Frame:
+        """The names of the loops in which a tensor or the outputs of a node are read, outermost first."""
+        return frame_of(self.nodes, tensors.node_of(tensor), self._frames)
+
+    def anchor(self, tensor: str) -> Optional[str]:
+        """The control input that makes a Const belong to the loop that a tensor belongs to; None outside of loops.
+
+        What reads both runs then as often as the tensor is made. Name a tensor that it reads anyway.
+        """
+        return "^" + tensors.node_of(tensor) if self.frame(tensor) else None
 
     def topological(self) -> List[NodeDef]:
         """The nodes, producers first; the order is a function of the graph alone. Loops are cut at NextIteration."""
@@ -171,7 +192,9 @@ class Graph:
         self._index(node)
         return node
 
-    def add_constant(self, name: str, value: np.ndarray, dtype: Optional[int] = None) -> str:
+    def add_constant(
+        self, name: str, value: np.ndarray, dtype: Optional[int] = None, beside: Optional[str] = None
+    ) -> str:
         """Add a Const under a free name that starts with ``name``; returns the name it got.
 
         Args:
@@ -179,6 +202,7 @@ class Graph:
             value: any shape.
             dtype: a DataType number where numpy has none of its own (qint8, quint8, qint32);
                 ``value`` then holds the plain integers.
+            beside: a tensor that the readers of the constant read, too; in a loop the constant waits for it.
         """
         name = self.unique_name(name)
         value = np.asarray(value)
@@ -188,6 +212,9 @@ class Graph:
             proto = tensor_util.make_tensor_proto(value)
             proto.dtype = dtype
         node = NodeDef(name=name, op="Const")
+        anchor = self.anchor(beside) if beside is not None else None
+        if anchor is not None:
+            node.input.append(anchor)
         node.attr["dtype"].type = proto.dtype
         node.attr["value"].tensor.CopyFrom(proto)
         self._index(node)
@@ -232,6 +259,7 @@ class Graph:
         self._consumers[new] = self._consumers.pop(old, {})
         del self.nodes[old]
         self._constants.pop(old, None)
+        self._frames.pop(old, None)
         node.name = new
         self.nodes[new] = node
         for name in node.input:
@@ -247,6 +275,7 @@ class Graph:
             raise ValueError("node '%s' is still in use" % name)
         node = self.nodes.pop(name)
         self._constants.pop(name, None)
+        self._frames.pop(name, None)
         self._consumers.pop(name, None)
         for source in node.input:
             self._unlink(node, source)
@@ -309,6 +338,7 @@ class Graph:
         for name in dead:
             node = self.nodes.pop(name)
             self._constants.pop(name, None)
+            self._frames.pop(name, None)
             self._consumers.pop(name, None)
             for source in node.input:
                 self._unlink(node, source)
@@ -367,3 +397,8 @@ class Graph:
             edges[node.name] = count
         else:
             edges.pop(node.name, None)
+
+
+def _passes_on(node: NodeDef, index: int) -> bool:
+    """Whether an output of a node, whenever there is one, is its first input."""
+    return node.op in ("Switch", "RefSwitch") or (index == 0 and node.op in ("Identity", *ENTER))

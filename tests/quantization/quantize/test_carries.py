@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 
-import builders as b
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from intel_quantization.graph_converter import GraphConverter
 from intel_quantization.quantize.carries import find_carries
+from tests.quantization import builders as b
 
 v1 = tf.compat.v1
 
