@@ -15,6 +15,7 @@ from intel_quantization.calibration.instrument import calibrate
 from intel_quantization.calibration.statistics import Statistics
 from intel_quantization.errors import BadInputError, QuantizationError
 from intel_quantization.graph import registry
+from intel_quantization.graph.capabilities import RUNNING
 from intel_quantization.graph.graph import Graph
 from intel_quantization.graph.interface import TensorInfo, check_excluded, find_inputs, find_outputs
 from intel_quantization.graph.io import read_graph, write_graph
@@ -116,6 +117,7 @@ class GraphConverter:
         self.calibration_data = calibration_data
         self.intermediate_dir = intermediate_dir
         self.threads = threads
+        self._capabilities = RUNNING
         self._on_stage = on_stage or (lambda name: None)
         self._on_progress = on_progress or (lambda batches: None)
 
@@ -140,7 +142,7 @@ class GraphConverter:
         self._on_stage("optimize")
         optimize(graph, after_pass=self._keep_pass)
         fp32_graph = graph.to_graph_def()
-        candidates, refused = find_candidates(graph, self.excluded_ops, self.excluded_nodes)
+        candidates, refused = find_candidates(graph, self.excluded_ops, self.excluded_nodes, self._capabilities)
         if not candidates:
             raise _nothing(graph, refused)
         graph_outputs = graph.outputs
@@ -156,7 +158,7 @@ class GraphConverter:
         self._on_stage("quantize")
         graph = Graph(fp32_graph, graph_outputs)
         carries = find_carries(graph, self.excluded_ops, self.excluded_nodes)
-        items, decided = decide(graph, candidates, statistics, carries)
+        items, decided = decide(graph, candidates, statistics, carries, self._capabilities)
         decisions = _in_graph_order(fp32_graph, refused + decided)
         if not items:
             raise _nothing(graph, decisions)

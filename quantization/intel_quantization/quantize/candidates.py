@@ -6,8 +6,9 @@ from typing import Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from intel_quantization.graph import registry, tensors
+from intel_quantization.graph import tensors
 from intel_quantization.graph.attributes import DT_FLOAT, attribute
+from intel_quantization.graph.capabilities import RUNNING, Capabilities
 from intel_quantization.graph.control_flow import control_flow_regions
 from intel_quantization.graph.graph import Graph, NodeDef
 from intel_quantization.quantize.carries import ALIASING
@@ -19,7 +20,10 @@ _ADDS = ("Add", "AddV2")
 
 
 def find_candidates(
-    graph: Graph, excluded_ops: Sequence[str] = (), excluded_nodes: Sequence[str] = ()
+    graph: Graph,
+    excluded_ops: Sequence[str] = (),
+    excluded_nodes: Sequence[str] = (),
+    capabilities: Capabilities = RUNNING,
 ) -> Tuple[Tuple[Group, ...], Tuple[Decision, ...]]:
     """Find every linear op that may become INT8, with all that can be fused into it.
 
@@ -27,12 +31,13 @@ def find_candidates(
         graph: the optimized FP32 graph.
         excluded_ops: op names that stay FP32; such nodes are not fused into others, either.
         excluded_nodes: nodes that stay FP32, likewise.
+        capabilities: of the TensorFlow that the graph is made for.
 
     Returns:
         The groups, each behind those whose results it reads, and a decision with its reason for
         each linear op that is none.
     """
-    finder = _Finder(graph, frozenset(excluded_ops), frozenset(excluded_nodes))
+    finder = _Finder(graph, frozenset(excluded_ops), frozenset(excluded_nodes), capabilities)
     groups: List[Group] = []
     refused: List[Decision] = []
     for node in finder.order:
@@ -61,8 +66,11 @@ def _producers_first(groups: Sequence[Group]) -> Tuple[Group, ...]:
 
 
 class _Finder:
-    def __init__(self, graph: Graph, excluded_ops: frozenset[str], excluded_nodes: frozenset[str]) -> None:
+    def __init__(
+        self, graph: Graph, excluded_ops: frozenset[str], excluded_nodes: frozenset[str], capabilities: Capabilities
+    ) -> None:
         self.graph = graph
+        self.capabilities = capabilities
         self.excluded_ops = excluded_ops
         self.excluded_nodes = excluded_nodes
         self.order = graph.topological()
@@ -199,7 +207,7 @@ class _Finder:
         paddings = graph.constant(graph.data_inputs(pad)[1])
         if paddings is None or paddings.shape != (4, 2) or np.any(paddings[[0, 3]]) or np.any(paddings < 0):
             return source, None
-        if not registry.has_attr(padded_op(node.op), "padding_list"):
+        if not self.capabilities.has_attr(padded_op(node.op), "padding_list"):
             return source, None
         top, bottom, left, right = (int(size) for size in paddings[1:3].reshape(-1))
         return graph.data_inputs(pad)[0], (top, bottom, left, right)

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Dict, List, Sequence, Set, Tuple, Union
 
 from intel_quantization.calibration.statistics import Statistics
-from intel_quantization.graph import registry
 from intel_quantization.graph.attributes import DT_FLOAT, DT_QINT8, DT_QUINT8
+from intel_quantization.graph.capabilities import RUNNING, Capabilities
 from intel_quantization.graph.graph import Graph
 from intel_quantization.quantize.carries import ALIASING, TOLD, Carry
 from intel_quantization.quantize.groups import Decision, Group
@@ -16,7 +16,11 @@ Item = Union[Group, Carry]
 
 
 def decide(
-    graph: Graph, candidates: Sequence[Group], statistics: Statistics, carries: Sequence[Carry] = ()
+    graph: Graph,
+    candidates: Sequence[Group],
+    statistics: Statistics,
+    carries: Sequence[Carry] = (),
+    capabilities: Capabilities = RUNNING,
 ) -> Tuple[Tuple[Item, ...], Tuple[Decision, ...]]:
     """Choose the groups to emit, and what carries INT8 values between them.
 
@@ -27,6 +31,7 @@ def decide(
         candidates: the groups.
         statistics: of all tensors that the candidates observe.
         carries: what may carry INT8 values.
+        capabilities: of the TensorFlow that the graph is made for.
 
     Returns:
         What to emit, each behind those whose results it reads, and a decision for every candidate and
@@ -41,12 +46,12 @@ def decide(
     everything: List[Item] = [*candidates, *carries]
     for candidate in sorted(everything, key=lambda item: rank[item.root]):
         if isinstance(candidate, Carry):
-            reasons[candidate.root] = _obstacle(candidate, statistics, results)
+            reasons[candidate.root] = _obstacle(candidate, statistics, results, capabilities)
             if not reasons[candidate.root]:
                 chosen.append(candidate)
                 results[candidate.root] = results[candidate.sources[0]]
             continue
-        settled = _settle(graph, candidate, statistics, results, candidate.summand in shiftable)
+        settled = _settle(graph, candidate, statistics, results, candidate.summand in shiftable, capabilities)
         reason = settled if isinstance(settled, str) else ""
         decisions.append(Decision(candidate.linear, candidate.op, not reason, reason))
         if isinstance(settled, Group):
@@ -55,7 +60,7 @@ def decide(
                 shifted = chosen[place]
                 assert isinstance(shifted, Group)
                 chosen[place] = replace(shifted, shifted=True)
-            if _may_shift(graph, settled, is_unsigned(settled.source, statistics, results)):
+            if _may_shift(graph, settled, is_unsigned(settled.source, statistics, results), capabilities):
                 shiftable[settled.root] = len(chosen)
             chosen.append(settled)
             if not gives_float(settled):
@@ -84,7 +89,7 @@ def _read_in_int8(chosen: Sequence[Item]) -> Tuple[Item, ...]:
     return tuple(reversed(items))
 
 
-def _obstacle(carry: Carry, statistics: Statistics, results: Dict[str, bool]) -> str:
+def _obstacle(carry: Carry, statistics: Statistics, results: Dict[str, bool], capabilities: Capabilities) -> str:
     """Why a carry cannot work in INT8; empty where it can."""
     if any(name not in results for name in carry.sources):
         return "an input is not INT8"
@@ -100,8 +105,8 @@ def _obstacle(carry: Carry, statistics: Statistics, results: Dict[str, bool]) ->
             return "the number of channels is no multiple of 4"
     dtype = DT_QUINT8 if signs.pop() else DT_QINT8
     op = carry.op if carry.op in (*ALIASING, "Pad") else "Quantized" + carry.op
-    if not registry.has_kernel("Reshape" if op == "Pad" else op, T=dtype):
-        return "%s has no kernel for this in this TensorFlow" % op
+    if not capabilities.has_kernel("Reshape" if op == "Pad" else op, T=dtype):
+        return "%s has no kernel for this %s" % (op, capabilities.where)
     return ""
 
 
@@ -137,16 +142,21 @@ def is_unsigned(tensor: str, statistics: Statistics, results: Dict[str, bool]) -
     return results[tensor] if tensor in results else statistics.tensors[tensor].minimum >= 0
 
 
-def _may_shift(graph: Graph, group: Group, unsigned: bool) -> bool:
+def _may_shift(graph: Graph, group: Group, unsigned: bool, capabilities: Capabilities) -> bool:
     """Whether a group's result may be stored less its smallest value; see Group.shifted."""
     if group.op != "Conv2D" or group.activation or not graph.is_private(group.root):
         return False
     shifted = replace(group, shifted=True)
-    return registry.has_kernel(quantized_op(shifted), **_types(shifted, unsigned))
+    return capabilities.has_kernel(quantized_op(shifted), **_types(shifted, unsigned))
 
 
 def _settle(
-    graph: Graph, group: Group, statistics: Statistics, results: Dict[str, bool], shiftable: bool
+    graph: Graph,
+    group: Group,
+    statistics: Statistics,
+    results: Dict[str, bool],
+    shiftable: bool,
+    capabilities: Capabilities,
 ) -> Union[Group, str]:
     seen = statistics.tensors[group.source]
     weights = graph.constant(graph.data_inputs(graph.nodes[group.linear])[1])
@@ -169,12 +179,12 @@ def _settle(
         fits = summand.shape is not None and (summand.shape, summand.count) == (result.shape, result.count)
         # a signed summand widens the range of the result (see emission), which then does not end at 6
         fits = fits and not (signed and group.activation == "Relu6")
-        if fits and registry.has_kernel(quantized_op(group, signed), **_types(group, unsigned, signed)):
+        if fits and capabilities.has_kernel(quantized_op(group, signed), **_types(group, unsigned, signed)):
             return group
         group = replace(group, summand=None, activation="", root=group.members[1], members=group.members[:2])
     op = quantized_op(group)
-    if not registry.has_kernel(op, **_types(group, unsigned)):
-        return "%s has no kernel for this in this TensorFlow" % op
+    if not capabilities.has_kernel(op, **_types(group, unsigned)):
+        return "%s has no kernel for this %s" % (op, capabilities.where)
     return group
 
 
