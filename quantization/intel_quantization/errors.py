@@ -6,8 +6,8 @@ The kinds and statuses are those that the launcher knows (``launcher/errors.py``
 from __future__ import annotations
 
 
-class QuantizationError(Exception):
-    """The conversion failed.
+class QuantizationError(ValueError):
+    """The conversion failed. A ValueError, which is what intel-quantization 1.1 raised, so that its users catch it.
 
     Args:
         message: one line, what happened and where.

@@ -300,8 +300,12 @@ def test_inputs_that_are_refused(tmp_path):
         convert(graph_def, [])
     with pytest.raises(BadInputError, match="text graphs"):
         GraphConverter(graph_def, input_graph_is_binary=False)
-    with pytest.raises(BadInputError, match="No such file"):
-        GraphConverter(str(tmp_path / "none.pb")).convert()
+    with pytest.raises(BadInputError, match=r"none\.pb does not exist"):
+        GraphConverter(str(tmp_path / "none.pb"))
+    with pytest.raises(BadInputError, match=r"directory .*nowhere does not exist"):
+        GraphConverter(graph_def, str(tmp_path / "nowhere" / "out.pb"))
+    with pytest.raises(BadInputError, match="no algorithm 'KLD'"):
+        GraphConverter(graph_def, algo="KLD")
     with pytest.raises(BadInputError, match="'owt' is not in the graph"):
         convert(graph_def, outputs=["owt"])
     write_graph(graph_def, str(tmp_path / "whole.pb"))
