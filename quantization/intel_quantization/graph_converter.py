@@ -17,6 +17,7 @@ from typing import Callable, Optional, Sequence, Tuple, Union
 
 from tensorflow.core.framework import graph_pb2
 
+from intel_quantization.calibration.collectors import COLLECTORS, collector
 from intel_quantization.calibration.given import CalibrationData, as_feed
 from intel_quantization.calibration.instrument import calibrate
 from intel_quantization.calibration.statistics import Statistics
@@ -39,7 +40,7 @@ from intel_quantization.transforms.pipeline import OPTIMIZE_FP32, optimize
 __all__ = ["ALGORITHMS", "STAGES", "Conversion", "GraphConverter", "OpCount"]
 
 STAGES = ("read", "optimize", "calibrate", "quantize", "verify")
-ALGORITHMS = ("DIRECT", "MA", "KL")
+ALGORITHMS = tuple(COLLECTORS)
 
 
 class GraphConverter:
@@ -57,7 +58,9 @@ class GraphConverter:
         excluded_nodes: names of nodes that stay FP32.
         per_channel: one weight range for each output channel; more accurate, as fast.
         input_graph_is_binary: False for a text graph.
-        algo: how a tensor's range comes from what calibration saw, one of ALGORITHMS.
+        algo: how the range of an activation comes from what calibration saw, one of ALGORITHMS in upper or
+            lower case: DIRECT (smallest and largest value), MA (their means over batches), KL (least loss of
+            information), PERCENTILE (99.99 % of the values), MSE (least squared error).
         calibration_data: what the inputs are fed while calibrating: an iterable of feed dicts
             (tensor or node name -> array), such as an ImageFeed; an array for the only input, its first
             dimension the samples; one feed dict; or a function that returns one of these.
@@ -100,8 +103,7 @@ class GraphConverter:
     ) -> None:
         if not input_graph_is_binary:
             raise BadInputError("text graphs are not read yet", "give a binary frozen graph (.pb)")
-        if algo not in ALGORITHMS:
-            raise BadInputError("there is no algorithm %r" % (algo,), "one of " + ", ".join(ALGORITHMS))
+        collector(algo)  # it exists
         self.input_graph = input_graph if isinstance(input_graph, graph_pb2.GraphDef) else os.fspath(input_graph)
         self.output_graph = None if output_graph is None else os.fspath(output_graph)
         in_path = self.input_graph if isinstance(self.input_graph, str) else None
@@ -145,7 +147,7 @@ class GraphConverter:
         return self._convert(optimize_first=False)
 
     def _convert(self, optimize_first: bool) -> Conversion:
-        files = self._files()
+        files, ranges = self._files(), collector(self.algo)
         self._on_stage("read")
         graph_def = read_graph(self.input_graph) if isinstance(self.input_graph, str) else self.input_graph
         inputs = find_inputs(graph_def, self.inputs)
@@ -181,7 +183,7 @@ class GraphConverter:
         decisions = in_graph_order(fp32_graph, refused + decided)
         if not items:
             raise nothing_to_quantize(graph, decisions)
-        emit(graph, items, statistics, self.per_channel)
+        emit(graph, items, statistics, self.per_channel, ranges)
         op_table = op_counts(decisions)
 
         self._on_stage("verify")
@@ -216,7 +218,7 @@ class GraphConverter:
                 "calibration by a command is not available yet", "give calibration_data in place of gen_calib_data_cmds"
             )
         feed = as_feed(self.calibration_data, inputs, self.samples)
-        return calibrate(fp32_graph, observed, feed, self._on_progress, sources, threads=self.threads)
+        return calibrate(fp32_graph, observed, feed, self._on_progress, sources, histograms=True, threads=self.threads)
 
     def _files(self) -> GraphFiles:
         directory = None

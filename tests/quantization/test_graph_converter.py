@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 
+from intel_quantization.calibration.collectors import COLLECTORS
 from intel_quantization.errors import BadInputError, QuantizationError
 from intel_quantization.graph.io import read_graph, write_graph
 from intel_quantization.graph_converter import STAGES, GraphConverter
@@ -132,6 +133,39 @@ def test_exclusions():
     }
     assert {"Conv2D", "MatMul"} < set(ops(conversion.graph))
     assert error(conversion, batch(graph_def, seed=1)) < 0.1
+
+
+def limits(conversion):
+    """The upper ends of the ranges, by the name of the tensor."""
+    found = {}
+    for item in conversion.graph.node:
+        if item.op == "QuantizeV2":
+            (limit,) = (each for each in conversion.graph.node if each.name == item.input[2].split(":")[0])
+            found[item.input[0].split(":")[0]] = float(tf.make_ndarray(limit.attr["value"].tensor))
+    return found
+
+
+def test_algorithms(tmp_path):
+    graph_def = build(classifier)
+    feed = [batch(graph_def, 64, seed=seed) for seed in (1, 2)]
+    feed[0]["input:0"][0, 0, 0, 0] = 30
+    found = {algo: convert(graph_def, feed, algo=algo) for algo in COLLECTORS}
+    ranges = {algo: limits(conversion)["input"] for algo, conversion in found.items()}
+    assert ranges["DIRECT"] == 30
+    assert ranges["MA"] == pytest.approx((30 + feed[1]["input:0"].max()) / 2)
+    assert ranges["PERCENTILE"] < ranges["DIRECT"]
+    assert ranges["MSE"] < ranges["DIRECT"]
+    assert ranges["KL"] < ranges["DIRECT"]
+    assert convert(graph_def, feed).graph == found["DIRECT"].graph
+    assert convert(graph_def, feed, algo="mse").graph == found["MSE"].graph
+    for algo, conversion in found.items():
+        conversion.statistics.save(str(tmp_path / algo))
+    assert len({(tmp_path / algo).read_bytes() for algo in found}) == 1  # one pass serves all
+
+
+def test_an_unknown_algorithm():
+    with pytest.raises(BadInputError, match="no calibration algorithm 'MAX'"):
+        convert(build(classifier), algo="MAX")
 
 
 def test_an_unknown_exclusion_gives_the_nearest():

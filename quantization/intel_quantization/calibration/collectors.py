@@ -1,12 +1,24 @@
-"""From statistics to the range that a tensor is quantized with."""
+"""From statistics to the range that a tensor is quantized with: the algorithms by their names.
+
+All of them read the same statistics, so that one pass over the data serves each. Zero is always exact:
+an INT8 tensor is [0, limit] where nothing negative was seen, else [-limit, limit].
+"""
 
 from __future__ import annotations
 
-import math
-from typing import Tuple
+import difflib
+from typing import Callable, Dict, Tuple
 
+from intel_quantization.calibration.entropy import kl_divergence
+from intel_quantization.calibration.magnitudes import check_seen
+from intel_quantization.calibration.percentile import percentile
+from intel_quantization.calibration.squared_error import mean_squared_error
 from intel_quantization.calibration.statistics import TensorStatistics
-from intel_quantization.errors import QuantizationError
+from intel_quantization.errors import BadInputError, QuantizationError
+
+Ranges = Callable[[str, TensorStatistics], Tuple[float, float]]
+"""(name of a tensor, its statistics) -> the smallest and the largest value to represent; neither is wider than
+what was seen. Raises QuantizationError where the tensor was never seen, or not finite."""
 
 
 def min_max(tensor: str, statistics: TensorStatistics) -> Tuple[float, float]:
@@ -15,12 +27,46 @@ def min_max(tensor: str, statistics: TensorStatistics) -> Tuple[float, float]:
     Raises:
         QuantizationError: nothing was seen, or it was not finite.
     """
-    low, high = statistics.minimum, statistics.maximum
-    if not statistics.count:
-        raise QuantizationError("calibration never saw tensor '%s'" % tensor)
-    if not (math.isfinite(low) and math.isfinite(high)):
+    check_seen(tensor, statistics)
+    return statistics.minimum, statistics.maximum
+
+
+def moving_average(tensor: str, statistics: TensorStatistics) -> Tuple[float, float]:
+    """The mean of the batches' smallest values, and of their largest ones; all batches count the same.
+
+    It depends on the batch size: one batch gives what :func:`min_max` gives.
+
+    Raises:
+        QuantizationError: nothing was seen, it was not finite, or batches were not told apart.
+    """
+    check_seen(tensor, statistics)
+    if not statistics.batches:
         raise QuantizationError(
-            "tensor '%s' had infinite or undefined values during calibration" % tensor,
-            "check --preprocess, and that the FP32 graph gives finite results",
+            "the statistics of tensor '%s' do not tell batches apart" % tensor,
+            "calibrate anew, or with another algorithm",
         )
-    return low, high
+    return statistics.minimum_sum / statistics.batches, statistics.maximum_sum / statistics.batches
+
+
+COLLECTORS: Dict[str, Ranges] = {
+    "DIRECT": min_max,
+    "MA": moving_average,
+    "KL": kl_divergence,
+    "PERCENTILE": percentile,
+    "MSE": mean_squared_error,
+}
+"""The algorithms by name; the first three names are those of intel-quantization 1.1."""
+
+
+def collector(name: str) -> Ranges:
+    """The algorithm of that name, upper or lower case.
+
+    Raises:
+        BadInputError: there is none.
+    """
+    found = COLLECTORS.get(str(name).upper())
+    if found is None:
+        near = difflib.get_close_matches(str(name).upper(), COLLECTORS, n=1)
+        remedy = "did you mean %s?" % near[0] if near else "choose one of %s" % ", ".join(COLLECTORS)
+        raise BadInputError("there is no calibration algorithm '%s'" % name, remedy)
+    return found

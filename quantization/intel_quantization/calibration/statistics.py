@@ -1,9 +1,9 @@
 """What calibration saw: mergeable data that does not depend on how it was collected.
 
-For each tensor: how many values, their minimum and maximum, its shape, the sum of each channel, and
-a histogram with fixed log-spaced bins. A bin is the sign, the exponent and the three leading
-mantissa bits of a float32, so 8 bins for each octave, the same for every tensor and every run:
-histograms merge by addition.
+For each tensor: how many values, their minimum and maximum, the sums of each batch's minimum and
+maximum, its shape, the sum of each channel, and a histogram with fixed log-spaced bins. A bin is the
+sign, the exponent and the three leading mantissa bits of a float32, so 8 bins for each octave, the
+same for every tensor and every run: histograms merge by addition.
 """
 
 from __future__ import annotations
@@ -34,6 +34,9 @@ class TensorStatistics:
         channel_sum: float64, shape [channels] (the last axis): the sum of each channel's values; None
             where it was not collected.
         histogram: int64, shape [BINS]; None where it was not collected.
+        batches: how many batches had values; 0 where batches were not told apart.
+        minimum_sum: the sum of the smallest value of each batch.
+        maximum_sum: the sum of the largest value of each batch.
     """
 
     count: int = 0
@@ -42,6 +45,9 @@ class TensorStatistics:
     shape: Optional[Tuple[Optional[int], ...]] = None
     channel_sum: Optional[np.ndarray] = None
     histogram: Optional[np.ndarray] = None
+    batches: int = 0
+    minimum_sum: float = 0.0
+    maximum_sum: float = 0.0
 
     @property
     def channel_mean(self) -> Optional[np.ndarray]:
@@ -61,6 +67,10 @@ class TensorStatistics:
         self.minimum = min(self.minimum, other.minimum)
         self.maximum = max(self.maximum, other.maximum)
         self.histogram = _sum(self.histogram, other.histogram, first)
+        told_apart = bool(other.batches and (first or self.batches))
+        self.batches = self.batches + other.batches if told_apart else 0
+        self.minimum_sum = self.minimum_sum + other.minimum_sum if told_apart else 0.0
+        self.maximum_sum = self.maximum_sum + other.maximum_sum if told_apart else 0.0
 
 
 @dataclass
@@ -163,6 +173,8 @@ def _common_shape(
 def _to_json(item: TensorStatistics) -> Dict[str, Any]:
     result: Dict[str, Any] = {"count": item.count, "min": item.minimum, "max": item.maximum}
     result["shape"] = None if item.shape is None else list(item.shape)
+    if item.batches:
+        result["batches"] = {"count": item.batches, "min_sum": item.minimum_sum, "max_sum": item.maximum_sum}
     if item.channel_sum is not None:
         result["channel_sum"] = [float(value) for value in item.channel_sum]
     if item.histogram is not None:
@@ -180,6 +192,7 @@ def _from_json(data: Dict[str, Any]) -> TensorStatistics:
                 raise ValueError("there is no bin %s" % index)
             histogram[int(index)] = int(count)
     shape: Optional[List[Optional[int]]] = data["shape"]
+    batches = data.get("batches", {"count": 0, "min_sum": 0.0, "max_sum": 0.0})
     return TensorStatistics(
         int(data["count"]),
         float(data["min"]),
@@ -187,4 +200,7 @@ def _from_json(data: Dict[str, Any]) -> TensorStatistics:
         None if shape is None else tuple(shape),
         np.array(data["channel_sum"], np.float64) if "channel_sum" in data else None,
         histogram,
+        int(batches["count"]),
+        float(batches["min_sum"]),
+        float(batches["max_sum"]),
     )

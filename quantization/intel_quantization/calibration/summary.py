@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from intel_quantization.calibration.statistics import TensorStatistics, histogram_of
@@ -18,7 +20,7 @@ def summary(values: np.ndarray, channel_sums: bool = False, histogram: bool = Fa
     Args:
         values: float32, any shape.
         channel_sums: also sum up each channel (the last axis).
-        histogram: also count a regular sample of the values, at most twice 65536.
+        histogram: also count a regular sample of the values, at most three times 65536.
     """
     shape = tuple(int(size) for size in values.shape)
     result = TensorStatistics(int(values.size), shape=(None, *shape[1:]) if shape else ())
@@ -33,8 +35,20 @@ def summary(values: np.ndarray, channel_sums: bool = False, histogram: bool = Fa
         low, high, sums = zip(*extremes)
         # unlike Python's own, numpy's min and max pass NaN on
         result.minimum, result.maximum = float(np.min(low)), float(np.max(high))
+        result.batches, result.minimum_sum, result.maximum_sum = 1, result.minimum, result.maximum
         if channel_sums:
             result.channel_sum = np.stack(sums).sum(axis=0, dtype=np.float64)
     if histogram:
-        result.histogram = histogram_of(values.reshape(-1)[:: max(values.size // _HISTOGRAM_VALUES, 1)])
+        result.histogram = histogram_of(values.reshape(-1)[:: _sample_step(values.size)])
     return result
+
+
+def _sample_step(size: int) -> int:
+    """Which share of the values is looked at: one in so many, with no factor in common with any dimension.
+
+    Otherwise some channels, or columns, would never be seen.
+    """
+    step = max(size // _HISTOGRAM_VALUES, 1)
+    while math.gcd(step, size) > 1:
+        step -= 1
+    return step

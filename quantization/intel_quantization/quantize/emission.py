@@ -12,7 +12,7 @@ from typing import Any, Dict, List, Sequence, Tuple
 
 import numpy as np
 
-from intel_quantization.calibration.collectors import min_max
+from intel_quantization.calibration.collectors import Ranges, min_max
 from intel_quantization.calibration.statistics import Statistics
 from intel_quantization.graph.attributes import DT_FLOAT, DT_QINT8, DT_QUINT8, attribute, dtype_attr
 from intel_quantization.graph.graph import Graph, NodeDef
@@ -31,7 +31,9 @@ _SMALLEST_RANGE = 1e-6
 _SIGNED_SUM_WIDENING = 255.0 / 127.0
 
 
-def emit(graph: Graph, items: Sequence[Item], statistics: Statistics, per_channel: bool) -> None:
+def emit(
+    graph: Graph, items: Sequence[Item], statistics: Statistics, per_channel: bool, ranges: Ranges = min_max
+) -> None:
     """Replace groups, and what carries INT8 values between them, by INT8 ops, in place.
 
     Args:
@@ -39,8 +41,9 @@ def emit(graph: Graph, items: Sequence[Item], statistics: Statistics, per_channe
         items: as :func:`intel_quantization.quantize.plan.decide` gives them, in its order.
         statistics: of the tensors that the groups observe.
         per_channel: weights get one range for each output channel where the kernel takes that.
+        ranges: what makes the range of an activation from its statistics.
     """
-    emitter = _Emitter(graph, statistics, per_channel, shared_ranges(graph, items))
+    emitter = _Emitter(graph, statistics, per_channel, ranges, shared_ranges(graph, items))
     for item in items:
         if isinstance(item, Carry):
             emitter.carry(item)
@@ -51,8 +54,14 @@ def emit(graph: Graph, items: Sequence[Item], statistics: Statistics, per_channe
 
 class _Emitter:
     def __init__(
-        self, graph: Graph, statistics: Statistics, per_channel: bool, shared: Dict[str, Tuple[str, ...]]
+        self,
+        graph: Graph,
+        statistics: Statistics,
+        per_channel: bool,
+        ranges: Ranges,
+        shared: Dict[str, Tuple[str, ...]],
     ) -> None:
+        self.ranges = ranges
         self.shared = shared
         self.graph = graph
         self.statistics = statistics
@@ -64,7 +73,7 @@ class _Emitter:
         source = self._quantized(group.source)
         node = self.graph.nodes[group.linear]
         if group.shifted:
-            self.shifts[group.root] = max(-min_max(group.root, self.statistics.tensors[group.root])[0], 0.0)
+            self.shifts[group.root] = max(-self.ranges(group.root, self.statistics.tensors[group.root])[0], 0.0)
         inputs = [source.tensor] + self._weights_and_bias(group, node, source)
         if gives_float(group):
             self._emit_float(group, node, source, inputs)
@@ -119,7 +128,7 @@ class _Emitter:
         """The largest magnitude of a tensor, and of those that share its range."""
         limits = [_SMALLEST_RANGE]
         for name in self.shared.get(tensor, (tensor,)):
-            low, high = min_max(name, self.statistics.tensors[name])
+            low, high = self.ranges(name, self.statistics.tensors[name])
             high += self.shifts.get(name, 0.0)
             limits.append(high if unsigned else max(-low, high))
         return max(limits)

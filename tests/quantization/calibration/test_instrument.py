@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from intel_quantization.calibration.instrument import calibrate
 from intel_quantization.calibration.statistics import histogram_of
+from intel_quantization.calibration.summary import summary
 from intel_quantization.errors import BadInputError, OutOfMemoryError, QuantizationError
 from tests.quantization.builders import build, conv, image, random, run, v1
 
@@ -80,6 +81,16 @@ def test_large_tensors_are_sampled_for_the_histogram():
     graph_def = build(lambda: tf.nn.relu(image((None, 1000)), name="out"))
     statistics = calibrate(graph_def, ["out"], [{"input:0": random("x", (200, 1000))}], histograms=True)
     assert 1 << 16 <= statistics.tensors["out"].histogram.sum() <= 200000
+
+
+@pytest.mark.parametrize("channels", [2, 3, 6, 7, 16, 96])
+def test_the_sample_has_every_channel(channels):
+    values = np.tile(np.exp2(np.arange(channels, dtype=np.float32)), (900000 // channels, 1))
+    histogram = summary(values, histogram=True).histogram
+    counts = histogram[histogram > 0]
+    assert len(counts) == channels
+    assert counts.max() <= 1.1 * counts.min() + 1
+    assert 1 << 16 <= counts.sum() <= 3 << 16
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
