@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from typing import Tuple
 
 import numpy as np
 
 from intel_quantization.calibration.statistics import TensorStatistics, histogram_of
 
-# Histograms need the values themselves; a regular sample of them shows the same distribution.
-_HISTOGRAM_VALUES = 1 << 16
+# Histograms need the values themselves; a regular sample of them shows the same distribution. So many of
+# each image (the first dimension), and so many of a batch at most.
+_IMAGE_VALUES = 1 << 13
+_BATCH_VALUES = 1 << 16
 # Values that stay in the cache while they are looked at several times. It also keeps float32 sums short.
 _BLOCK = 1 << 15
 
@@ -20,7 +23,7 @@ def summary(values: np.ndarray, channel_sums: bool = False, histogram: bool = Fa
     Args:
         values: float32, any shape.
         channel_sums: also sum up each channel (the last axis).
-        histogram: also count a regular sample of the values, at most three times 65536.
+        histogram: also count a regular sample of the values, at most three times 65536 of them.
     """
     shape = tuple(int(size) for size in values.shape)
     result = TensorStatistics(int(values.size), shape=(None, *shape[1:]) if shape else ())
@@ -39,16 +42,18 @@ def summary(values: np.ndarray, channel_sums: bool = False, histogram: bool = Fa
         if channel_sums:
             result.channel_sum = np.stack(sums).sum(axis=0, dtype=np.float64)
     if histogram:
-        result.histogram = histogram_of(values.reshape(-1)[:: _sample_step(values.size)])
+        result.histogram = histogram_of(values.reshape(-1)[:: _sample_step(shape)])
     return result
 
 
-def _sample_step(size: int) -> int:
+def _sample_step(shape: Tuple[int, ...]) -> int:
     """Which share of the values is looked at: one in so many, with no factor in common with any dimension.
 
     Otherwise some channels, or columns, would never be seen.
     """
-    step = max(size // _HISTOGRAM_VALUES, 1)
+    size = int(np.prod(shape, dtype=np.int64))
+    wanted = min(_IMAGE_VALUES * (shape[0] if shape else 1), _BATCH_VALUES)
+    step = max(size // wanted, 1)
     while math.gcd(step, size) > 1:
         step -= 1
     return step

@@ -93,6 +93,12 @@ def test_the_sample_has_every_channel(channels):
     assert 1 << 16 <= counts.sum() <= 3 << 16
 
 
+def test_the_sample_of_one_image_is_smaller():
+    values = random("x", (1, 100, 100, 30))
+    assert 1 << 13 <= summary(values, histogram=True).histogram.sum() <= 3 << 13
+    assert summary(values[:, :10, :10], histogram=True).histogram.sum() == 3000
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_values_that_are_not_finite(value):
     feed = random("a", (2, 8, 8, 4))
