@@ -26,8 +26,9 @@ from intel_quantization.errors import BadInputError
 from intel_quantization.graph import registry
 from intel_quantization.graph.capabilities import RUNNING
 from intel_quantization.graph.graph import Graph
-from intel_quantization.graph.interface import TensorInfo, check_excluded, find_inputs, find_outputs
-from intel_quantization.graph.io import read_graph, write_graph
+from intel_quantization.graph.interface import TensorInfo, check_excluded
+from intel_quantization.graph.io import write_graph
+from intel_quantization.graph.load import load_graph
 from intel_quantization.graph.verify import verify, verify_quantized
 from intel_quantization.graph_files import OPTIMIZED, GraphFiles, check_paths, default_output
 from intel_quantization.quantize.candidates import find_candidates
@@ -49,7 +50,8 @@ class GraphConverter:
     The positional arguments, their order and their defaults are those of intel-quantization 1.1.
 
     Args:
-        input_graph: path of a frozen graph, or a GraphDef.
+        input_graph: path of a frozen graph (``.pb``), a text graph (``.pbtxt``), a SavedModel folder or a Keras
+            file (``.keras``, ``.h5``), or a GraphDef.
         output_graph: path of the INT8 graph; its directory must exist. None: ``int8_final_fused_graph.pb``
             beside the input; nothing is written where the input is a GraphDef.
         inputs: names of the inputs; found in the graph when left out.
@@ -57,13 +59,14 @@ class GraphConverter:
         excluded_ops: op names that stay FP32, e.g. ``["MatMul"]``.
         excluded_nodes: names of nodes that stay FP32.
         per_channel: one weight range for each output channel; more accurate, as fast.
-        input_graph_is_binary: False for a text graph.
+        input_graph_is_binary: False for a text graph that is not called ``.pbtxt``.
         algo: how the range of an activation comes from what calibration saw, one of ALGORITHMS in upper or
             lower case: DIRECT (smallest and largest value), MA (their means over batches), KL (least loss of
             information), PERCENTILE (99.99 % of the values), MSE (least squared error).
         calibration_data: what the inputs are fed while calibrating: an iterable of feed dicts
             (tensor or node name -> array), such as an ImageFeed; an array for the only input, its first
             dimension the samples; one feed dict; or a function that returns one of these.
+        signature: the signature of a SavedModel; empty: ``serving_default``, or the only one.
         samples: stop calibrating after so many samples; None: all of ``calibration_data``.
         on_stage: called with the name of each stage (``STAGES``) when it begins.
         on_progress: called with the number of batches after each batch of calibration.
@@ -96,13 +99,12 @@ class GraphConverter:
         *,
         calibration_data: Optional[CalibrationData] = None,
         samples: Optional[int] = None,
+        signature: str = "",
         on_stage: Optional[Callable[[str], None]] = None,
         on_progress: Optional[Callable[[int], None]] = None,
         intermediate_dir: Optional[str] = None,
         threads: int = 0,
     ) -> None:
-        if not input_graph_is_binary:
-            raise BadInputError("text graphs are not read yet", "give a binary frozen graph (.pb)")
         collector(algo)  # it exists
         self.input_graph = input_graph if isinstance(input_graph, graph_pb2.GraphDef) else os.fspath(input_graph)
         self.output_graph = None if output_graph is None else os.fspath(output_graph)
@@ -110,6 +112,7 @@ class GraphConverter:
         check_paths(in_path, self.output_graph)
         if self.output_graph is None and in_path is not None:
             self.output_graph = default_output(in_path)
+        self.input_graph_binary_flag = input_graph_is_binary
         self.inputs = tuple(inputs or ())
         self.outputs = tuple(outputs or ())
         self.excluded_ops = tuple(excluded_ops or ())
@@ -118,6 +121,7 @@ class GraphConverter:
         self.algo = algo
         self.calibration_data = calibration_data
         self.samples = samples
+        self.signature = signature
         self.intermediate_dir = intermediate_dir
         self.threads = threads
         self.gen_calib_data_cmds: Optional[str] = None
@@ -149,15 +153,14 @@ class GraphConverter:
     def _convert(self, optimize_first: bool) -> Conversion:
         files, ranges = self._files(), collector(self.algo)
         self._on_stage("read")
-        graph_def = read_graph(self.input_graph) if isinstance(self.input_graph, str) else self.input_graph
-        inputs = find_inputs(graph_def, self.inputs)
-        outputs = find_outputs(graph_def, self.outputs)
+        loaded = load_graph(self.input_graph, self.inputs, self.outputs, self.input_graph_binary_flag, self.signature)
+        graph_def, inputs, outputs = loaded.graph_def, loaded.inputs, loaded.outputs
         if self.calibration_data is None and not self.gen_calib_data_cmds:
             raise BadInputError("there are no calibration data", "give calibration_data or gen_calib_data_cmds")
         graph = Graph(graph_def, [info.name for info in outputs])
         self._check_excluded_ops(graph)
         check_excluded(graph_def, self.excluded_nodes)
-        cut_at_inputs(graph, self.inputs)
+        cut_at_inputs(graph, [info.name for info in inputs])
 
         self._on_stage("optimize")
         passes = OPTIMIZE_FP32 if optimize_first else ()

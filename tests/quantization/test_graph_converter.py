@@ -327,8 +327,6 @@ def test_inputs_that_are_refused(tmp_path):
         GraphConverter(graph_def).convert()
     with pytest.raises(BadInputError, match="no calibration data"):
         convert(graph_def, [])
-    with pytest.raises(BadInputError, match="text graphs"):
-        GraphConverter(graph_def, input_graph_is_binary=False)
     with pytest.raises(BadInputError, match=r"none\.pb does not exist"):
         GraphConverter(str(tmp_path / "none.pb"))
     with pytest.raises(BadInputError, match=r"directory .*nowhere does not exist"):

@@ -14,47 +14,59 @@ from intel_quantization.errors import BadInputError, QuantizationError
 # protobuf serialises at most 2 GiB - 1 byte into one message
 PROTOBUF_LIMIT = 2**31 - 1
 
-# Ops that hold their value outside the graph: a graph with them is not frozen.
-_VARIABLES = ("Variable", "VariableV2", "VarHandleOp", "AutoReloadVariable")
-
 
 def read_graph(path: str) -> graph_pb2.GraphDef:
-    """Read a binary frozen GraphDef.
+    """Read a binary GraphDef.
 
     Args:
         path: a ``.pb`` file.
 
     Raises:
-        BadInputError: it is missing, not a GraphDef, empty, over 2 GB or not frozen.
+        BadInputError: it is missing, not a GraphDef, empty, or over 2 GB.
     """
-    try:
-        size = os.path.getsize(path)
-        if size > PROTOBUF_LIMIT:
-            raise BadInputError("%s has %d bytes; protobuf reads at most 2 GB" % (path, size))
-        with open(path, "rb") as file:
-            data = file.read()
-    except OSError as error:
-        raise BadInputError("cannot read the graph %s: %s" % (path, error.strerror or error)) from error
+    data = read_bytes(path)
     graph_def = graph_pb2.GraphDef()
     try:
         graph_def.ParseFromString(data)
     except (DecodeError, RuntimeError):  # RuntimeError: protobuf 3.8, as TensorFlow 1.15 uses it
         raise BadInputError(
             "%s is not a binary frozen graph (it does not parse as a GraphDef)" % path,
-            "give a frozen .pb file; saved_model.pb (SavedModel) is none; a truncated download looks like this, too",
+            "give a frozen .pb file, a text graph as .pbtxt, or a SavedModel folder; "
+            "a truncated download looks like this, too",
         ) from None
     if not graph_def.node:
         raise BadInputError(
             "%s holds no graph node" % path,
-            "give a frozen .pb file; a saved_model.pb belongs to a SavedModel and is not a frozen graph",
+            "give a frozen .pb file; a saved_model.pb is part of a SavedModel: give the folder that it is in",
         )
-    for node in graph_def.node:
-        if node.op in _VARIABLES:
-            raise BadInputError(
-                "%s is not frozen: node '%s' is a %s" % (path, node.name, node.op),
-                "freeze it first: variables become Const nodes",
-            )
     return graph_def
+
+
+def read_bytes(path: str) -> bytes:
+    """All of a file.
+
+    Raises:
+        BadInputError: it cannot be read, or has over 2 GB.
+    """
+    try:
+        check_size(os.path.getsize(path), path)
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise BadInputError("cannot read the graph %s: %s" % (path, error.strerror or error)) from error
+
+
+def check_size(size: int, name: str) -> None:
+    """Refuse a graph of more bytes than protobuf reads.
+
+    Raises:
+        BadInputError: it has more.
+    """
+    if size > PROTOBUF_LIMIT:
+        raise BadInputError(
+            "%s: %d bytes; protobuf reads at most 2 GB" % (name, size),
+            "split the model",
+        )
 
 
 def graph_size(graph_def: graph_pb2.GraphDef) -> int:

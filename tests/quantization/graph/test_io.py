@@ -77,13 +77,6 @@ def test_missing_file_and_directory(tmp_path):
         io.read_graph(str(tmp_path))
 
 
-def test_a_graph_with_variables_is_not_frozen(tmp_path, graph_def):
-    graph_def.node.add(name="w", op="VarHandleOp")
-    io.write_graph(graph_def, str(tmp_path / "g.pb"))
-    with pytest.raises(BadInputError, match=r"not frozen: node 'w' is a VarHandleOp"):
-        io.read_graph(str(tmp_path / "g.pb"))
-
-
 def test_over_two_gigabytes_is_refused_before_reading(tmp_path, graph_def, monkeypatch):
     path = str(tmp_path / "g.pb")
     io.write_graph(graph_def, path)

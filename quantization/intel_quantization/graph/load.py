@@ -1,0 +1,98 @@
+"""Any graph that a user may have, as a frozen GraphDef with its inputs and outputs."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Sequence, Tuple, Union
+
+from tensorflow.core.framework import graph_pb2
+
+from intel_quantization.errors import BadInputError
+from intel_quantization.graph.freeze_function import Frozen
+from intel_quantization.graph.frozen import check_frozen
+from intel_quantization.graph.interface import TensorInfo, find_inputs, find_outputs
+from intel_quantization.graph.io import read_graph
+from intel_quantization.graph.keras_model import SUFFIXES, freeze_keras
+from intel_quantization.graph.saved_model import freeze_saved_model, is_saved_model
+from intel_quantization.graph.text_graph import read_text_graph
+
+TEXT_SUFFIXES = (".pbtxt", ".prototxt")
+FORMATS = "a frozen graph (.pb), a text graph (.pbtxt), a SavedModel folder or a Keras file (.keras, .h5)"
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A frozen graph and its interface.
+
+    Attributes:
+        graph_def: the graph.
+        inputs: its inputs.
+        outputs: its outputs.
+        form: what it was read from: ``graph``, ``text``, ``saved_model`` or ``keras``.
+        signature: the signature of a SavedModel; empty otherwise.
+    """
+
+    graph_def: graph_pb2.GraphDef
+    inputs: Tuple[TensorInfo, ...]
+    outputs: Tuple[TensorInfo, ...]
+    form: str
+    signature: str = ""
+
+
+def load_graph(
+    source: Union[str, graph_pb2.GraphDef],
+    inputs: Sequence[str] = (),
+    outputs: Sequence[str] = (),
+    binary: bool = True,
+    signature: str = "",
+) -> Loaded:
+    """Read a graph in any form, frozen where it is not.
+
+    Args:
+        source: a path, or a GraphDef.
+        inputs: names of the inputs; for a SavedModel or Keras file also those of its signature. Found when empty.
+        outputs: likewise.
+        binary: False for a text graph whose name does not say so.
+        signature: the signature of a SavedModel; empty: ``serving_default``, or the only one.
+
+    Raises:
+        BadInputError: there is no such file, it is none of FORMATS, not frozen, or over 2 GB; a name is not in it.
+    """
+    form = _form(source, binary)
+    if signature and form != "saved_model":
+        raise BadInputError("only a SavedModel has signatures; '%s' was asked for" % signature, "drop --signature")
+    if isinstance(source, graph_pb2.GraphDef):
+        frozen = Frozen(source, {}, {})
+    elif form == "saved_model":
+        frozen = freeze_saved_model(source, signature, outputs)
+    elif form == "keras":
+        frozen = freeze_keras(source)
+    else:
+        frozen = Frozen(read_text_graph(source) if form == "text" else read_graph(source), {}, {})
+    graph_def = frozen.graph_def
+    found_inputs = find_inputs(graph_def, _resolved(inputs, frozen.inputs))
+    found_outputs = find_outputs(graph_def, _resolved(outputs, frozen.outputs))
+    name = source if isinstance(source, str) else "the graph"
+    check_frozen(graph_def, [i.name for i in found_inputs], [o.name for o in found_outputs], name)
+    return Loaded(graph_def, found_inputs, found_outputs, form, frozen.signature)
+
+
+def _form(source: Union[str, graph_pb2.GraphDef], binary: bool) -> str:
+    if not isinstance(source, str):
+        return "graph"
+    if os.path.isdir(source):
+        if not is_saved_model(source):
+            raise BadInputError("%s is a folder without a saved_model.pb" % source, "give " + FORMATS)
+        return "saved_model"
+    suffix = os.path.splitext(source)[1].lower()
+    if suffix in SUFFIXES:
+        return "keras"
+    return "text" if suffix in TEXT_SUFFIXES or not binary else "graph"
+
+
+def _resolved(names: Sequence[str], known: dict) -> Sequence[str]:
+    """Names of a signature as names of tensors; all of the signature's where none is named."""
+    if not names:
+        return list(known.values())
+    return [known.get(name, name) for name in names]
