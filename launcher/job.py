@@ -40,7 +40,7 @@ class Job:
     """What is to be quantized, and how. Make one with ``launcher.validation.checked_job``.
 
     Attributes:
-        in_graph: the frozen FP32 graph, a regular file; None only with ``debug``.
+        in_graph: the FP32 graph, a regular file, or the folder of a SavedModel; None only with ``debug``.
         out_graph: where the INT8 graph goes, ends in ``.pb``; None only with ``debug``.
         data_location: the calibration images (any file with ``debug``); None only with ``debug``.
         models_zoo: a checkout of the Model Zoo, or None.
@@ -48,6 +48,7 @@ class Job:
         model_name: the name of the model in the zoo, or None.
         inputs: names of input nodes or tensors; empty: found in the graph.
         outputs: names of output nodes or tensors; empty: found in the graph.
+        signature: the signature of a SavedModel; None: chosen inside.
         excluded_ops: op types that stay in FP32.
         excluded_nodes: nodes that stay in FP32.
         per_channel: one scale per output channel of a weight instead of one per weight.
@@ -72,6 +73,7 @@ class Job:
     model_name: str | None = None
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
+    signature: str | None = None
     excluded_ops: tuple[str, ...] = ()
     excluded_nodes: tuple[str, ...] = ()
     per_channel: bool = True
@@ -139,6 +141,7 @@ class Job:
             "model_name": self.model_name,
             "inputs": list(self.inputs),
             "outputs": list(self.outputs),
+            "signature": self.signature,
             "per_channel": self.per_channel,
             "excluded_ops": list(self.excluded_ops),
             "excluded_nodes": list(self.excluded_nodes),

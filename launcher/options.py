@@ -181,7 +181,12 @@ def _parser(prog: str, description: str, epilog: str = "") -> Parser:
 
 def _add_paths(parser: Parser) -> None:
     group = parser.add_argument_group("paths")
-    group.add_argument("-g", *_spellings("in_graph"), metavar="FILE", help="the frozen FP32 graph (.pb)")
+    group.add_argument(
+        "-g",
+        *_spellings("in_graph"),
+        metavar="PATH",
+        help="the FP32 graph: frozen (.pb), text (.pbtxt), a SavedModel folder or a Keras file (.keras, .h5)",
+    )
     group.add_argument(
         "-o", *_spellings("out_graph"), metavar="FILE", help="the INT8 graph (default: NAME_int8.pb beside the input)"
     )
@@ -210,6 +215,9 @@ def _add_quantization(parser: Parser) -> None:
         ("excluded_nodes", "nodes that stay in FP32"),
     ):
         group.add_argument(*_spellings(name), type=names, action=_Extend, default=(), metavar="A,B", help=text)
+    group.add_argument(
+        "--signature", metavar="NAME", help="signature of a SavedModel (default: serving_default, or the only one)"
+    )
     group.add_argument(
         *_spellings("per_channel"),
         nargs="?",

@@ -13,10 +13,9 @@ import stat
 from pathlib import Path
 
 from launcher.errors import BadInputError, OutputRefusedError, UsageError
+from launcher.input_graph import input_graph
 from launcher.job import Job
-
-GRAPH_LIMIT = 2 << 30
-"""Bytes; protobuf cannot parse a larger message."""
+from launcher.paths import absolute, here, resolved, status
 
 _NAME_MAX = 255
 _LONGEST_SUFFIX = ".statistics.json"
@@ -34,10 +33,10 @@ def checked_job(options: argparse.Namespace) -> Job:
         OutputRefusedError: the output cannot be written there.
     """
     _check_combinations(options)
-    in_graph = None if options.in_graph is None else _input_graph(options.in_graph)
+    in_graph = None if options.in_graph is None else input_graph(options.in_graph)
     out_graph = _output_graph(options, in_graph)
     if out_graph is None:
-        _here()  # it becomes /workspace/output
+        here()  # it becomes /workspace/output
     return Job(
         in_graph=in_graph,
         out_graph=out_graph,
@@ -47,6 +46,7 @@ def checked_job(options: argparse.Namespace) -> Job:
         model_name=options.model_name,
         inputs=options.inputs,
         outputs=options.outputs,
+        signature=options.signature or None,
         excluded_ops=options.excluded_ops,
         excluded_nodes=options.excluded_nodes,
         per_channel=options.per_channel,
@@ -106,75 +106,12 @@ def _check_callback(callback: str | None) -> None:
     )
 
 
-def _absolute(text: str, option: str) -> Path:
-    """The path with its parent's links resolved, itself not: whether it is a link matters later."""
-    if not text or "\0" in text:
-        raise UsageError(f"{option} is empty", f"give a path: {option} PATH")
-    path = Path(text) if os.path.isabs(text) else _here() / text
-    if path.name in ("", ".."):
-        return _resolved(path, option)
-    return _resolved(path.parent, option) / path.name
-
-
-def _resolved(path: Path, option: str) -> Path:
-    try:
-        return path.resolve()
-    except (OSError, RuntimeError) as error:  # a loop of links is a RuntimeError until Python 3.13
-        raise BadInputError(f"{option}: cannot follow the links of {path}: {error}", "check the path") from error
-
-
-def _here() -> Path:
-    try:
-        return Path.cwd()
-    except FileNotFoundError:
-        raise UsageError("the current directory was removed", "cd to one that exists") from None
-
-
-def _status(path: Path, option: str) -> os.stat_result | None:
-    """lstat, or None where nothing is."""
-    try:
-        return path.lstat()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        raise BadInputError(
-            f"{option}: cannot look at {path}: {error.strerror}", "check the path and its permissions"
-        ) from error
-
-
-def _input_graph(text: str) -> Path:
-    path = _absolute(text, "--in_graph")
-    found = _status(path, "--in_graph")
-    if found is None:
-        raise BadInputError(f"--in_graph: {path} does not exist", "check the path")
-    if stat.S_ISLNK(found.st_mode):
-        raise BadInputError(
-            f"--in_graph: {path} is a link, which is refused", f"name the file itself: {os.path.realpath(path)}"
-        )
-    if stat.S_ISDIR(found.st_mode):
-        raise BadInputError(f"--in_graph: {path} is a directory", "name a frozen graph, one .pb file")
-    if not stat.S_ISREG(found.st_mode):
-        raise BadInputError(f"--in_graph: {path} is no regular file", "name a frozen graph, one .pb file")
-    if found.st_nlink > 1:
-        raise BadInputError(
-            f"--in_graph: {path} has {found.st_nlink} hard links, which is refused", "use a copy of the file"
-        )
-    if found.st_size == 0:
-        raise BadInputError(f"--in_graph: {path} is empty", "check how it was made or copied")
-    if found.st_size >= GRAPH_LIMIT:
-        raise BadInputError(
-            f"--in_graph: {path} is larger than 2 GiB, more than a GraphDef can be", "check how it was made"
-        )
-    if not os.access(path, os.R_OK):
-        raise BadInputError(f"--in_graph: {path} is not readable", f"chmod u+r {shlex.quote(str(path))}")
-    return path
-
-
 def _output_graph(options: argparse.Namespace, in_graph: Path | None) -> Path | None:
     if options.out_graph is not None:
-        path = _absolute(options.out_graph, "--out_graph")
+        path = absolute(options.out_graph, "--out_graph")
     elif in_graph is not None:
-        path = in_graph.with_name(f"{in_graph.stem}_int8.pb")
+        # a folder's name has no suffix: what looks like one in "net.v2" is part of it
+        path = in_graph.with_name(f"{in_graph.name if in_graph.is_dir() else in_graph.stem}_int8.pb")
     else:
         return None
     if path.suffix != ".pb":
@@ -183,12 +120,14 @@ def _output_graph(options: argparse.Namespace, in_graph: Path | None) -> Path | 
         raise UsageError(f"--out_graph: the name {path.name!r} is too long", "choose a name of fewer than 230 bytes")
     if path == in_graph:
         raise UsageError(f"--out_graph is the same file as --in_graph: {path}", "choose another name for the output")
+    if in_graph is not None and in_graph in path.parents:
+        raise UsageError(f"--out_graph: {path} lies inside of --in_graph", "choose a place outside of that folder")
     _check_writable(path)
     return path
 
 
 def _check_writable(path: Path) -> None:
-    found = _status(path, "--out_graph")
+    found = status(path, "--out_graph")
     if found is not None:
         if stat.S_ISLNK(found.st_mode):
             raise OutputRefusedError(
@@ -209,8 +148,8 @@ def _check_writable(path: Path) -> None:
 def _dataset(options: argparse.Namespace) -> Path | None:
     if options.data_location is None:
         return None
-    path = _resolved(_absolute(options.data_location, "--data_location"), "--data_location")
-    if _status(path, "--data_location") is None:
+    path = resolved(absolute(options.data_location, "--data_location"), "--data_location")
+    if status(path, "--data_location") is None:
         raise BadInputError(f"--data_location: {path} does not exist", "check the path")
     if options.debug:
         return path
@@ -238,8 +177,8 @@ def _holds_a_file(root: Path) -> bool:
 def _directory(text: str | None, option: str) -> Path | None:
     if text is None:
         return None
-    path = _absolute(text, option)
-    found = _status(path, option)
+    path = absolute(text, option)
+    found = status(path, option)
     if found is not None and stat.S_ISLNK(found.st_mode):
         raise BadInputError(f"{option}: {path} is a link, which is refused", "name the directory itself")
     if found is None or not stat.S_ISDIR(found.st_mode):

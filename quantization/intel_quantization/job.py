@@ -25,6 +25,7 @@ class Job:
     model_name: str | None = None
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
+    signature: str | None = None
     per_channel: bool = True
     excluded_ops: tuple[str, ...] = ()
     excluded_nodes: tuple[str, ...] = ()

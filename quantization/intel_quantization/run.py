@@ -11,8 +11,7 @@ from intel_quantization.calibration import images
 from intel_quantization.calibration.feeds import ImageFeed, image_input, layout_of
 from intel_quantization.errors import BadInputError
 from intel_quantization.events import EventStream, Stages
-from intel_quantization.graph.interface import find_inputs, find_outputs
-from intel_quantization.graph.io import read_graph
+from intel_quantization.graph.load import load_graph
 from intel_quantization.graph_converter import GraphConverter
 from intel_quantization.publish import Publication
 from intel_quantization.report import write_report
@@ -53,10 +52,13 @@ class _Run:
     def everything(self) -> None:
         job, stages = self._job, self._stages
         stages.enter("read")
-        self._graph = read_graph(jobs.path(job.in_graph))
-        inputs = find_inputs(self._graph, job.inputs)
-        self._outputs = [info.name for info in find_outputs(self._graph, job.outputs)]
-        self._image_input, self._constants = image_input(inputs)
+        loaded = load_graph(jobs.path(job.in_graph), job.inputs, job.outputs, signature=job.signature or "")
+        self._graph = loaded.graph_def
+        self._inputs = [info.name for info in loaded.inputs]
+        self._outputs = [info.name for info in loaded.outputs]
+        if loaded.signature:
+            self._events.log(f"SavedModel, signature {loaded.signature}")
+        self._image_input, self._constants = image_input(loaded.inputs)
         self._split_images()
         self._mode = job.preprocess or self._chosen_mode()
         feed = self._feed(self._split.calibration, job.batch_size)
@@ -109,8 +111,8 @@ class _Run:
         return GraphConverter(
             self._graph,
             self._publication.path(".pb"),
-            list(job.inputs) or None,
-            list(job.outputs) or None,
+            self._inputs,
+            self._outputs,
             excluded_ops=job.excluded_ops,
             excluded_nodes=job.excluded_nodes,
             per_channel=job.per_channel,

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from launcher import validation
 from launcher.errors import BadInputError, LauncherError, OutputRefusedError, UsageError
+from launcher.input_graph import GRAPH_LIMIT
 from launcher.validation import checked_job
 from tests.launcher.support import options
 
@@ -135,7 +135,7 @@ def test_inputs_that_are_refused(images: Path, tmp_path: Path, make: object) -> 
 
 
 def test_a_graph_that_protobuf_cannot_hold(graph: Path, images: Path) -> None:
-    os.truncate(graph, validation.GRAPH_LIMIT)
+    os.truncate(graph, GRAPH_LIMIT)
     assert "2 GiB" in refused("-g", graph, "-d", images).message
 
 

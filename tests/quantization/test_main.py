@@ -276,3 +276,38 @@ def test_running_out_of_memory_has_its_own_status(tmp_path):
     done = subprocess.run([sys.executable, "-c", code], stdout=-1, stderr=-1, env=environment(tmp_path), check=False)
     assert done.returncode == 9
     assert json.loads(done.stdout)["kind"] == "out_of_memory"
+
+
+@pytest.mark.parametrize("form", ["text", "saved_model", "keras"])
+def test_other_forms_of_a_graph(workspace, form):
+    name = other_form(workspace / "pretrained_model", form)
+    status, _events, log = run(workspace, "--job", job(in_graph="pretrained_model/" + name, preprocess="tf"))
+    assert status == 0, log
+    report = json.loads((workspace / "output" / "in_int8.report.json").read_text())
+    assert report["graphs"]["fp32"] == name
+    assert len(report["provenance"]["sha256"]["fp32"]) == 64
+    assert report["size"]["fp32"] > 100
+    if form != "text":
+        assert [info["name"] for info in report["inputs"]] == ["image:0"]
+
+
+def other_form(folder, form):
+    """Write the network of a workspace, or a small one of Keras, in another form; returns its name."""
+    import tensorflow as tf
+    from google.protobuf import text_format
+    from tensorflow.python.eager import context
+
+    if form == "text":
+        graph_def = tf.compat.v1.GraphDef.FromString((folder / "in.pb").read_bytes())
+        (folder / "in.pbtxt").write_text(text_format.MessageToString(graph_def))
+        return "in.pbtxt"
+    with context.eager_mode():
+        x = tf.keras.layers.Input((32, 32, 3), name="image")
+        y = tf.keras.layers.Conv2D(4, 3, activation="relu")(x)
+        y = tf.keras.layers.GlobalAveragePooling2D()(y)
+        model = tf.keras.Model(x, tf.keras.layers.Dense(len(CLASSES), activation="softmax")(y))
+        if form == "keras":
+            model.save(str(folder / "in.h5"))
+            return "in.h5"
+        tf.saved_model.save(model, str(folder / "saved"))
+    return "saved"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import time
@@ -9,6 +10,7 @@ from dataclasses import asdict
 
 import numpy as np
 
+from intel_quantization.graph.io import graph_size
 from intel_quantization.publish import sha256
 
 SCHEMA = 1
@@ -35,7 +37,7 @@ def build(job, conversion, *, in_graph, int8_graph, accuracy, latency, calibrati
         "schema": SCHEMA,
         "created": time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime()),
         "graphs": names,
-        "size": {"fp32": os.path.getsize(in_graph), "int8": os.path.getsize(int8_graph)},
+        "size": {"fp32": graph_size(conversion.input_graph), "int8": os.path.getsize(int8_graph)},
         "inputs": [_tensor(info) for info in conversion.inputs],
         "outputs": [_tensor(info) for info in conversion.outputs],
         "ops": [{"op": op.op, "total": op.total, "int8": op.int8, "fp32": op.fp32} for op in conversion.op_table],
@@ -54,9 +56,22 @@ def build(job, conversion, *, in_graph, int8_graph, accuracy, latency, calibrati
             environment,
             numpy=np.__version__,
             platform=platform.platform(),
-            sha256={"fp32": sha256(in_graph), "int8": sha256(int8_graph)},
+            sha256={"fp32": _sha256(in_graph), "int8": sha256(int8_graph)},
         ),
     }
+
+
+def _sha256(path: str) -> str:
+    """Of a file; of a folder (a SavedModel) that of its files' names and digests."""
+    if not os.path.isdir(path):
+        return sha256(path)
+    digest = hashlib.sha256()
+    for folder, folders, files in os.walk(path):
+        folders.sort()
+        for name in sorted(files):
+            file = os.path.join(folder, name)
+            digest.update(("%s\0%s\n" % (os.path.relpath(file, path), sha256(file))).encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
 
 
 def _tensor(info) -> dict:
