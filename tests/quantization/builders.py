@@ -68,6 +68,14 @@ def conv(x, filters=8, kernel=3, strides=1, padding="SAME", dilation=1, name="co
     )
 
 
+def conv_first(x, filters=8, kernel=3, padding="SAME", name="conv", weights=None):
+    """Conv2D on NCHW with constant weights (HWIO)."""
+    if weights is None:
+        weights = weights_for(name, (kernel, kernel, int(x.shape[1]), filters))
+    weights = tf.constant(weights, name=name + "/weights")
+    return v1.nn.conv2d(x, weights, strides=[1, 1, 1, 1], padding=padding, data_format="NCHW", name=name)
+
+
 def depthwise(x, multiplier=1, kernel=3, strides=1, padding="SAME", name="depthwise", weights=None):
     """DepthwiseConv2dNative with constant weights (HWCM)."""
     if weights is None:

@@ -19,6 +19,7 @@ from intel_quantization.graph.pattern import Const, Match, Mismatch, Op, match
 from intel_quantization.transforms.linear import (
     BIASED,
     LINEAR,
+    has_bias_of_channels,
     output_channels,
     replace_by_linear,
     roots,
@@ -60,6 +61,8 @@ def _refusal(graph: Graph, node: NodeDef, found: Match) -> str:
     linear = found.nodes["linear"]
     if linear.op != "MatMul" and _data_format(linear) != _data_format(node):
         return "'%s' has another data format than '%s'" % (node.name, linear.name)
+    if not has_bias_of_channels(found):
+        return "'%s' has another data format than '%s'" % (found.nodes["bias_add"].name, linear.name)
     for index in range(1, 6):
         if graph.readers("%s:%d" % (node.name, index)) or "%s:%d" % (node.name, index) in graph.outputs:
             return "output %d of '%s' is read" % (index, node.name)

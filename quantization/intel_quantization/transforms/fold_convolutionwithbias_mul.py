@@ -4,9 +4,8 @@
 
     (op(x, w) + b) * s == op(x, w * s) + b * s
 
-Conditions: ``s`` is a constant that broadcasts along the channels only, channels come last, and
-nothing else reads the nodes between. With :mod:`fold_constants` before and :mod:`fuse_bias_add`
-beside it, this folds batch norms written as Rsqrt/Mul/Sub/Add or Sub/RealDiv/Mul pieces.
+Conditions: ``s`` is a constant that broadcasts along the channels only (NHWC or NCHW), and nothing else
+reads the nodes between.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from intel_quantization.graph.pattern import Const, Match, Op, match
 from intel_quantization.transforms.linear import (
     BIASED,
     LINEAR,
+    has_bias_of_channels,
     is_channels_last,
     output_channels,
     per_channel,
@@ -48,18 +48,17 @@ def _fold(graph: Graph, node: NodeDef, found: object) -> bool:
         return False
     linear, weights = found.nodes["linear"], found.values["weights"]
     channels = output_channels(linear, weights)
-    factor = _factor(node, found, channels, weights.ndim)
-    if channels is None or factor is None or not is_channels_last(linear):
+    if channels is None or not has_bias_of_channels(found):
+        return False
+    factor = _factor(node, per_channel(found.values["factor"], channels, weights.ndim, not is_channels_last(linear)))
+    if factor is None:
         return False
     bias = found.values.get("bias", np.zeros(channels)).astype(np.float64) * factor
     replace_by_linear(graph, node, linear, scale_weights(linear, weights, factor), bias)
     return True
 
 
-def _factor(node: NodeDef, found: Match, channels: Optional[int], rank: int) -> Optional[np.ndarray]:
-    if channels is None:
-        return None
-    factor = per_channel(found.values["factor"], channels, rank)
-    if factor is None or node.op == "Mul":
-        return factor
-    return 1.0 / factor if np.all(factor) else None
+def _factor(node: NodeDef, operand: Optional[np.ndarray]) -> Optional[np.ndarray]:
+    if operand is None or node.op == "Mul":
+        return operand
+    return 1.0 / operand if np.all(operand) else None

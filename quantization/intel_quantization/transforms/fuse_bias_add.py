@@ -4,11 +4,13 @@
 
     (op(x, w) + b) + c == op(x, w) + (b + c)        also with Sub, and from Add, AddV2 and BiasAdd
 
-Conditions: the constant broadcasts along the channels only, channels come last, and nothing else
-reads the nodes between.
+Conditions: the constant broadcasts along the channels only (NHWC or NCHW), and nothing else reads
+the nodes between.
 """
 
 from __future__ import annotations
+
+from typing import Optional
 
 import numpy as np
 
@@ -17,6 +19,8 @@ from intel_quantization.graph.pattern import Const, Match, Op, match
 from intel_quantization.transforms.linear import (
     BIASED,
     LINEAR,
+    adds_along_channels,
+    has_bias_of_channels,
     is_channels_last,
     output_channels,
     per_channel,
@@ -45,11 +49,19 @@ def _fold(graph: Graph, node: NodeDef, found: object) -> bool:
         return False
     linear, weights = found.nodes["linear"], found.values["weights"]
     channels = output_channels(linear, weights)
-    if channels is None or not is_channels_last(linear) or not is_channels_last(node):
+    if channels is None or not has_bias_of_channels(found):
         return False
-    term = per_channel(found.values["term"], channels, weights.ndim)
+    term = _term(node, linear, found.values["term"], channels, weights.ndim)
     if term is None:
         return False
     bias = found.values.get("bias", np.zeros(channels)).astype(np.float64)
     replace_by_linear(graph, node, linear, weights, bias - term if node.op == "Sub" else bias + term)
     return True
+
+
+def _term(node: NodeDef, linear: NodeDef, value: np.ndarray, channels: int, rank: int) -> Optional[np.ndarray]:
+    if node.op != "BiasAdd":
+        return per_channel(value, channels, rank, not is_channels_last(linear))
+    if value.shape != (channels,) or not adds_along_channels(linear, node):
+        return None
+    return value.astype(np.float64)

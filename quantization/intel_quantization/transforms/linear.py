@@ -13,11 +13,12 @@ import numpy as np
 from intel_quantization.graph.attributes import DT_FLOAT, attribute
 from intel_quantization.graph.control_flow import control_flow_regions
 from intel_quantization.graph.graph import Graph, NodeDef
-from intel_quantization.graph.pattern import Any, Const, Op
+from intel_quantization.graph.pattern import Any, Const, Match, Op
 
 # A linear op that only the match reads, alone and with its BiasAdd.
-LINEAR = Op("Conv2D|DepthwiseConv2dNative|MatMul", inputs=(Any("x"), Const("weights")), bind="linear", private=True)
-BIASED = Op("BiasAdd", inputs=(LINEAR, Const("bias", 1)), private=True)
+LINEAR_OPS = ("Conv2D", "DepthwiseConv2dNative", "MatMul")
+LINEAR = Op("|".join(LINEAR_OPS), inputs=(Any("x"), Const("weights")), bind="linear", private=True)
+BIASED = Op("BiasAdd", inputs=(LINEAR, Const("bias", 1)), bind="bias_add", private=True)
 
 
 def roots(graph: Graph, ops: Sequence[str]) -> Iterator[NodeDef]:
@@ -70,22 +71,24 @@ def scale_weights(node: NodeDef, weights: np.ndarray, scale: np.ndarray) -> np.n
     return (weights * scale).astype(np.float32)
 
 
-def per_channel(value: np.ndarray, channels: int, rank: int) -> Optional[np.ndarray]:
-    """A constant operand as one number for each channel of an NHWC (or NC) tensor.
+def per_channel(value: np.ndarray, channels: int, rank: int, channels_first: bool = False) -> Optional[np.ndarray]:
+    """A constant operand as one number for each channel of the other operand.
 
     Args:
         value: the operand of a broadcasting op.
         channels: the number of channels.
         rank: the number of dimensions of the other operand; more would show in the result.
+        channels_first: whether the other operand is NCHW, not NHWC or NC.
 
     Returns:
-        float64 of shape [channels]; None where it does not broadcast along the last axis only.
+        float64 of shape [channels]; None where it does not broadcast along the channels only.
     """
     if value.ndim > rank:
         return None
     if value.size == 1:
         return np.full(channels, float(value.reshape(-1)[0]))
-    if value.ndim and value.shape[-1] == channels and value.size == channels:
+    shape = (1,) * (rank - value.ndim) + value.shape
+    if value.size == channels and shape[1 if channels_first else -1] == channels:
         return value.reshape(-1).astype(np.float64)
     return None
 
@@ -93,6 +96,16 @@ def per_channel(value: np.ndarray, channels: int, rank: int) -> Optional[np.ndar
 def is_channels_last(node: NodeDef) -> bool:
     """Whether a node has no data_format, or NHWC."""
     return attribute(node, "data_format").s in (b"", b"NHWC")
+
+
+def adds_along_channels(linear: NodeDef, bias_add: NodeDef) -> bool:
+    """Whether a BiasAdd adds along the channels of a linear op; with another data format it does not."""
+    return linear.op == "MatMul" or is_channels_last(linear) == is_channels_last(bias_add)
+
+
+def has_bias_of_channels(found: Match) -> bool:
+    """Whether the BiasAdd of a match with BIASED, where there is one, adds along the channels."""
+    return "bias_add" not in found.nodes or adds_along_channels(found.nodes["linear"], found.nodes["bias_add"])
 
 
 def replace_by_linear(graph: Graph, root: NodeDef, linear: NodeDef, weights: np.ndarray, bias: np.ndarray) -> None:

@@ -11,24 +11,30 @@ from intel_quantization.graph.verify import verify
 from intel_quantization.transforms.fold_batch_norms import fold_batch_norms
 from intel_quantization.transforms.fold_constants import fold_constants
 from intel_quantization.transforms.fold_convolutionwithbias_mul import fold_convolutionwithbias_mul
+from intel_quantization.transforms.fold_old_batch_norms import fold_old_batch_norms
+from intel_quantization.transforms.fold_subdivmul_batch_norms import fold_subdivmul_batch_norms
 from intel_quantization.transforms.fuse_bias_add import fuse_bias_add
+from intel_quantization.transforms.fuse_column_wise_mul import fuse_column_wise_mul
 from intel_quantization.transforms.remove_training_nodes import remove_training_nodes
 from intel_quantization.transforms.strip_unused import strip_unused
 
 Transform = Callable[[Graph], int]
 
+_FOLD_PIECES: Tuple[Transform, ...] = (
+    fold_subdivmul_batch_norms,
+    fuse_column_wise_mul,
+    fold_convolutionwithbias_mul,
+    fuse_bias_add,
+)
 OPTIMIZE_FP32: Tuple[Transform, ...] = (
     strip_unused,
     remove_training_nodes,
     fold_constants,
     strip_unused,
-    # Mul and Add pieces of one batch norm follow each other, hence twice
-    fuse_bias_add,
-    fold_convolutionwithbias_mul,
-    fuse_bias_add,
-    fold_convolutionwithbias_mul,
-    fuse_bias_add,
+    *_FOLD_PIECES,
     fold_batch_norms,
+    fold_old_batch_norms,
+    *_FOLD_PIECES,  # what stands behind a fused batch norm
     strip_unused,
 )
 

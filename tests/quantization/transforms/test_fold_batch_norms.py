@@ -13,6 +13,7 @@ from tests.quantization.builders import (
     build,
     check_rewrite,
     conv,
+    conv_first,
     depthwise,
     image,
     norm,
@@ -151,6 +152,17 @@ def test_channels_first():
     graph = Graph(graph_def, ["out"])
     assert fold_batch_norms(graph) == 1
     assert graph.nodes["out"].attr["data_format"].s == b"NCHW"
+
+
+def test_a_bias_along_the_width():
+    def net():
+        x = tf.nn.bias_add(conv_first(image((2, 4, 8, 8))), tf.constant(random("b", (8,))), name="bias")
+        ones = tf.constant(np.ones(8, np.float32))
+        tf.raw_ops.FusedBatchNormV3(
+            x=x, scale=ones, offset=ones, mean=ones, variance=ones, is_training=False, data_format="NCHW", name="out"
+        )
+
+    assert refused(net) == "'bias' has another data format than 'conv'"
 
 
 def test_half_precision_stays():

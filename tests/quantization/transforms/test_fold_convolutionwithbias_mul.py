@@ -8,7 +8,18 @@ import tensorflow as tf
 
 from intel_quantization.graph.graph import Graph
 from intel_quantization.transforms.fold_convolutionwithbias_mul import fold_convolutionwithbias_mul
-from tests.quantization.builders import bias, build, check_rewrite, conv, dense, depthwise, image, ops, random, v1
+from tests.quantization.builders import (
+    bias,
+    build,
+    check_rewrite,
+    conv,
+    conv_first,
+    dense,
+    depthwise,
+    image,
+    ops,
+    random,
+)
 
 pytestmark = pytest.mark.tensorflow
 
@@ -100,13 +111,28 @@ def test_refused(net):
     assert graph.to_graph_def() == before
 
 
-def test_channels_first_is_refused():
+@pytest.mark.parametrize("biased", [False, True])
+@pytest.mark.parametrize("factor", [FACTOR.reshape(8, 1, 1), FACTOR.reshape(1, 8, 1, 1), np.float32(2.0)])
+def test_channels_first(biased, factor):
     def net():
-        weights = tf.constant(random("w", (3, 3, 4, 8)))
-        x = v1.nn.conv2d(
-            image((2, 4, 8, 8)), weights, strides=[1, 1, 1, 1], padding="SAME", data_format="NCHW", name="c"
-        )
-        tf.multiply(x, tf.constant(FACTOR), name="out")
+        x = conv_first(image((2, 4, 6, 6)))
+        x = tf.nn.bias_add(x, tf.constant(random("b", (8,))), "NCHW") if biased else x
+        tf.multiply(x, tf.constant(factor), name="out")
+
+    graph = check_rewrite(fold_convolutionwithbias_mul, net, 1)
+    assert graph.nodes["out"].attr["data_format"].s == b"NCHW"
+
+
+@pytest.mark.parametrize("factor", [FACTOR, FACTOR.reshape(8, 1), FACTOR.reshape(8, 1, 1, 1)])
+def test_channels_first_along_something_else(factor):
+    graph = Graph(build(lambda: tf.multiply(conv_first(image((8, 4, 8, 8))), tf.constant(factor), name="out")), ["out"])
+    assert fold_convolutionwithbias_mul(graph) == 0
+
+
+def test_a_bias_along_the_width_is_refused():
+    def net():
+        x = tf.nn.bias_add(conv_first(image((2, 4, 8, 8))), tf.constant(random("b", (8,))))
+        tf.multiply(x, tf.constant(2.0), name="out")
 
     assert fold_convolutionwithbias_mul(Graph(build(net), ["out"])) == 0
 

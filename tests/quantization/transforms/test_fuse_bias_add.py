@@ -8,7 +8,18 @@ import tensorflow as tf
 
 from intel_quantization.graph.graph import Graph
 from intel_quantization.transforms.fuse_bias_add import fuse_bias_add
-from tests.quantization.builders import bias, build, check_rewrite, conv, dense, depthwise, image, ops, random, v1
+from tests.quantization.builders import (
+    bias,
+    build,
+    check_rewrite,
+    conv,
+    conv_first,
+    dense,
+    depthwise,
+    image,
+    ops,
+    random,
+)
 
 pytestmark = pytest.mark.tensorflow
 
@@ -97,15 +108,39 @@ def test_refused(net):
     assert graph.to_graph_def() == before
 
 
-def test_channels_first_is_refused():
+@pytest.mark.parametrize("biased", [False, True])
+@pytest.mark.parametrize("term", [TERM.reshape(8, 1, 1), TERM.reshape(1, 8, 1, 1), np.float32(2.0)])
+def test_channels_first(biased, term):
     def net():
-        weights = tf.constant(random("w", (3, 3, 4, 8)))
-        x = v1.nn.conv2d(
-            image((2, 4, 8, 8)), weights, strides=[1, 1, 1, 1], padding="SAME", data_format="NCHW", name="c"
-        )
-        tf.add(x, tf.constant(TERM), name="out")
+        x = conv_first(image((2, 4, 6, 6)))
+        x = tf.nn.bias_add(x, tf.constant(random("b", (8,))), "NCHW") if biased else x
+        tf.subtract(x, tf.constant(term), name="out")
+
+    graph = check_rewrite(fuse_bias_add, net, 1)
+    assert graph.nodes["out"].attr["data_format"].s == b"NCHW"
+
+
+def test_channels_first_and_a_second_bias():
+    def net():
+        x = tf.nn.bias_add(conv_first(image((2, 4, 6, 6))), tf.constant(random("b", (8,))), "NCHW")
+        tf.nn.bias_add(x, tf.constant(TERM), "NCHW", name="out")
+
+    assert ops(check_rewrite(fuse_bias_add, net, 1))["BiasAdd"] == 1
+
+
+@pytest.mark.parametrize("formats", [("NCHW", "NHWC"), ("NHWC", "NCHW")])
+def test_a_bias_along_the_width_is_refused(formats):
+    def net():
+        x = tf.nn.bias_add(conv_first(image((8, 4, 8, 8))), tf.constant(random("b", (8,))), formats[0])
+        tf.nn.bias_add(x, tf.constant(TERM), formats[1], name="out")
 
     assert fuse_bias_add(Graph(build(net), ["out"])) == 0
+
+
+@pytest.mark.parametrize("term", [TERM, TERM.reshape(8, 1), TERM.reshape(8, 1, 1, 1)])
+def test_channels_first_along_something_else(term):
+    graph = Graph(build(lambda: tf.add(conv_first(image((8, 4, 8, 8))), tf.constant(term), name="out")), ["out"])
+    assert fuse_bias_add(graph) == 0
 
 
 def test_an_addition_that_waits_goes_on_waiting():

@@ -71,6 +71,13 @@ def test_per_channel(shape, rank, fits):
         assert (found.shape, found.dtype) == ((3,), np.float64)
 
 
+@pytest.mark.parametrize(
+    ("shape", "fits"), [((3, 1, 1), True), ((1, 3, 1, 1), True), ((1,), True), ((3,), False), ((1, 3), False)]
+)
+def test_per_channel_of_channels_first(shape, fits):
+    assert (linear.per_channel(random("v", shape), 3, 4, channels_first=True) is not None) == fits
+
+
 def test_roots_are_outside_loops_and_branches():
     def net():
         x = tf.nn.relu(image((2,)), name="before")
