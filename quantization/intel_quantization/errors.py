@@ -30,6 +30,10 @@ class BadInputError(QuantizationError):
     exit_code = 3
 
 
+class CalibrationCommandError(BadInputError):
+    """The user's calibration command failed, hung, or did not run the graph."""
+
+
 class InvalidGraphError(QuantizationError):
     """A rewrite left a graph that breaks an invariant: a defect of this package."""
 

@@ -19,7 +19,7 @@ from intel_quantization.graph.io import write_atomically
 
 SCHEMA = 1
 BINS = 4096
-_SHIFT = 20  # float32 has 23 mantissa bits; 3 of them stay
+SHIFT = 20  # float32 has 23 mantissa bits; 3 of them stay
 
 
 @dataclass
@@ -140,16 +140,23 @@ class Statistics:
 def histogram_of(values: np.ndarray) -> np.ndarray:
     """The log-spaced histogram of float32 values: int64 of shape [BINS].
 
-    The index of a value is its float32 bit pattern without the 20 lowest bits.
+    The index of a value is its float32 bit pattern without the 20 lowest bits; minus zero is zero.
     """
-    bits = np.ascontiguousarray(values, np.float32).reshape(-1).view(np.uint32) >> _SHIFT
-    return np.bincount(bits, minlength=BINS)
+    bits = np.ascontiguousarray(values, np.float32).reshape(-1).view(np.uint32) >> SHIFT
+    return one_zero(np.bincount(bits, minlength=BINS))
+
+
+def one_zero(histogram: np.ndarray) -> np.ndarray:
+    """The same histogram, in place, with minus zero counted as zero: oneDNN's ReLU gives either."""
+    histogram[0] += histogram[BINS // 2]
+    histogram[BINS // 2] = 0
+    return histogram
 
 
 def bin_edges(index: int) -> Tuple[float, float]:
     """The values of smallest and largest magnitude that fall into a bin."""
-    low = np.array([index << _SHIFT], np.uint32).view(np.float32)[0]
-    high = np.array([(index << _SHIFT) | ((1 << _SHIFT) - 1)], np.uint32).view(np.float32)[0]
+    low = np.array([index << SHIFT], np.uint32).view(np.float32)[0]
+    high = np.array([(index << SHIFT) | ((1 << SHIFT) - 1)], np.uint32).view(np.float32)[0]
     return float(low), float(high)
 
 

@@ -10,9 +10,9 @@ import numpy as np
 from intel_quantization.calibration.statistics import TensorStatistics, histogram_of
 
 # Histograms need the values themselves; a regular sample of them shows the same distribution. So many of
-# each image (the first dimension), and so many of a batch at most.
-_IMAGE_VALUES = 1 << 13
-_BATCH_VALUES = 1 << 16
+# each image (the first dimension), and of so many images of a batch at most.
+IMAGE_VALUES = 1 << 13
+IMAGES = 8
 # Values that stay in the cache while they are looked at several times. It also keeps float32 sums short.
 _BLOCK = 1 << 15
 
@@ -49,11 +49,25 @@ def summary(values: np.ndarray, channel_sums: bool = False, histogram: bool = Fa
 def _sample_step(shape: Tuple[int, ...]) -> int:
     """Which share of the values is looked at: one in so many, with no factor in common with any dimension.
 
-    Otherwise some channels, or columns, would never be seen.
+    Otherwise some channels, or columns, would never be seen. Recorders compute the same with graph ops.
     """
     size = int(np.prod(shape, dtype=np.int64))
-    wanted = min(_IMAGE_VALUES * (shape[0] if shape else 1), _BATCH_VALUES)
-    step = max(size // wanted, 1)
-    while math.gcd(step, size) > 1:
-        step -= 1
-    return step
+    wanted = size // (IMAGE_VALUES * min(shape[0] if shape else 1, IMAGES))
+    fitting = STEPS[(STEPS <= wanted) & (size % STEPS != 0)]
+    return int(fitting.max()) if fitting.size else 1
+
+
+def _steps() -> np.ndarray:
+    """Prime numbers, all of the small ones, then one in every 5 %: a prime divides a product or shares no factor."""
+    found = []
+    number = 2
+    while number < 1 << 18:
+        if all(number % divisor for divisor in range(2, int(math.sqrt(number)) + 1)):
+            found.append(number)
+            number = max(number, int(number * 1.05))
+        number += 1
+    return np.array(found, np.int32)
+
+
+STEPS = _steps()
+"""The steps, int32, in which a tensor may be sampled, besides 1."""

@@ -1,0 +1,119 @@
+"""Stands between us and a calibration command, so that nothing of the command outlives us or it.
+
+Run as a program: ``python -I -S guard.py PARENT_PID DIRECTORY COMMAND...``. It is a subreaper: what the command
+forks and abandons, also in sessions of their own, becomes its child, and is killed at the end. When the parent
+dies, however it dies, the kernel sends this process SIGTERM; then it ends the command and removes the directory.
+When this process dies, the kernel kills the command.
+
+SIGTERM asks all processes of the command to end, and kills them after a grace. Standard library only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import shutil
+import signal
+import sys
+
+GRACE_SECONDS = 5
+CANNOT_RUN = 127
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+def main(argv) -> int:
+    """Run the command; returns its exit status, 128 + number where a signal ended it."""
+    parent, directory, command = int(argv[1]), argv[2], argv[3:]
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    status = 128 + signal.SIGTERM
+    if os.getppid() == parent:  # it might have died before the first prctl
+        status = _run(command)
+    if os.getppid() != parent:
+        shutil.rmtree(directory, ignore_errors=True)
+    return status
+
+
+def _run(command) -> int:
+    guard = os.getpid()
+    child = os.fork()
+    if child == 0:
+        _become(command, guard)
+    signal.signal(signal.SIGTERM, lambda _number, _frame: _ask_to_end())
+    signal.signal(signal.SIGALRM, lambda _number, _frame: _send_to_all(signal.SIGKILL))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
+    while True:
+        pid, status = os.wait()
+        if pid == child:
+            break
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGALRM])
+    _kill_the_rest()
+    return 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+
+
+def _become(command, guard) -> None:
+    """In the child: lead a group, die with the guard, be the command."""
+    os.setsid()
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != guard:
+        os._exit(128 + signal.SIGKILL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
+    for number in (signal.SIGPIPE, signal.SIGINT, signal.SIGHUP):  # Python ignores the first, nohup the last
+        signal.signal(number, signal.SIG_DFL)
+    try:
+        os.execvp(command[0], command)
+    except OSError as error:
+        os.write(2, ("cannot run %s: %s\n" % (command[0], error.strerror)).encode())
+    os._exit(CANNOT_RUN)
+
+
+def _ask_to_end() -> None:
+    _send_to_all(signal.SIGTERM)
+    signal.alarm(GRACE_SECONDS)
+
+
+def _kill_the_rest() -> None:
+    """Kill what is left, until nothing is a child of ours any more; the children of the killed become ours."""
+    while True:
+        _send_to_all(signal.SIGKILL)
+        try:
+            os.wait()
+        except ChildProcessError:
+            return
+
+
+def _send_to_all(number) -> None:
+    """Send a signal to all processes that come from the command."""
+    for pid in _descendants():
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # gone, or sudo's
+            os.kill(pid, number)
+
+
+def _descendants() -> list:
+    below = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError), open("/proc/%s/stat" % name, "rb") as file:
+                # the second field, the name in parentheses, may itself hold parentheses and spaces
+                below.setdefault(int(file.read().rpartition(b")")[2].split()[1]), []).append(int(name))
+    found, waiting = [], [os.getpid()]
+    while waiting:
+        children = below.get(waiting.pop(), [])
+        found.extend(children)
+        waiting.extend(children)
+    return found
+
+
+def _prctl(option, value) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))
