@@ -17,7 +17,9 @@ from typing import Callable, Optional, Sequence, Tuple, Union
 
 from tensorflow.core.framework import graph_pb2
 
+from intel_quantization.calibration.callback import DEFAULT_SAMPLES, calibrate_by_command
 from intel_quantization.calibration.collectors import COLLECTORS, collector
+from intel_quantization.calibration.command import command_words
 from intel_quantization.calibration.given import CalibrationData, as_feed
 from intel_quantization.calibration.instrument import calibrate
 from intel_quantization.calibration.statistics import Statistics
@@ -67,15 +69,18 @@ class GraphConverter:
             (tensor or node name -> array), such as an ImageFeed; an array for the only input, its first
             dimension the samples; one feed dict; or a function that returns one of these.
         signature: the signature of a SavedModel; empty: ``serving_default``, or the only one.
-        samples: stop calibrating after so many samples; None: all of ``calibration_data``.
+        samples: stop calibrating after so many samples; None: all of ``calibration_data``, or 100 of a command.
         on_stage: called with the name of each stage (``STAGES``) when it begins.
-        on_progress: called with the number of batches after each batch of calibration.
+        on_progress: called with the number of batches after each batch of calibration; where a command
+            calibrates, with the number of samples.
+        on_output: called with each line that the command prints, from another thread.
         intermediate_dir: a directory for the graph after each pass; None keeps none.
         threads: threads within an op while calibrating, 0 for as many as there are cores.
 
     Attributes:
-        gen_calib_data_cmds: a command that runs inference on the graph whose path stands for ``{}`` in it;
-            calibrates where there are no calibration_data.
+        gen_calib_data_cmds: a command (or its words) that runs inference on the graph whose path stands for
+            ``{}`` in it; calibrates where there are no calibration_data. It gets the optimized FP32 graph, with
+            recorders in it, and is ended when ``samples`` are in.
         debug: keep the graphs between input and result, beside the output, under their names in 1.1.
 
     Every other argument is an attribute of its name, too, and may be set until ``convert`` is called.
@@ -102,6 +107,7 @@ class GraphConverter:
         signature: str = "",
         on_stage: Optional[Callable[[str], None]] = None,
         on_progress: Optional[Callable[[int], None]] = None,
+        on_output: Optional[Callable[[str], None]] = None,
         intermediate_dir: Optional[str] = None,
         threads: int = 0,
     ) -> None:
@@ -124,11 +130,12 @@ class GraphConverter:
         self.signature = signature
         self.intermediate_dir = intermediate_dir
         self.threads = threads
-        self.gen_calib_data_cmds: Optional[str] = None
+        self.gen_calib_data_cmds: Union[str, Sequence[str], None] = None
         self.debug = False
         self._capabilities = RUNNING
         self._on_stage = on_stage or (lambda name: None)
         self._on_progress = on_progress or (lambda batches: None)
+        self._on_output = on_output
 
     def convert(self) -> Conversion:
         """Read, optimize, calibrate, quantize, verify, and write.
@@ -217,8 +224,17 @@ class GraphConverter:
     ) -> Statistics:
         """The statistics of the ``observed`` tensors; of ``sources`` also the mean of each channel."""
         if self.calibration_data is None:
-            raise BadInputError(
-                "calibration by a command is not available yet", "give calibration_data in place of gen_calib_data_cmds"
+            command = self.gen_calib_data_cmds or ()
+            return calibrate_by_command(
+                fp32_graph,
+                observed,
+                command_words(command) if isinstance(command, str) else tuple(command),
+                [info.name for info in inputs],
+                channel_means=sources,
+                histograms=True,
+                samples=self.samples or DEFAULT_SAMPLES,
+                on_samples=self._on_progress,
+                on_output=self._on_output,
             )
         feed = as_feed(self.calibration_data, inputs, self.samples)
         return calibrate(fp32_graph, observed, feed, self._on_progress, sources, histograms=True, threads=self.threads)

@@ -11,7 +11,7 @@ import sys
 import threading
 from collections import deque
 from types import TracebackType
-from typing import Callable, Deque, Dict, List, Mapping, Optional, Sequence, Tuple, Type
+from typing import Callable, Deque, Dict, Mapping, Optional, Sequence, Tuple, Type
 
 from intel_quantization.calibration import guard
 from intel_quantization.errors import BadInputError
@@ -120,20 +120,19 @@ class Command:
     def _read(self) -> None:
         assert self._process.stdout is not None
         descriptor = self._process.stdout.fileno()
-        line = b""
-        cut = False  # the beginning of this line was told
+        line, told = b"", False  # what came of a line so far, and whether its beginning was told already
         while True:
             chunk = os.read(descriptor, _CHUNK)
-            pieces = (line + chunk).split(b"\n") if chunk else [line, b""]
-            line = pieces.pop()
-            for piece in pieces:
-                if not cut:
-                    self._tell(piece)
-                cut = False
-            if len(line) > _LONGEST_LINE:
-                if not cut:
-                    self._tell(line)
-                line, cut = b"", True
+            *whole, line = (line + chunk).split(b"\n")
+            for text in whole:
+                if not told:
+                    self._tell(text)
+                told = False
+            if line and not told and (len(line) > _LONGEST_LINE or not chunk):
+                self._tell(line)
+                told = True
+            if told:
+                line = b""
             if not chunk:
                 return
 
@@ -161,6 +160,3 @@ def _program(word: str, environment: Mapping[str, str]) -> str:
 def display(words: Sequence[str]) -> str:
     """Words as one line for people."""
     return " ".join(shlex.quote(word) for word in words)
-
-
-__all__: List[str] = ["GRAPH", "Command", "command_words", "display"]

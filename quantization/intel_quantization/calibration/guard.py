@@ -94,7 +94,7 @@ def _send_to_all(number) -> None:
 
 
 def _descendants() -> list:
-    below = {}
+    below: dict = {}
     for name in os.listdir("/proc"):
         if name.isdigit():
             with contextlib.suppress(FileNotFoundError, ProcessLookupError), open("/proc/%s/stat" % name, "rb") as file:

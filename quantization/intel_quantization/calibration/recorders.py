@@ -29,9 +29,10 @@ from intel_quantization.graph.graph import Graph
 
 _FLOAT, _DOUBLE, _STRING = types_pb2.DT_FLOAT, types_pb2.DT_DOUBLE, types_pb2.DT_STRING
 _INT32, _INT64, _BOOL = types_pb2.DT_INT32, types_pb2.DT_INT64, types_pb2.DT_BOOL
-# These keep their names: a placeholder is fed by it, and a loop is recognised by its Enter and NextIteration.
+# These keep their names: a placeholder is fed by it; what makes a loop is left as it is.
 _STAY = ("Placeholder", "PlaceholderWithDefault", "Enter", "RefEnter", "NextIteration", "RefNextIteration")
-_LOOP_EDGES = ("Enter", "RefEnter", "NextIteration", "RefNextIteration")
+# What closes a loop has to be read by its Merge directly.
+_BACK_EDGES = ("NextIteration", "RefNextIteration")
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def _insert_pass_through(graph: Graph, tensor: str) -> Tuple[str, str]:
     readers = graph.readers(source)
     graph.add("Print", passing, [source], _attributes("Print", {"T": dtype, "U": [], "first_n": 0}))
     for reader, index in readers:
-        if node.op not in _LOOP_EDGES or reader.op != "Merge":
+        if node.op not in _BACK_EDGES:
             graph.set_input(reader, index, passing)
     return source, passing
 

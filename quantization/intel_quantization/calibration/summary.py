@@ -53,7 +53,7 @@ def _sample_step(shape: Tuple[int, ...]) -> int:
     """
     size = int(np.prod(shape, dtype=np.int64))
     wanted = size // (IMAGE_VALUES * min(shape[0] if shape else 1, IMAGES))
-    fitting = STEPS[(STEPS <= wanted) & (size % STEPS != 0)]
+    fitting = STEPS[(wanted >= STEPS) & (size % STEPS != 0)]
     return int(fitting.max()) if fitting.size else 1
 
 
