@@ -26,12 +26,13 @@ from intel_quantization.calibration.statistics import Statistics
 from intel_quantization.conversion import Conversion, OpCount, in_graph_order, nothing_to_quantize, op_counts
 from intel_quantization.errors import BadInputError
 from intel_quantization.graph import registry
-from intel_quantization.graph.capabilities import RUNNING
+from intel_quantization.graph.capabilities import Capabilities
 from intel_quantization.graph.graph import Graph
 from intel_quantization.graph.interface import TensorInfo, check_excluded
 from intel_quantization.graph.io import write_graph
 from intel_quantization.graph.load import load_graph
 from intel_quantization.graph.verify import verify, verify_quantized
+from intel_quantization.graph.verify_target import check_target, verify_target
 from intel_quantization.graph_files import OPTIMIZED, GraphFiles, check_paths, default_output
 from intel_quantization.quantize.candidates import find_candidates
 from intel_quantization.quantize.carries import find_carries
@@ -39,6 +40,7 @@ from intel_quantization.quantize.emission import emit
 from intel_quantization.quantize.plan import decide
 from intel_quantization.transforms.cut_at_inputs import cut_at_inputs
 from intel_quantization.transforms.pipeline import OPTIMIZE_FP32, optimize
+from intel_quantization.transforms.strip_newer_attributes import strip_newer_attributes
 
 __all__ = ["ALGORITHMS", "STAGES", "Conversion", "GraphConverter", "OpCount"]
 
@@ -76,6 +78,8 @@ class GraphConverter:
         on_output: called with each line that the command prints, from another thread.
         intermediate_dir: a directory for the graph after each pass; None keeps none.
         threads: threads within an op while calibrating, 0 for as many as there are cores.
+        target_tensorflow: a TensorFlow version from which on the INT8 graph is to run, e.g. ``1.15``;
+            None makes it for the running TensorFlow.
 
     Attributes:
         gen_calib_data_cmds: a command (or its words) that runs inference on the graph whose path stands for
@@ -86,8 +90,8 @@ class GraphConverter:
     Every other argument is an attribute of its name, too, and may be set until ``convert`` is called.
 
     Raises:
-        BadInputError: there is no such input graph, output directory or algorithm. It is a ValueError, as
-            every error of this package, since that is what 1.1 raised.
+        BadInputError: there is no such input graph, output directory, algorithm or target. It is a ValueError,
+            as every error of this package, since that is what 1.1 raised.
     """
 
     def __init__(
@@ -110,6 +114,7 @@ class GraphConverter:
         on_output: Optional[Callable[[str], None]] = None,
         intermediate_dir: Optional[str] = None,
         threads: int = 0,
+        target_tensorflow: Optional[str] = None,
     ) -> None:
         collector(algo)  # it exists
         self.input_graph = input_graph if isinstance(input_graph, graph_pb2.GraphDef) else os.fspath(input_graph)
@@ -132,7 +137,8 @@ class GraphConverter:
         self.threads = threads
         self.gen_calib_data_cmds: Union[str, Sequence[str], None] = None
         self.debug = False
-        self._capabilities = RUNNING
+        self.target_tensorflow = target_tensorflow
+        Capabilities(target_tensorflow)  # it is known
         self._on_stage = on_stage or (lambda name: None)
         self._on_progress = on_progress or (lambda batches: None)
         self._on_output = on_output
@@ -159,6 +165,7 @@ class GraphConverter:
 
     def _convert(self, optimize_first: bool) -> Conversion:
         files, ranges = self._files(), collector(self.algo)
+        capabilities = Capabilities(self.target_tensorflow)
         self._on_stage("read")
         loaded = load_graph(self.input_graph, self.inputs, self.outputs, self.input_graph_binary_flag, self.signature)
         graph_def, inputs, outputs = loaded.graph_def, loaded.inputs, loaded.outputs
@@ -172,10 +179,12 @@ class GraphConverter:
         self._on_stage("optimize")
         passes = OPTIMIZE_FP32 if optimize_first else ()
         optimize(graph, passes, lambda number, name, after: files.stage("%02d_%s" % (number, name), after))
+        strip_newer_attributes(graph, capabilities)
+        check_target(graph, capabilities)
         fp32_graph = graph.to_graph_def()
         if optimize_first:
             files.debug(OPTIMIZED, fp32_graph)
-        candidates, refused = find_candidates(graph, self.excluded_ops, self.excluded_nodes, self._capabilities)
+        candidates, refused = find_candidates(graph, self.excluded_ops, self.excluded_nodes, capabilities)
         if not candidates:
             raise nothing_to_quantize(graph, refused)
         graph_outputs = graph.outputs
@@ -189,7 +198,7 @@ class GraphConverter:
         self._on_stage("quantize")
         graph = Graph(fp32_graph, graph_outputs)
         carries = find_carries(graph, self.excluded_ops, self.excluded_nodes)
-        items, decided = decide(graph, candidates, statistics, carries, self._capabilities)
+        items, decided = decide(graph, candidates, statistics, carries, capabilities)
         decisions = in_graph_order(fp32_graph, refused + decided)
         if not items:
             raise nothing_to_quantize(graph, decisions)
@@ -199,6 +208,8 @@ class GraphConverter:
         self._on_stage("verify")
         verify(graph, "quantize")
         verify_quantized(graph)
+        strip_newer_attributes(graph, capabilities)
+        verify_target(graph, capabilities)
         int8_graph = graph.to_graph_def()
         files.stage("int8", graph)
         if self.output_graph is not None:

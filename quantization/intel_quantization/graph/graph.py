@@ -11,6 +11,7 @@ from typing import Any, Dict, Iterable, List, MutableMapping, Optional, Sequence
 from weakref import WeakValueDictionary
 
 import numpy as np
+from tensorflow.core.framework.function_pb2 import FunctionDefLibrary
 from tensorflow.core.framework.graph_pb2 import GraphDef
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 from tensorflow.python.framework import tensor_util
@@ -56,6 +57,11 @@ class Graph:
             self._index(copy)
         for node in self.nodes.values():
             self._check_inputs(node)
+
+    @property
+    def library(self) -> FunctionDefLibrary:
+        """The functions that nodes may call; may be edited in place."""
+        return self._meta.library
 
     # -- reading -----------------------------------------------------------------------------
 

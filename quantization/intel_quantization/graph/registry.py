@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Optional
+from functools import lru_cache
+from typing import Dict, FrozenSet, Optional, Tuple
 
 from tensorflow.core.framework import node_def_pb2, op_def_pb2
 from tensorflow.python.framework import kernels, op_def_registry
@@ -28,15 +29,26 @@ def has_kernel(op: str, **types: int) -> bool:
         op: the op's name.
         types: type attribute -> DataType number, e.g. ``Tinput=types_pb2.DT_QUINT8``.
     """
-    if op_def(op) is None:
+    definition = op_def(op)
+    if definition is None:
         return False
-    for kernel in kernels.get_registered_kernels_for_op(op).kernel:
-        if kernel.device_type != "CPU" or kernel.label:
-            continue
-        allowed = {item.name: item.allowed_values.list.type for item in kernel.constraint}
-        if all(number in allowed[name] for name, number in types.items() if name in allowed):
-            return True
-    return False
+    for attr in definition.attr:
+        if attr.name in types and attr.HasField("allowed_values"):
+            if types[attr.name] not in attr.allowed_values.list.type:
+                return False
+    return any(
+        all(number in kernel[name] for name, number in types.items() if name in kernel) for kernel in _cpu_kernels(op)
+    )
+
+
+@lru_cache(maxsize=None)
+def _cpu_kernels(op: str) -> Tuple[Dict[str, FrozenSet[int]], ...]:
+    """The type constraints of each CPU kernel of an op."""
+    return tuple(
+        {item.name: frozenset(item.allowed_values.list.type) for item in kernel.constraint}
+        for kernel in kernels.get_registered_kernels_for_op(op).kernel
+        if kernel.device_type == "CPU" and not kernel.label
+    )
 
 
 def output_dtype(node: node_def_pb2.NodeDef, index: int = 0) -> int:

@@ -105,7 +105,11 @@ def _obstacle(carry: Carry, statistics: Statistics, results: Dict[str, bool], ca
             return "the number of channels is no multiple of 4"
     dtype = DT_QUINT8 if signs.pop() else DT_QINT8
     op = carry.op if carry.op in (*ALIASING, "Pad") else "Quantized" + carry.op
-    if not capabilities.has_kernel("Reshape" if op == "Pad" else op, T=dtype):
+    needed = ("Shape", "Reshape") if op == "Pad" else (op,)
+    has_kernels = all(capabilities.has_kernel(name, T=dtype) for name in needed)
+    if op == "Pad":
+        has_kernels = has_kernels and capabilities.has_kernel("Bitcast", T=dtype, type=DT_FLOAT)
+    if not has_kernels:
         return "%s has no kernel for this %s" % (op, capabilities.where)
     return ""
 
