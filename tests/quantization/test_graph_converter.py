@@ -8,10 +8,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from intel_quantization.calibration.collectors import COLLECTORS
 from intel_quantization.errors import BadInputError, QuantizationError
+from intel_quantization.graph.capabilities import Capabilities
+from intel_quantization.graph.graph import Graph
 from intel_quantization.graph.io import read_graph, write_graph
+from intel_quantization.graph.snapshots import order, snapshots
+from intel_quantization.graph.verify_target import verify_target
 from intel_quantization.graph_converter import STAGES, GraphConverter
 from tests.quantization.builders import (
     batch,
@@ -21,6 +26,7 @@ from tests.quantization.builders import (
     conv_block,
     convert,
     dense,
+    depthwise,
     error,
     image,
     int8_ops,
@@ -380,12 +386,12 @@ def test_two_thousand_nodes():
 
 
 @settings(max_examples=25, deadline=None, derandomize=True)
-@given(nets())
-def test_random_networks(net):
+@given(nets(), st.sampled_from([None, None, "1.15", "2.1"]))
+def test_random_networks(net, target):
     """Every INT8 op gives what integers give; the whole is as near as 8 bits a layer allow."""
     graph_def = build(net)
     try:
-        conversion = convert(graph_def, per_channel=True)
+        conversion = convert(graph_def, per_channel=True, target_tensorflow=target)
     except QuantizationError as failure:
         if "no operation can become INT8" not in failure.message:
             raise
@@ -393,10 +399,44 @@ def test_random_networks(net):
     feed = batch(graph_def, seed=1)
     layers = 0
     for item in conversion.graph.node:
-        if item.op.startswith("Quantized"):
+        if "WithBias" in item.op:
             check_int8_op(conversion.graph, feed, item.name)
             layers += 1
     wanted, given_ = (run(graph, feed, "out")[0] for graph in (conversion.input_graph, conversion.graph))
     noise = np.sqrt(np.mean(np.square(given_ - wanted)) / max(np.mean(np.square(wanted)), 1e-12))
     # rounding to 8 bits adds some hundredths a layer, and the layers' errors add up
     assert noise < 0.1 + 0.05 * layers
+
+
+def padded_classifier():
+    x = conv_block(tf.nn.relu(image()), "stem")
+    x = tf.nn.relu6(bias(depthwise(tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]]), padding="VALID", name="d"), "d/b"))
+    x = tf.nn.max_pool2d(conv_block(x, "last"), 2, 2, "SAME")
+    x = tf.nn.relu(bias(dense(tf.reduce_mean(x, [1, 2]), name="hidden"), "hidden/bias"))
+    tf.nn.softmax(bias(dense(x, name="logits"), "logits/bias"), name="out")
+
+
+@pytest.mark.parametrize("target", [snapshot.version for snapshot in snapshots()])
+def test_a_graph_for_older_versions(target):
+    """It uses what all have, is as right, and says what an older version costs."""
+    graph_def = build(padded_classifier)
+    graph_def.versions.producer, graph_def.versions.min_consumer = 1286, 12
+    conversion = convert(graph_def, target_tensorflow=target)
+    verify_target(Graph(conversion.graph, ["out"]), Capabilities(target))
+    assert conversion.graph.versions == graph_def.versions
+    old = order(target) < order("2.14")
+    lacking = "QuantizedMatMulWithBiasAndDequantize has no kernel for this that works from TensorFlow %s on" % target
+    given = {name: reasons(conversion)[name] for name in ("stem", "d", "last", "hidden", "logits")}
+    assert given == {"stem": "", "d": "", "last": "", "hidden": "", "logits": lacking if old else ""}
+    product = next(item for item in conversion.graph.node if item.op.startswith("QuantizedDepthwise"))
+    assert ("padding_list" in product.attr) != old, "the Pad stays a Pad"
+    assert ("Pad" in ops(conversion.graph)) == old
+    assert error(conversion, batch(graph_def, seed=1)) < 0.1
+
+
+def test_a_target_without_an_op_of_the_graph():
+    graph_def = build(lambda: tf.math.erfinv(conv_block(image(), "c"), name="out"))
+    with pytest.raises(BadInputError, match=r"TensorFlow 1\.15\.2, .*has no Erfinv"):
+        convert(graph_def, target_tensorflow="1.15")
+    with pytest.raises(BadInputError, match=r"target_tensorflow 1\.14: nothing is known"):
+        GraphConverter(graph_def, target_tensorflow="1.14")

@@ -28,11 +28,10 @@ def check_target(graph: Graph, capabilities: Capabilities) -> None:
         missing = Counter(what for _, what in _problems(graph, snapshot))
         if missing:
             named = ["%s (%d nodes)" % item if item[1] > 1 else item[0] for item in sorted(missing.items())]
-            if len(named) > _MOST_NAMED:
-                named[_MOST_NAMED:] = ["and %d more" % (len(named) - _MOST_NAMED)]
+            more = " and %d more" % (len(named) - _MOST_NAMED) if len(named) > _MOST_NAMED else ""
             raise BadInputError(
                 "TensorFlow %s, which --target_tensorflow %s asks for, cannot run this graph even in FP32: it has no %s"
-                % (snapshot.version, capabilities.target, ", no ".join(named)),
+                % (snapshot.version, capabilities.target, ", no ".join(named[:_MOST_NAMED]) + more),
                 "choose a newer --target_tensorflow, or name --outputs in front of those nodes",
             )
 
