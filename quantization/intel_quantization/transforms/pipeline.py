@@ -8,6 +8,8 @@ from typing import Callable, Optional, Tuple
 from intel_quantization.errors import BadInputError, InvalidGraphError
 from intel_quantization.graph.graph import Graph
 from intel_quantization.graph.verify import verify
+from intel_quantization.transforms.drop_zero_padding import drop_zero_padding
+from intel_quantization.transforms.flatten_atrous_conv import flatten_atrous_conv
 from intel_quantization.transforms.fold_batch_norms import fold_batch_norms
 from intel_quantization.transforms.fold_constants import fold_constants
 from intel_quantization.transforms.fold_convolutionwithbias_mul import fold_convolutionwithbias_mul
@@ -16,6 +18,7 @@ from intel_quantization.transforms.fold_subdivmul_batch_norms import fold_subdiv
 from intel_quantization.transforms.fuse_bias_add import fuse_bias_add
 from intel_quantization.transforms.fuse_column_wise_mul import fuse_column_wise_mul
 from intel_quantization.transforms.remove_training_nodes import remove_training_nodes
+from intel_quantization.transforms.split_explicit_padding import split_explicit_padding
 from intel_quantization.transforms.strip_unused import strip_unused
 
 Transform = Callable[[Graph], int]
@@ -31,6 +34,9 @@ OPTIMIZE_FP32: Tuple[Transform, ...] = (
     remove_training_nodes,
     fold_constants,
     strip_unused,
+    drop_zero_padding,
+    split_explicit_padding,
+    flatten_atrous_conv,
     *_FOLD_PIECES,
     fold_batch_norms,
     fold_old_batch_norms,
