@@ -144,7 +144,14 @@ _LATENCY = _object(
         "runs": _integer,
     }
 )
-_CALIBRATION = _object({"samples": _integer, "preprocess": _text(32), "preprocess_chosen": _optional(_boolean)})
+_CALIBRATION = _object(
+    {
+        "samples": _integer,
+        "algorithm": _text(32),
+        "preprocess": _text(32),
+        "preprocess_chosen": _optional(_boolean),
+    }
+)
 
 SHAPES: Mapping[str, Mapping[str, Clean]] = {
     "start": {

@@ -57,6 +57,7 @@ class Job:
         batch_size: images per calibration batch; None: chosen inside.
         preprocess: name of a preprocessing; None: chosen inside.
         evaluate: how many images to compare FP32 and INT8 on; None: chosen inside.
+        algo: the calibration algorithm, one of ``launcher.values.ALGORITHMS``; None: chosen inside.
         intermediate: keep the graph of every stage.
         debug: an interactive shell instead of the job.
         cpus: how many CPUs the job may use; None: all.
@@ -82,6 +83,7 @@ class Job:
     batch_size: int | None = None
     preprocess: str | None = None
     evaluate: int | None = None
+    algo: str | None = None
     intermediate: bool = False
     debug: bool = False
     cpus: float | None = None
@@ -150,6 +152,7 @@ class Job:
             "batch_size": self.batch_size,
             "preprocess": self.preprocess,
             "evaluate": self.evaluate,
+            "algo": self.algo,
             "intermediate": self.intermediate,
             "threads": self.threads,
         }

@@ -16,6 +16,8 @@ from launcher.errors import UsageError
 from launcher.job import DEFAULT_TENSORFLOW
 from launcher.progress import write_line
 from launcher.values import (
+    ALGORITHMS,
+    algorithm,
     boolean,
     cpu_count,
     duration,
@@ -249,6 +251,13 @@ def _add_quantization(parser: Parser) -> None:
         type=whole_number,
         metavar="N",
         help="images to compare FP32 and INT8 on; 0: none (default: chosen by the tool)",
+    )
+    group.add_argument(
+        "--algo",
+        *_spellings("calibration_algorithm"),
+        type=algorithm,
+        metavar="NAME",
+        help=f"how ranges of activations are found: {', '.join(ALGORITHMS)} (default: MSE)",
     )
     group.add_argument("--intermediate", action="store_true", help="keep the graph of every stage")
 

@@ -87,7 +87,8 @@ def _latency(latency: Mapping[str, Any]) -> str:
 
 def _calibration(calibration: Mapping[str, Any]) -> str:
     chosen = " (chosen automatically)" if calibration["preprocess_chosen"] else ""
-    return f"on {calibration['samples']} images, preprocess {calibration['preprocess']}{chosen}"
+    how = f"preprocess {calibration['preprocess']}{chosen}"
+    return f"on {calibration['samples']} images ({calibration['algorithm']}), {how}"
 
 
 def _accuracy(accuracy: Mapping[str, Any]) -> str:

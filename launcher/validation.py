@@ -54,6 +54,7 @@ def checked_job(options: argparse.Namespace) -> Job:
         batch_size=options.batch_size,
         preprocess=options.preprocess,
         evaluate=options.evaluate,
+        algo=options.algo,
         intermediate=options.intermediate,
         debug=options.debug,
         cpus=options.cpus,

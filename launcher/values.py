@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 
+ALGORITHMS = ("DIRECT", "MA", "KL", "PERCENTILE", "MSE")
 _TRUE = frozenset(("1", "true", "yes", "on"))
 _FALSE = frozenset(("0", "false", "no", "off"))
 _SIZE_UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
@@ -72,6 +73,13 @@ def variant(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", text) or ".." in text:
         raise argparse.ArgumentTypeError(f"{text!r} is not the name of a TensorFlow variant such as 2.14")
     return text
+
+
+def algorithm(text: str) -> str:
+    """Read the name of a calibration algorithm, upper or lower case."""
+    if text.upper() not in ALGORITHMS:
+        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(ALGORITHMS)}")
+    return text.upper()
 
 
 def names(text: str) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from intel_quantization.errors import BadInputError
 
 SCHEMA = 1
+ALGORITHMS = ("DIRECT", "MA", "KL", "PERCENTILE", "MSE")
 PREPROCESS = ("tf", "caffe", "torch", "vgg", "none")
 
 
@@ -34,6 +35,7 @@ class Job:
     batch_size: int | None = None
     preprocess: str | None = None
     evaluate: int | None = None
+    algo: str | None = None
     intermediate: bool = False
     threads: int | None = None
 
@@ -110,6 +112,8 @@ def _checked(key: str, value):
         return _require(key, value, inside, "a path inside the workspace")
     if key == "preprocess":
         return _require(key, value, value in PREPROCESS, "one of " + ", ".join(PREPROCESS))
+    if key == "algo":
+        return _require(key, value, value in ALGORITHMS, "one of " + ", ".join(ALGORITHMS))
     return value
 
 

@@ -15,14 +15,15 @@ import sys
 import tempfile
 from pathlib import Path
 
+import graphs_real
 import numpy as np
 
-import graphs_real
 from intel_quantization import graph_converter, outputs
 from intel_quantization.calibration.feeds import ImageFeed
 from intel_quantization.graph.interface import find_inputs, find_outputs
 from intel_quantization.graph.io import read_graph
 from intel_quantization.runner import Runner
+
 
 def compared_outputs(graph, case: graphs_real.Case) -> list[str]:
     """The tensors to compare: the graph's scores, or both concatenations of a detector's branches."""
@@ -34,7 +35,7 @@ def compared_outputs(graph, case: graphs_real.Case) -> list[str]:
 def answers(runner: Runner, feed: ImageFeed) -> list[np.ndarray]:
     """What a graph gives for all images: one array for each tensor, float32 [images, ...]."""
     rows = [[np.asarray(each)[: len(batch.images)] for each in runner.run(batch.feed)] for batch in feed.batches()]
-    return [np.concatenate(arrays) for arrays in zip(*rows)]
+    return [np.concatenate(arrays) for arrays in zip(*rows, strict=True)]
 
 
 def measure(case: graphs_real.Case, draws: int) -> list[dict[str, object]]:
@@ -83,7 +84,7 @@ def compared(wanted, given, labels) -> dict[str, float]:
         result["flips"] = 100 * float((before.argmax(axis=1) != after.argmax(axis=1)).mean())
         result["worse"], result["better"] = int((right[0] & ~right[1]).sum()), int((~right[0] & right[1]).sum())
         wanted, given = ([outputs.log_scores(rows.astype(np.float64), True)] for rows in (before, after))
-    noise = sum(float(np.square(a.astype(np.float64) - b).sum()) for a, b in zip(wanted, given))
+    noise = sum(float(np.square(a.astype(np.float64) - b).sum()) for a, b in zip(wanted, given, strict=True))
     signal = sum(float(np.square(a.astype(np.float64)).sum()) for a in wanted)
     result["sqnr"] = 10 * float(np.log10(signal / noise))
     return result

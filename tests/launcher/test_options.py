@@ -94,6 +94,7 @@ def test_a_misspelt_option_names_the_nearest(argv: list[str], message: str, reme
         ("--timeout", "0"),
         ("--timeout", "inf"),
         ("--preprocess", "other"),
+        ("--algo", "MAX"),
         ("--runtime", "podman"),
         ("--docker-image", "a b"),
         ("--tensorflow", "../2.14"),
@@ -130,6 +131,13 @@ def test_no_images_to_compare_on_is_a_choice() -> None:
     assert options("--evaluate", "0").evaluate == 0
     with pytest.raises(UsageError):
         options("--evaluate", "-1")
+
+
+@pytest.mark.parametrize("option", ["--algo", "--calibration_algorithm", "--calibration-algorithm"])
+def test_algorithms_in_upper_and_lower_case(option: str) -> None:
+    assert options(option, "kl").algo == "KL"
+    assert options(option, "Percentile").algo == "PERCENTILE"
+    assert options().algo is None
 
 
 def test_the_version_names_both(capsys: pytest.CaptureFixture[str]) -> None:

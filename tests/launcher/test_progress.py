@@ -62,7 +62,7 @@ def test_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
     assert "102 MB -> 25.9 MB (3.96 x smaller)" in shown.out
     assert "41.20 ms -> 17.90 ms (2.30 x faster)" in shown.out
     assert "top-1 82.60 % -> 82.40 %" in shown.out
-    assert "on 100 images, preprocess vgg (chosen automatically)" in shown.out
+    assert "on 100 images (MSE), preprocess vgg (chosen automatically)" in shown.out
     assert "/x/out.pb" in shown.out
     assert "/x/out.report.html" in shown.out
 
@@ -75,9 +75,9 @@ def test_verbose_adds_the_log(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("chosen", [None, False])
 def test_what_the_user_chose_is_not_called_automatic(chosen: bool | None, capsys: pytest.CaptureFixture[str]) -> None:
-    calibration = {"samples": 9, "preprocess": "tf", "preprocess_chosen": chosen}
+    calibration = {"samples": 9, "algorithm": "MA", "preprocess": "tf", "preprocess_chosen": chosen}
     PlainView().finished(Event("result", {**RESULT, "calibration": calibration}), FILES)
-    assert "on 9 images, preprocess tf\n" in capsys.readouterr().out
+    assert "on 9 images (MA), preprocess tf\n" in capsys.readouterr().out
 
 
 def test_quiet_shows_only_errors(capsys: pytest.CaptureFixture[str]) -> None:

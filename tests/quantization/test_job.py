@@ -40,6 +40,7 @@ def test_every_key_of_the_contract_is_taken():
         batch_size=2,
         preprocess="vgg",
         evaluate=0,
+        algo="KL",
         intermediate=True,
         threads=4,
     )
@@ -66,6 +67,7 @@ def test_the_stem_keeps_other_dots():
         ({"inputs": "a"}, "inputs"),
         ({"inputs": [""]}, "inputs"),
         ({"preprocess": "imagenet"}, "preprocess"),
+        ({"algo": "max"}, "algo"),
         ({"in_graph": None}, "in_graph"),
         ({"in_graph": "/etc/passwd"}, "in_graph"),
         ({"out_graph": "output/../../x.pb"}, "out_graph"),

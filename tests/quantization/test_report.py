@@ -30,7 +30,14 @@ REPORT = {
         "sqnr_db": 17.25,
     },
     "latency": {"batch": 1, "fp32_ms": 40.0, "int8_ms": 12.5, "speedup": 3.2, "runs": 100},
-    "calibration": {"samples": 100, "preprocess": "vgg", "preprocess_chosen": True, "batch_size": 8, "seed": 0},
+    "calibration": {
+        "samples": 100,
+        "algorithm": "MSE",
+        "preprocess": "vgg",
+        "preprocess_chosen": True,
+        "batch_size": 8,
+        "seed": 0,
+    },
     "options": {"per_channel": True, "excluded_ops": (), "excluded_nodes": ("a", "b"), "samples": None},
     "provenance": {
         "version": "2.0.0",

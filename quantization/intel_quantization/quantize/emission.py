@@ -8,7 +8,7 @@ nobody reads is pruned.
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Set, Tuple
 
 import numpy as np
 
@@ -41,9 +41,10 @@ def emit(
         items: as :func:`intel_quantization.quantize.plan.decide` gives them, in its order.
         statistics: of the tensors that the groups observe.
         per_channel: weights get one range for each output channel where the kernel takes that.
-        ranges: what makes the range of an activation from its statistics.
+        ranges: what makes the range of a tensor from its statistics. Results without an activation that no
+            INT8 op reads keep all that was seen: they may be scores, of which the largest counts.
     """
-    emitter = _Emitter(graph, statistics, per_channel, ranges, shared_ranges(graph, items))
+    emitter = _Emitter(graph, statistics, per_channel, ranges, items)
     for item in items:
         if isinstance(item, Carry):
             emitter.carry(item)
@@ -59,21 +60,27 @@ class _Emitter:
         statistics: Statistics,
         per_channel: bool,
         ranges: Ranges,
-        shared: Dict[str, Tuple[str, ...]],
+        items: Sequence[Item],
     ) -> None:
-        self.ranges = ranges
-        self.shared = shared
+        self._ranges = ranges
+        self._whole = _possible_scores(items)
+        self.shared = shared_ranges(graph, items)
         self.graph = graph
         self.statistics = statistics
         self.per_channel = per_channel
         self.int8: Dict[str, Int8Tensor] = {}  # by the name of the FP32 tensor
         self.shifts: Dict[str, float] = {}  # what was added to the result of a shifted group
 
+    def ranges(self, tensor: str) -> Tuple[float, float]:
+        """The smallest and the largest value of a tensor that INT8 is to represent."""
+        found = self.statistics.tensors[tensor]
+        return (min_max if tensor in self._whole else self._ranges)(tensor, found)
+
     def emit(self, group: Group) -> None:
         source = self._quantized(group.source)
         node = self.graph.nodes[group.linear]
         if group.shifted:
-            self.shifts[group.root] = max(-self.ranges(group.root, self.statistics.tensors[group.root])[0], 0.0)
+            self.shifts[group.root] = max(-self.ranges(group.root)[0], 0.0)
         inputs = [source.tensor] + self._weights_and_bias(group, node, source)
         if gives_float(group):
             self._emit_float(group, node, source, inputs)
@@ -128,7 +135,7 @@ class _Emitter:
         """The largest magnitude of a tensor, and of those that share its range."""
         limits = [_SMALLEST_RANGE]
         for name in self.shared.get(tensor, (tensor,)):
-            low, high = self.ranges(name, self.statistics.tensors[name])
+            low, high = self.ranges(name)
             high += self.shifts.get(name, 0.0)
             limits.append(high if unsigned else max(-low, high))
         return max(limits)
@@ -212,3 +219,17 @@ class _Emitter:
             node.attr[key].CopyFrom(donor.attr[key])
         self.graph.remove(donor.name)
         self.graph.set_inputs(node, inputs)
+
+
+def _possible_scores(items: Sequence[Item]) -> Set[str]:
+    """Results without an activation that no INT8 op reads."""
+    results: Set[str] = set()
+    read: Set[Optional[str]] = set()
+    for item in items:
+        if isinstance(item, Carry):
+            read.update(item.sources)
+        else:
+            read.update((item.source, item.summand))
+            if not item.activation:
+                results.add(item.root)
+    return results - read

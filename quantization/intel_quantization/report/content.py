@@ -25,7 +25,7 @@ def build(job, conversion, *, in_graph, int8_graph, accuracy, latency, calibrati
         in_graph, int8_graph: the two graphs' paths.
         accuracy: evaluate.Accuracy as a dict, or None.
         latency: benchmark.Latency as a dict.
-        calibration: ``samples``, ``preprocess``, ``preprocess_chosen``, ``batch_size``, ``seed``.
+        calibration: ``samples``, ``algorithm``, ``preprocess``, ``preprocess_chosen``, ``batch_size``, ``seed``.
         environment: the start event's fields.
 
     Returns:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from intel_quantization import job
 from intel_quantization.calibration.collectors import COLLECTORS, collector, min_max, moving_average
 from intel_quantization.calibration.statistics import Statistics, TensorStatistics
 from intel_quantization.calibration.summary import summary
@@ -90,6 +91,7 @@ def test_ranges_scale_with_the_values(algo, scale):
 def test_algorithms_are_found_by_name():
     assert collector("direct") is min_max
     assert collector("Ma") is moving_average
+    assert tuple(COLLECTORS) == job.ALGORITHMS
     assert list(COLLECTORS) == ["DIRECT", "MA", "KL", "PERCENTILE", "MSE"]
 
 

@@ -323,3 +323,45 @@ def test_kernels_do_not_saturate(kind, op, channels, filters, kernel, per_channe
     conversion = convert(graph_def, [noise, full], per_channel=per_channel)
     for feed in (noise, full):
         check_int8_op(conversion.graph, feed, node_of_int8(conversion))
+
+
+def upper_ends(conversion):
+    """The upper end of the range of each INT8 result, by the name of the FP32 node."""
+    found = {}
+    for item in conversion.graph.node:
+        if item.op == "Dequantize":
+            limit = node(conversion.graph, item.input[2].split(":")[0])
+            found[item.name] = float(tf.make_ndarray(limit.attr["value"].tensor))
+    return found
+
+
+@pytest.mark.parametrize("algo", ["MA", "KL", "PERCENTILE", "MSE"])
+def test_scores_are_not_clipped(algo):
+    def net():
+        x = bias(conv(image((None, 8, 8, 4)), name="a"), "inner")
+        tf.identity(x, name="copy")
+        tf.nn.softmax(tf.reshape(bias(conv(x, name="b"), "scores"), [-1, 512]), name="out")
+
+    graph_def = build(net)
+    feed = [batch(graph_def, 40, seed=1), batch(graph_def, 40, seed=2)]
+    feed[0]["input:0"][0] *= 8
+    direct = upper_ends(convert(graph_def, feed, outputs=["out", "copy"]))
+    clipped = upper_ends(convert(graph_def, feed, outputs=["out", "copy"], algo=algo))
+    assert clipped["scores"] == direct["scores"]
+    assert clipped["inner"] < 0.95 * direct["inner"]
+
+
+@pytest.mark.parametrize("algo", ["MA", "KL", "PERCENTILE", "MSE"])
+def test_concatenations_share_a_range_with_every_algorithm(algo):
+    def net():
+        x = conv_block(image((None, 8, 8, 4)), "stem")
+        parts = tf.concat([conv_block(x, "left"), conv_block(x, "right")], 3)
+        tf.identity(conv_block(parts, "top"), name="out")
+
+    graph_def = build(net)
+    conversion = convert(graph_def, [batch(graph_def, 20, seed=1), batch(graph_def, 20, seed=2)], algo=algo)
+    assert int8_ops(conversion.graph)["QuantizedConcatV2"] == 1
+    assert error(conversion, batch(graph_def, seed=1)) < 0.1
+    for item in conversion.graph.node:
+        if item.op.startswith("QuantizedConv2D"):
+            check_int8_op(conversion.graph, batch(graph_def, 20, seed=1), item.name)
