@@ -46,6 +46,8 @@ __all__ = ["ALGORITHMS", "STAGES", "Conversion", "GraphConverter", "OpCount"]
 
 STAGES = ("read", "optimize", "calibrate", "quantize", "verify")
 ALGORITHMS = tuple(COLLECTORS)
+NO_FILE = ""
+"""The output graph that is not written."""
 
 
 class GraphConverter:
@@ -57,7 +59,8 @@ class GraphConverter:
         input_graph: path of a frozen graph (``.pb``), a text graph (``.pbtxt``), a SavedModel folder or a Keras
             file (``.keras``, ``.h5``), or a GraphDef.
         output_graph: path of the INT8 graph; its directory must exist. None: ``int8_final_fused_graph.pb``
-            beside the input; nothing is written where the input is a GraphDef.
+            beside the input, or where that cannot be, in ``$WORKSPACE/output`` or the current directory.
+            Left out, or None beside a GraphDef: none is written, the result has it.
         inputs: names of the inputs; found in the graph when left out.
         outputs: names of the outputs; found in the graph when left out.
         excluded_ops: op names that stay FP32, e.g. ``["MatMul"]``.
@@ -97,7 +100,7 @@ class GraphConverter:
     def __init__(
         self,
         input_graph: Union[str, os.PathLike, graph_pb2.GraphDef],
-        output_graph: Union[str, os.PathLike, None] = None,
+        output_graph: Union[str, os.PathLike, None] = NO_FILE,
         inputs: Optional[Sequence[str]] = (),
         outputs: Optional[Sequence[str]] = (),
         excluded_ops: Optional[Sequence[str]] = (),
@@ -118,10 +121,10 @@ class GraphConverter:
     ) -> None:
         collector(algo)  # it exists
         self.input_graph = input_graph if isinstance(input_graph, graph_pb2.GraphDef) else os.fspath(input_graph)
-        self.output_graph = None if output_graph is None else os.fspath(output_graph)
         in_path = self.input_graph if isinstance(self.input_graph, str) else None
+        self.output_graph = os.fspath(output_graph) if output_graph else None
         check_paths(in_path, self.output_graph)
-        if self.output_graph is None and in_path is not None:
+        if self.output_graph is None and output_graph != NO_FILE and in_path is not None:
             self.output_graph = default_output(in_path)
         self.input_graph_binary_flag = input_graph_is_binary
         self.inputs = tuple(inputs or ())

@@ -17,8 +17,18 @@ LOGGED = "fp32_logged_graph.pb"
 
 
 def default_output(input_graph: str) -> str:
-    """The INT8 graph's path where the user named none: beside the input, the input's links followed, as in 1.1."""
-    return os.path.join(os.path.dirname(os.path.realpath(input_graph)), RESULT)
+    """The INT8 graph's path where the user left it to us.
+
+    As in 1.1 beside the input, the input's links followed; where nothing can be written there, as in a
+    container, in the workspace's output folder, or else in the current directory.
+    """
+    folders = [
+        os.path.dirname(os.path.realpath(input_graph)),
+        os.path.join(os.environ.get("WORKSPACE", "/workspace"), "output"),
+        os.getcwd(),
+    ]
+    writable = [folder for folder in folders if os.access(folder, os.W_OK | os.X_OK)]
+    return os.path.join((writable or folders)[0], RESULT)
 
 
 def check_paths(input_graph: Optional[str], output_graph: Optional[str]) -> None:

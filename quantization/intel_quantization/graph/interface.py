@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import difflib
+import re
 from dataclasses import dataclass
-from typing import Dict, List, Optional, Sequence, Set, Tuple
+from typing import Dict, Optional, Sequence, Set, Tuple
 
 from tensorflow.core.framework import graph_pb2, node_def_pb2
 from tensorflow.python.framework import dtypes
 
 from intel_quantization.errors import BadInputError
 from intel_quantization.graph import registry, tensors
+from intel_quantization.graph.results import PLACEHOLDERS, result_nodes
 
-# Nodes without a consumer that are leftovers and no results.
-_NO_RESULT = frozenset(
-    ["Assert", "NoOp", "Const", "Placeholder", "PlaceholderWithDefault", "CheckNumerics", "Print", "PrintV2"]
-    + ["SaveV2", "RestoreV2", "MergeV2Checkpoints", "ScalarSummary", "HistogramSummary", "ImageSummary"]
-    + ["MergeSummary", "WriteFile", "Exit", "Enter", "Switch", "LoopCond", "NextIteration"]
-)
+# What gives batches where no placeholder does.
+_PIPELINE = re.compile(r"IteratorGetNext|QueueDequeue|Decode(Jpeg|Png|Image|Bmp|Gif)$|ParseExample|Batch$")
 _PASS_THROUGH = ("Identity", "StopGradient", "Snapshot")
-# TensorFlow's own name for the branch around an Assert; nobody reads its result.
-_ASSERTION = "AssertGuard/"
 
 
 @dataclass(frozen=True)
@@ -40,8 +36,15 @@ class TensorInfo:
     shape: Optional[Tuple[Optional[int], ...]]
 
 
-def find_inputs(graph_def: graph_pb2.GraphDef, names: Sequence[str] = ()) -> Tuple[TensorInfo, ...]:
-    """The inputs: the named ones, or every Placeholder.
+def find_inputs(
+    graph_def: graph_pb2.GraphDef, names: Sequence[str] = (), outputs: Sequence[str] = ()
+) -> Tuple[TensorInfo, ...]:
+    """The inputs: the named ones, or every Placeholder that an output depends on.
+
+    Args:
+        graph_def: the graph.
+        names: the inputs' names, of nodes or tensors.
+        outputs: the outputs' names; empty: every Placeholder is an input.
 
     Raises:
         BadInputError: a name is not in the graph, or the graph has no Placeholder.
@@ -49,14 +52,25 @@ def find_inputs(graph_def: graph_pb2.GraphDef, names: Sequence[str] = ()) -> Tup
     nodes = {node.name: node for node in graph_def.node}
     if names:
         return tuple(_info(nodes, _known(nodes, name, "input")) for name in names)
-    found = [node.name for node in graph_def.node if node.op == "Placeholder"]
-    if not found:
-        raise BadInputError("the graph has no Placeholder", "name its inputs with --inputs")
-    return tuple(_info(nodes, name) for name in found)
+    needed = _needed(nodes, outputs) if outputs else set(nodes)
+    for op in PLACEHOLDERS:  # one with a default counts where there is no other
+        found = [node.name for node in graph_def.node if node.op == op and node.name in needed]
+        if found:
+            return tuple(_info(nodes, name) for name in found)
+    pipeline = [node.name for node in graph_def.node if _PIPELINE.match(node.op) and node.name in needed]
+    remedy = "name its inputs with --inputs"
+    raise BadInputError("the graph has no Placeholder", remedy + (", maybe '%s'" % pipeline[-1] if pipeline else ""))
 
 
-def find_outputs(graph_def: graph_pb2.GraphDef, names: Sequence[str] = ()) -> Tuple[TensorInfo, ...]:
-    """The outputs: the named ones, or every node that computes something nobody reads.
+def find_outputs(
+    graph_def: graph_pb2.GraphDef, names: Sequence[str] = (), inputs: Sequence[str] = ()
+) -> Tuple[TensorInfo, ...]:
+    """The outputs: the named ones, or all tensors of every node that gives results.
+
+    Args:
+        graph_def: the graph.
+        names: the outputs' names, of nodes or tensors.
+        inputs: nodes or tensors that are fed, besides the placeholders.
 
     Raises:
         BadInputError: a name is not in the graph, or no node can be an output.
@@ -64,33 +78,33 @@ def find_outputs(graph_def: graph_pb2.GraphDef, names: Sequence[str] = ()) -> Tu
     nodes = {node.name: node for node in graph_def.node}
     if names:
         return tuple(_info(nodes, _known(nodes, name, "output")) for name in names)
-    read: Set[str] = set()
-    for node in graph_def.node:
-        for name in node.input:
-            # a control edge does not read the value: a result may well have one leaving it
-            if not tensors.is_control(name):
-                read.add(tensors.node_of(name))
-    found = [node.name for node in graph_def.node if node.name not in read and node.op not in _NO_RESULT]
-    fed = _fed_by_placeholder(graph_def)
-    found = [name for name in found if name in fed and not _is_branch_pivot(nodes, name) and _ASSERTION not in name]
+    found = [
+        "%s:%d" % (name, index) for name in result_nodes(graph_def, inputs) for index in range(_count(nodes[name]))
+    ]
     if not found:
         raise BadInputError("no node of the graph looks like an output", "name its outputs with --outputs")
     return tuple(_info(nodes, name) for name in found)
 
 
-def _fed_by_placeholder(graph_def: graph_pb2.GraphDef) -> Set[str]:
-    consumers: Dict[str, List[str]] = {}
-    for node in graph_def.node:
-        for name in node.input:
-            consumers.setdefault(tensors.node_of(name), []).append(node.name)
-    stack = [node.name for node in graph_def.node if node.op in ("Placeholder", "PlaceholderWithDefault")]
-    reached: Set[str] = set()
+def _needed(nodes: Dict[str, node_def_pb2.NodeDef], outputs: Sequence[str]) -> Set[str]:
+    stack = [tensors.node_of(name) for name in outputs]
+    needed: Set[str] = set()
     while stack:
         name = stack.pop()
-        if name not in reached:
-            reached.add(name)
-            stack.extend(consumers.get(name, ()))
-    return reached
+        if name in nodes and name not in needed:
+            needed.add(name)
+            stack.extend(tensors.node_of(item) for item in nodes[name].input)
+    return needed
+
+
+def _count(node: node_def_pb2.NodeDef) -> int:
+    """How many tensors of a result are results; a batch norm's others are for training."""
+    if node.op.startswith("FusedBatchNorm"):
+        return 1
+    count = 1
+    while registry.output_dtype(node, count):
+        count += 1
+    return count
 
 
 def check_excluded(graph_def: graph_pb2.GraphDef, names: Sequence[str]) -> None:
@@ -102,15 +116,6 @@ def check_excluded(graph_def: graph_pb2.GraphDef, names: Sequence[str]) -> None:
     nodes = {node.name: node for node in graph_def.node}
     for name in names:
         _known(nodes, name, "excluded node")
-
-
-def _is_branch_pivot(nodes: Dict[str, node_def_pb2.NodeDef], name: str) -> bool:
-    """Whether a node only marks a branch of a tf.cond (``cond/switch_t``, ``cond/pred_id``)."""
-    node = nodes[name]
-    if node.op != "Identity" or not node.input or registry.output_dtype(node) != dtypes.bool.as_datatype_enum:
-        return False
-    source = nodes.get(tensors.node_of(node.input[0]))
-    return source is not None and source.op in ("Switch", "Merge", "LogicalAnd", "LoopCond")
 
 
 def _known(nodes: Dict[str, node_def_pb2.NodeDef], name: str, kind: str) -> str:

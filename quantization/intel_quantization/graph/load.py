@@ -71,8 +71,9 @@ def load_graph(
     else:
         frozen = Frozen(read_text_graph(source) if form == "text" else read_graph(source), {}, {})
     graph_def = frozen.graph_def
-    found_inputs = find_inputs(graph_def, _resolved(inputs, frozen.inputs))
-    found_outputs = find_outputs(graph_def, _resolved(outputs, frozen.outputs))
+    named_inputs = _resolved(inputs, frozen.inputs)
+    found_outputs = find_outputs(graph_def, _resolved(outputs, frozen.outputs), named_inputs)
+    found_inputs = find_inputs(graph_def, named_inputs, [output.name for output in found_outputs])
     name = source if isinstance(source, str) else "the graph"
     check_frozen(graph_def, [i.name for i in found_inputs], [o.name for o in found_outputs], name)
     return Loaded(graph_def, found_inputs, found_outputs, form, frozen.signature)

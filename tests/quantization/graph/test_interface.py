@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from intel_quantization.errors import BadInputError
 from intel_quantization.graph.interface import TensorInfo, find_inputs, find_outputs
-from tests.quantization.builders import build, conv_block, dense, image, old_control_flow, v1
+from tests.quantization.builders import build, conv_block, dense, image, node, old_control_flow, v1
 
 pytestmark = pytest.mark.tensorflow
 
@@ -82,8 +82,10 @@ def test_several_outputs_and_inputs():
 
     graph_def = build(net)
     assert [(info.name, info.dtype) for info in find_inputs(graph_def)] == [("x:0", "float32"), ("y:0", "int32")]
-    assert [(info.name, info.dtype) for info in find_outputs(graph_def)][0::2] == [
+    assert [(info.name, info.dtype) for info in find_outputs(graph_def)] == [
         ("first:0", "float32"),
+        ("halves:0", "float32"),
+        ("halves:1", "float32"),
         ("second:0", "int32"),
     ]
 
@@ -106,6 +108,31 @@ def test_a_while_loop_gives_its_result():
         tf.identity(result, name="out")
 
     assert names(find_outputs(build(net))) == ["out:0"]
+
+
+def test_only_inputs_that_outputs_need():
+    def net():
+        x, rate = image(name="x"), v1.placeholder_with_default(0.5, (), "rate")
+        image((None,), "labels", tf.int32)
+        tf.multiply(tf.nn.relu(x), rate, name="out")
+
+    graph_def = build(net)
+    assert names(find_inputs(graph_def)) == ["x:0", "labels:0"]
+    assert names(find_inputs(graph_def, outputs=["out:0"])) == ["x:0"]
+    node(graph_def, "x").op = "PlaceholderWithDefault"
+    assert names(find_inputs(graph_def, outputs=["out:0"])) == ["x:0", "rate:0"]
+
+
+def test_a_pipeline_in_place_of_a_placeholder():
+    def net():
+        x = v1.train.batch([tf.zeros((8, 8, 4))], 2, name="queue")
+        tf.identity(conv_block(x, "c"), name="out")
+
+    graph_def = build(net)
+    with pytest.raises(BadInputError, match="no Placeholder") as caught:
+        find_inputs(graph_def, outputs=["out"])
+    assert "maybe 'queue'" in caught.value.remedy
+    assert names(find_outputs(graph_def, inputs=["queue"])) == ["out:0"]
 
 
 def test_without_placeholder_or_output():
