@@ -20,9 +20,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable
 
 import numpy as np
 
@@ -201,7 +201,7 @@ def show(net: Net, found: dict) -> None:
 
 def ratio(above: list[float], below: list[float]) -> float:
     """The median of the ratios of the turns."""
-    return statistics.median(a / b for a, b in zip(above, below))
+    return statistics.median(a / b for a, b in zip(above, below, strict=True))
 
 
 def main() -> int:

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Measurements, not tests: nothing here passes or fails. Arguments go to the scripts that measure graphs.
-#   launcher_*.py  with the workshop's Python
-#   scale.py       with the local runtime's Python, which has TensorFlow
-#   graphs_*.py    the same; only where ../shared is there
+# Measurements, not tests: nothing here passes or fails. Arguments go to graphs_real.py.
+#   launcher_*.py     with the workshop's Python
+#   scale.py          with the local runtime's Python, which has TensorFlow
+#   graphs_random.py  the same, without arguments; beside neural-compressor where PEER_PYTHON names a Python that has it
+#   graphs_real.py    the same; only where ../shared is there
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 shopt -s nullglob
@@ -14,10 +15,9 @@ done
 python=$(.venv/bin/python tests/local_python.py)
 export PYTHONPATH=$PWD/quantization:$PWD TF_ENABLE_ONEDNN_OPTS=1 TF_CPP_MIN_LOG_LEVEL=2
 "$python" tests/bench/scale.py
+"$python" tests/bench/graphs_random.py
 if [ ! -d ../shared/models ]; then
     echo "not measured: real graphs, as there is no ../shared"
     exit 0
 fi
-for script in tests/bench/graphs_*.py; do
-    "$python" "$script" "$@"
-done
+"$python" tests/bench/graphs_real.py "$@"

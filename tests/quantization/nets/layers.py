@@ -114,9 +114,9 @@ def freeze(network, feed):
 
 
 def pictures(count, size, seed, low=-1.0, high=1.0):
-    """Random images float32 [count, size, size, 3] within ``low``..``high``: noise of several grain sizes, as in photos.
+    """Random images float32 [count, size, size, 3] within ``low``..``high``: noise of several grain sizes.
 
-    White noise would be the same to a network in every image.
+    As in photos; white noise would be the same to a network in every image.
     """
     generator = np.random.RandomState(seed)
     result = np.zeros((count, size, size, 3))
