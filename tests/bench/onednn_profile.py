@@ -1,7 +1,8 @@
 """Where the time of a graph goes: milliseconds a run in each kind of oneDNN primitive, by its log, and outside oneDNN.
 
-Usage: onednn_profile.py GRAPH.pb [GRAPH.pb ...] [--batch N] [--runs N] [--isa ISA] [--detail]
-  --detail   by kernel, too; with ``--shapes`` by shape
+Usage: onednn_profile.py GRAPH.pb [GRAPH.pb ...] [--batch N] [--runs N] [--isa ISA] [--detail] [--shapes]
+  --detail   by kernel, too
+  --shapes   by data formats and shape, too
 """
 
 from __future__ import annotations
