@@ -14,7 +14,7 @@ from pathlib import Path
 from shutil import rmtree
 
 SITE = Path(sysconfig.get_path("purelib"))
-PIP = ("/opt/pip/bin/pip", "--python", sys.executable, "--disable-pip-version-check")
+PIP = (sys.executable, "/opt/pip/pip")
 
 UNUSED_PACKAGES = (
     "libclang",  # needed to build custom ops
@@ -33,37 +33,52 @@ UNUSED_PACKAGES = (
     "markdown",
     "werkzeug",
     "grpcio",
+    "rsa",
+    "cachetools",
+    "pip",  # the image installs nothing any more
 )
 
 UNUSED_PARTS = (
-    "tensorflow/include",
+    ("tensorflow/include", "tensorflow_core/include"),
+    ("numpy/**/tests",),
+    ("numpy/core/include", "numpy/_core/include"),
+    ("numpy/**/*.a",),
+    ("h5py/tests",),
+)
+"""In each line, what a part is called in one version or another; one of the names must be there."""
+
+PARTS_OF_SOME_VARIANTS = (
     "tensorflow/xla_aot_runtime_src",
     "tensorboard/webfiles.zip",
-    "numpy/**/tests",
-    "numpy/core/include",
-    "numpy/**/*.a",
-    "h5py/tests",
+    "scipy/**/tests",
 )
 
 
 def remove_packages() -> None:
     """Uninstall UNUSED_PACKAGES, with their metadata, so that nothing claims they are there."""
-    subprocess.run(
-        [*PIP, "uninstall", "--yes", "--quiet", "--root-user-action", "ignore", *UNUSED_PACKAGES], check=True
-    )
+    subprocess.run([*PIP, "uninstall", "--yes", "--quiet", "--disable-pip-version-check", *UNUSED_PACKAGES], check=True)
 
 
 def remove_parts() -> None:
-    """Remove UNUSED_PARTS; one that is not there means that this list is out of date."""
-    for pattern in UNUSED_PARTS:
-        found = list(SITE.glob(pattern))
-        if not found:
-            raise SystemExit(f"trim_environment.py: nothing matches {pattern!r} in {SITE}; correct UNUSED_PARTS")
-        for path in found:
+    """Remove UNUSED_PARTS, and those of some variants; one that is not there means that the list is out of date."""
+    for patterns in UNUSED_PARTS:
+        if not _remove(patterns):
+            names = " or ".join(patterns)
+            raise SystemExit(f"trim_environment.py: nothing matches {names} in {SITE}; correct UNUSED_PARTS")
+    _remove(PARTS_OF_SOME_VARIANTS)
+
+
+def _remove(patterns: tuple[str, ...]) -> int:
+    """Remove all that matches; returns how much did."""
+    removed = 0
+    for pattern in patterns:
+        for path in list(SITE.glob(pattern)):
+            removed += 1
             if path.is_dir():
                 rmtree(path)
             else:
                 path.unlink()
+    return removed
 
 
 def drop_symbols(path: Path) -> int:

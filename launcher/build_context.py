@@ -60,17 +60,44 @@ def lock_file(variant: str) -> Path:
     return context_root() / _LOCK.format(variant=variant)
 
 
-def default_base() -> str:
-    """The base image that the Dockerfile names.
+def supported_pythons(lock: Path) -> tuple[str, ...]:
+    """Minor versions a lock file serves, best first; an image has the first.
+
+    They are in the line ``# python: 3.11 3.10`` of the file the lock is made from, beside it.
 
     Raises:
-        BuildError: it names none.
+        BuildError: there is no such line.
     """
-    text = (context_root() / DOCKERFILE).read_text("utf-8")
-    match = re.search(r"^ARG BASE_IMAGE=(\S+)$", text, re.MULTILINE)
+    return tuple(_said(lock, "python", "python: 3.11 3.10").split())
+
+
+def registry_base(lock: Path) -> str:
+    """The base image that a lock file's image is built on where a registry can be reached.
+
+    It is in the line ``# base: python:3.11.13-slim-bookworm`` of the file the lock is made from.
+
+    Raises:
+        BuildError: there is no such line.
+    """
+    return _said(lock, "base", "base: python:3.11.13-slim-bookworm")
+
+
+def local_base(lock: Path) -> str:
+    """What image/base/make_base.sh calls the base image with the Python that a lock file's image has.
+
+    Raises:
+        BuildError: the lock file's source does not say which Pythons it serves.
+    """
+    return f"quantization-base:py{supported_pythons(lock)[0]}"
+
+
+def _said(lock: Path, key: str, example: str) -> str:
+    source = lock.with_suffix(".in")
+    text = source.read_text("utf-8") if source.is_file() else ""
+    match = re.search(rf"^#\s*{key}:\s*(\S.*)$", text, re.MULTILINE)
     if match is None:
-        raise BuildError(f"{DOCKERFILE} has no line 'ARG BASE_IMAGE=...'")
-    return match[1]
+        raise BuildError(f"{source} does not say its {key}", f"add a line such as '# {example}'")
+    return match[1].strip()
 
 
 def context_files(variant: str) -> dict[str, bytes]:

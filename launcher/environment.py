@@ -11,13 +11,13 @@ import fcntl
 import hashlib
 import os
 import platform
-import re
 import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from launcher.build_context import supported_pythons
 from launcher.errors import BuildError
 from launcher.installation import fill, pip_variables
 from launcher.pythons import PYTHON_VARIABLE, Python, find_python
@@ -60,22 +60,6 @@ class Environment:
 def environments_root() -> Path:
     """The directory that holds all environments."""
     return cache_root() / "environments"
-
-
-def supported_pythons(lock: Path) -> tuple[str, ...]:
-    """Minor versions a lock file serves, best first.
-
-    They are in the line ``# python: 3.11 3.10`` of the file the lock is made from, beside it.
-
-    Raises:
-        BuildError: there is no such line.
-    """
-    source = lock.with_suffix(".in")
-    text = source.read_text("utf-8") if source.is_file() else ""
-    match = re.search(r"^#\s*python:\s*([0-9. ]+)$", text, re.MULTILINE)
-    if match is None:
-        raise BuildError(f"{source} does not say which Pythons it serves", "add a line such as '# python: 3.11 3.10'")
-    return tuple(match[1].split())
 
 
 def find_environment(lock: Path) -> Environment:

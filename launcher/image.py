@@ -6,7 +6,17 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from launcher.build_context import context_files, context_root, default_base, digest, lock_file, pack, variants
+from launcher.build_context import (
+    context_files,
+    context_root,
+    digest,
+    local_base,
+    lock_file,
+    pack,
+    registry_base,
+    supported_pythons,
+    variants,
+)
 from launcher.build_log import run_build
 from launcher.build_site import build_site
 from launcher.engine import Engine, explanation, translated
@@ -31,7 +41,6 @@ from launcher.sanitize import safe_text
 __all__ = [
     "DEFAULT_VARIANT",
     "LATEST",
-    "LOCAL_BASE",
     "ImageSpec",
     "context_root",
     "ensure_image",
@@ -42,15 +51,10 @@ __all__ = [
 ]
 
 DEFAULT_VARIANT = DEFAULT_TENSORFLOW
-LOCAL_BASE = "quantization-base:py3.11"
-"""What image/base/make_base.sh makes; taken by default where it is on the engine."""
-
 BASE_VARIABLE = "QUANTIZATION_BASE_IMAGE"
+DEBIAN_PYTHON = "3.11"
+"""What make_base.sh finds among Debian's packages."""
 _MACHINES = ("x86_64", "amd64")
-_BASE_HINT = (
-    f"where no registry can be reached, image/base/make_base.sh makes {LOCAL_BASE} from Debian packages; "
-    f"or name another base with --base-image or {BASE_VARIABLE}"
-)
 
 
 @dataclass(frozen=True)
@@ -59,8 +63,8 @@ class ImageSpec:
 
     Attributes:
         variant: TensorFlow variant, names a lock file.
-        base_image: what to build on; None: QUANTIZATION_BASE_IMAGE, else LOCAL_BASE where it is on the
-            engine, else what the Dockerfile names.
+        base_image: what to build on; None: QUANTIZATION_BASE_IMAGE, else what make_base.sh made for the
+            variant's Python where it is on the engine, else what the variant names.
         ca_bundle: PEM file for the build; None: what the environment names.
     """
 
@@ -124,7 +128,7 @@ def ensure_image(engine: Engine, spec: ImageSpec, log: BuildLog, *, force: bool 
     if tag is None:
         _check_machine(engine)
         if plan.base_id is None:
-            _pull(engine, plan.base, log)
+            _pull(engine, plan, log)
             plan = _plan(engine, spec)
         tag = plan.tag
         before = image_id(engine, tag)
@@ -169,11 +173,23 @@ def _base(engine: Engine, spec: ImageSpec) -> tuple[str, str | None]:
     named = spec.base_image or os.environ.get(BASE_VARIABLE)
     if named:
         return named, image_id(engine, named)
-    local = image_id(engine, LOCAL_BASE)
-    if local is not None:
-        return LOCAL_BASE, local
-    base = default_base()
+    lock = lock_file(spec.variant)
+    local = local_base(lock)
+    found = image_id(engine, local)
+    if found is not None:
+        return local, found
+    base = registry_base(lock)
     return base, image_id(engine, base)
+
+
+def _base_hint(variant: str) -> str:
+    lock = lock_file(variant)
+    python = supported_pythons(lock)[0]
+    tree = "" if python == DEBIAN_PYTHON else f" --python TREE, a tree with Python {python} such as one of pyenv's,"
+    return (
+        f"where no registry can be reached, image/base/make_base.sh{tree} makes {local_base(lock)} from Debian "
+        f"packages; or name another base with --base-image or {BASE_VARIABLE}"
+    )
 
 
 def _find(engine: Engine, plan: _Plan) -> str | None:
@@ -194,11 +210,12 @@ def _check_machine(engine: Engine) -> None:
         )
 
 
-def _pull(engine: Engine, base: str, log: BuildLog) -> None:
+def _pull(engine: Engine, plan: _Plan, log: BuildLog) -> None:
     import docker.errors
     from docker.credentials.errors import StoreError
     from docker.utils import parse_repository_tag
 
+    base, hint = plan.base, _base_hint(plan.spec.variant)
     log(f"Pulling {base}")
     repository, tag = parse_repository_tag(base)
     try:
@@ -206,17 +223,17 @@ def _pull(engine: Engine, base: str, log: BuildLog) -> None:
             try:
                 for entry in engine.client.pull(repository, tag=tag or "latest", stream=True, decode=True):
                     if entry.get("error"):
-                        raise BuildError(f"cannot pull {base}: {safe_text(str(entry['error']))}", _BASE_HINT)
+                        raise BuildError(f"cannot pull {base}: {safe_text(str(entry['error']))}", hint)
                     # Layer downloads report progress many times a second; their ends are enough.
                     if not entry.get("progressDetail"):
                         log(" ".join(str(entry[key]) for key in ("id", "status") if entry.get(key)))
             except docker.errors.APIError as error:
-                raise BuildError(f"cannot pull {base}: {explanation(error)}", _BASE_HINT) from error
+                raise BuildError(f"cannot pull {base}: {explanation(error)}", hint) from error
     except EngineUnreachableError as error:
-        remedy = error.remedy if isinstance(error.__cause__, StoreError) else _BASE_HINT
+        remedy = error.remedy if isinstance(error.__cause__, StoreError) else hint
         raise BuildError(f"cannot pull {base}: {error.message}", remedy) from error
     if image_id(engine, base) is None:
-        raise BuildError(f"{base} was pulled, but the engine does not have it", _BASE_HINT)
+        raise BuildError(f"{base} was pulled, but the engine does not have it", hint)
 
 
 def _build(engine: Engine, plan: _Plan, log: BuildLog, *, fresh: bool) -> None:

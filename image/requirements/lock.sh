@@ -32,7 +32,7 @@ for variant in "$@"; do
     oldest=$(sed -n 's/^# python: //p' "$input" | tr ' ' '\n' | sort -V | head -n 1)
     [ -n "$oldest" ] || { echo "lock.sh: error: $input has no line '# python: ...'" >&2; exit 1; }
     uv pip compile --quiet --universal --fork-strategy fewest --generate-hashes \
-        --python-version "$oldest" --no-emit-index-url --system-certs \
+        --python-version "$oldest" --no-emit-index-url --emit-build-options --system-certs \
         --custom-compile-command image/requirements/lock.sh \
         "${options[@]}" --output-file "$lock" "$input"
     echo "lock.sh: $lock: $(grep -c '==' "$lock") packages" >&2

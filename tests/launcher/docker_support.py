@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from launcher.build_context import local_base, lock_file
 from launcher.engine import Engine
-from launcher.image import LATEST, LOCAL_BASE
+from launcher.image import DEFAULT_VARIANT, LATEST
 from launcher.image_store import image_id
 from launcher.job import Job
 
@@ -28,10 +29,11 @@ class ScriptJob(Job):
 
 def any_image(engine: Engine) -> str:
     """An image with sh, bash and python3 that the engine has; the smallest there is."""
-    for name in (LOCAL_BASE, LATEST):
+    base = local_base(lock_file(DEFAULT_VARIANT))
+    for name in (base, LATEST):
         if image_id(engine, name) is not None:
             return name
-    raise AssertionError(f"neither {LOCAL_BASE} nor {LATEST} is on the engine; make base, or make image")
+    raise AssertionError(f"neither {base} nor {LATEST} is on the engine; make base, or make image")
 
 
 def make_job(folder: Path, script: str = "true", **fields: object) -> ScriptJob:

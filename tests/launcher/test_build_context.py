@@ -11,7 +11,17 @@ from pathlib import Path
 import pytest
 
 from launcher import build_context
-from launcher.build_context import context_files, context_root, default_base, digest, lock_file, pack, variants
+from launcher.build_context import (
+    context_files,
+    context_root,
+    digest,
+    local_base,
+    lock_file,
+    pack,
+    registry_base,
+    supported_pythons,
+    variants,
+)
 from launcher.errors import BuildError, UsageError
 from launcher.job import DEFAULT_TENSORFLOW
 from tests.launcher.tiny_context import ROOT, VARIANT, make_tiny_context
@@ -30,16 +40,33 @@ def test_the_checkout_is_the_context_root() -> None:
     assert lock_file(DEFAULT_TENSORFLOW).is_file()
 
 
-def test_the_dockerfile_names_the_base() -> None:
-    name, _, tag = default_base().partition(":")
+@pytest.mark.parametrize("variant", variants())
+def test_each_variant_names_its_base(variant: str) -> None:
+    lock = lock_file(variant)
+    python = supported_pythons(lock)[0]
+    name, _, tag = registry_base(lock).partition(":")
     assert name == "python"
-    assert tag.count(".") == 2, "a floating tag would make two builds of one commit differ"
+    assert tag.startswith(f"{python}."), "a floating tag would make two builds of one commit differ"
+    assert local_base(lock) == f"quantization-base:py{python}"
 
 
-def test_an_unknown_variant_names_the_nearest() -> None:
+def test_the_dockerfile_names_the_base_of_the_default_variant() -> None:
+    text = (ROOT / build_context.DOCKERFILE).read_text("utf-8")
+    assert f"ARG BASE_IMAGE={registry_base(lock_file(DEFAULT_TENSORFLOW))}\n" in text
+    assert f"ARG TENSORFLOW={DEFAULT_TENSORFLOW}\n" in text
+
+
+def test_a_lock_that_does_not_say_which_pythons_it_serves(tmp_path: Path) -> None:
+    (tmp_path / "lock.in").write_text("numpy==1\n")
+    with pytest.raises(BuildError, match="does not say its python"):
+        supported_pythons(tmp_path / "lock.txt")
+
+
+def test_an_unknown_variant_names_the_known_ones() -> None:
     with pytest.raises(UsageError) as caught:
         lock_file("2.15")
-    assert caught.value.remedy == "there is only 2.14"
+    assert caught.value.message == "--tensorflow 2.15: no such variant"
+    assert caught.value.remedy.endswith("there are 1.15, 2.0, 2.1, 2.14, stock")
 
 
 @pytest.mark.parametrize(
@@ -116,7 +143,7 @@ def test_a_plain_docker_build_sends_the_same_files() -> None:
     rules = (ROOT / ".dockerignore").read_text().split()
     assert {"*", "!image", "!quantization", "image/base", "**/__pycache__", "**/*.pyc"} <= set(rules)
     assert "image/ca-bundle.crt" not in rules, "a plain build takes the company CA from there"
-    ours = set(context_files(DEFAULT_TENSORFLOW))
+    ours = {name for variant in variants() for name in context_files(variant)}
     theirs = {
         name
         for name in listed.stdout.splitlines()

@@ -11,7 +11,7 @@ import pytest
 
 from launcher import environment, installation, pythons
 from launcher.build_context import lock_file
-from launcher.environment import Environment, find_environment, make_environment, supported_pythons
+from launcher.environment import Environment, find_environment, make_environment
 from launcher.errors import BadInputError, BuildError
 from launcher.pythons import Python, find_python, probe
 
@@ -129,13 +129,6 @@ def test_a_ca_that_is_not_there(fake: Environment, tmp_path: Path) -> None:
 )
 def test_remedies(last: str, words: str) -> None:
     assert words in installation._remedy(last)
-
-
-def test_each_lock_says_which_pythons_it_serves(tmp_path: Path) -> None:
-    assert supported_pythons(lock_file("2.14"))[0] == "3.11"
-    (tmp_path / "lock.in").write_text("numpy==1\n")
-    with pytest.raises(BuildError, match="does not say"):
-        supported_pythons(tmp_path / "lock.txt")
 
 
 def test_the_key_depends_on_lock_and_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

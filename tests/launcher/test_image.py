@@ -10,13 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from launcher import build_context
 from launcher.engine import Engine, connect
 from launcher.errors import BuildError, EngineUnreachableError
-from launcher.image import BASE_VARIABLE, LATEST, LOCAL_BASE, ImageSpec, ensure_image, find_image
+from launcher.image import BASE_VARIABLE, LATEST, ImageSpec, ensure_image, find_image
 from launcher.image_store import INPUTS_LABEL, VARIANT_LABEL, own_tags
 from tests.launcher.fake_engine import INFO, Answer, FakeEngine, Request, reply, stream
-from tests.launcher.tiny_context import VARIANT, make_tiny_context
+from tests.launcher.tiny_context import LOCAL_BASE, REGISTRY_BASE, VARIANT, make_tiny_context
 
 SPEC = ImageSpec(VARIANT)
 MISSING = reply({"message": "No such image"}, "404 Not Found")
@@ -180,9 +179,8 @@ def test_a_missing_base_is_pulled(
     store = Store(tmp_path)
     with store.fake:
         ensure_image(engine_of(store, monkeypatch), SPEC, log.append)
-    base = build_context.default_base()
-    assert base in store.images
-    assert log[:2] == [f"Pulling {base}", "a1 Pulling"]
+    assert REGISTRY_BASE in store.images
+    assert log[:2] == [f"Pulling {REGISTRY_BASE}", "a1 Pulling"]
 
 
 @pytest.mark.parametrize(
@@ -201,8 +199,21 @@ def test_a_failed_pull_names_the_other_way(
     store.pull = answer
     with store.fake, pytest.raises(BuildError) as caught:
         ensure_image(engine_of(store, monkeypatch), SPEC, log.append)
-    assert build_context.default_base() in caught.value.message
+    assert REGISTRY_BASE in caught.value.message
     assert "image/base/make_base.sh" in caught.value.remedy
+
+
+def test_the_other_way_of_an_old_python_is_a_copy(
+    tmp_path: Path, context: Path, monkeypatch: pytest.MonkeyPatch, log: list[str]
+) -> None:
+    source = context / f"image/requirements/tensorflow-{VARIANT}.in"
+    source.write_text("# python: 3.7\n# base: python:3.7.17-slim-bookworm\n")
+    store = Store(tmp_path, LOCAL_BASE)
+    store.pull = stream({"error": "no registry"})
+    with store.fake, pytest.raises(BuildError, match=r"cannot pull python:3\.7\.17-slim-bookworm") as caught:
+        ensure_image(engine_of(store, monkeypatch), SPEC, log.append)
+    assert "image/base/make_base.sh --python TREE" in caught.value.remedy
+    assert "quantization-base:py3.7" in caught.value.remedy
 
 
 def test_an_image_is_known_without_its_base(

@@ -10,6 +10,9 @@ ROOT = Path(__file__).resolve().parents[2]
 VARIANT = f"tiny{os.getpid()}"
 """Its own variant, so that a test touches neither the real images, nor their build cache, nor another test run."""
 
+LOCAL_BASE = "quantization-base:py3.11"
+REGISTRY_BASE = "python:3.11.0-tiny"
+
 _BACKEND = """\
 import zipfile
 
@@ -44,6 +47,7 @@ def make_tiny_context(root: Path) -> Path:
     shutil.copy(ROOT / "image/Dockerfile", root / "image/Dockerfile")
     (root / "image/trim_environment.py").write_text("print('nothing to trim')\n")
     (requirements / f"tensorflow-{VARIANT}.txt").write_text("# nothing\n")
+    (requirements / f"tensorflow-{VARIANT}.in").write_text(f"# python: 3.11\n# base: {REGISTRY_BASE}\n")
     (root / "quantization/pyproject.toml").write_text(_PROJECT)
     (root / "quantization/backend.py").write_text(_BACKEND)
     (package / "__init__.py").write_text("")

@@ -10,4 +10,4 @@ lock() { # name, oldest Python
 }
 
 lock dev 3.10
-lock tensorflow 3.9
+lock tensorflow 3.7
