@@ -207,7 +207,8 @@ class _Emitter:
         self._become(root, quantized_op(group), inputs + [low, high] + list(dict.fromkeys(waits)), attrs)
 
     def _become_dequantize(self, root: NodeDef, result: Int8Tensor) -> None:
-        attrs = {"T": dtype_attr(result.dtype), "mode": "SCALED", "dtype": dtype_attr(DT_FLOAT)}
+        # no dtype: float32 is its default, and TensorFlow 1.15 to 2.1 do not know it
+        attrs = {"T": dtype_attr(result.dtype), "mode": "SCALED"}
         waits = self.graph.control_inputs(root)
         self._become(root, "Dequantize", [result.tensor, result.low, result.high] + waits, attrs)
 
