@@ -70,7 +70,8 @@ def _accumulate(item, values):
 def _linear(item, source, weights):
     if "MatMul" in item.op:
         return source.dot(weights.T if item.attr["transpose_b"].b else weights)
-    padding = list(item.attr["padding_list"].list.i)
+    # asked first: reading an attribute that is not there adds it, which TensorFlow 1.15 then refuses
+    padding = list(item.attr["padding_list"].list.i) if "padding_list" in item.attr else []
     if padding:
         source = np.pad(source, np.array(padding).reshape(4, 2), mode="constant")
     dilations = list(item.attr["dilations"].list.i) or [1, 1, 1, 1]
