@@ -42,7 +42,7 @@ class Job:
     Attributes:
         in_graph: the FP32 graph, a regular file, or the folder of a SavedModel; None only with ``debug``.
         out_graph: where the INT8 graph goes, ends in ``.pb``; None only with ``debug``.
-        data_location: the calibration images (any file with ``debug``); None only with ``debug``.
+        data_location: the calibration images (any file with ``debug``); None only with ``debug`` or ``callback``.
         models_zoo: a checkout of the Model Zoo, or None.
         models_source_dir: sources of TensorFlow models, or None.
         model_name: the name of the model in the zoo, or None.
@@ -52,7 +52,7 @@ class Job:
         excluded_ops: op types that stay in FP32.
         excluded_nodes: nodes that stay in FP32.
         per_channel: one scale per output channel of a weight instead of one per weight.
-        callback: a calibration command of the user, or None.
+        callback: a command of the user that runs inference on the graph to calibrate it, or None.
         samples: how many images to calibrate on; None: chosen inside.
         batch_size: images per calibration batch; None: chosen inside.
         preprocess: name of a preprocessing; None: chosen inside.

@@ -237,7 +237,9 @@ def _add_quantization(parser: Parser) -> None:
         help="one weight scale per tensor",
     )
     group.add_argument(
-        "--callback", metavar="COMMAND", help="a command of your own that feeds the graph (not yet available)"
+        "--callback",
+        metavar="COMMAND",
+        help="a command that calibrates: runs inference on the graph whose path replaces {} in it",
     )
     group.add_argument(
         "--samples", type=positive_int, metavar="N", help="images to calibrate on (default: chosen by the tool)"

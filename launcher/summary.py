@@ -9,6 +9,7 @@ from typing import Any
 OP_HEADER = ("Op", "total", "INT8", "FP32")
 _NODES_SHOWN = 3
 _REASONS_SHOWN = 8
+_COMMAND_SHOWN = 80
 
 
 def op_rows(result: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
@@ -86,9 +87,16 @@ def _latency(latency: Mapping[str, Any]) -> str:
 
 
 def _calibration(calibration: Mapping[str, Any]) -> str:
+    if calibration.get("command") is not None:
+        by = f"by {_first_words(calibration['command'])}"
+        return f"on {calibration['samples']} samples ({calibration['algorithm']}), {by}"
     chosen = " (chosen automatically)" if calibration["preprocess_chosen"] else ""
     how = f"preprocess {calibration['preprocess']}{chosen}"
     return f"on {calibration['samples']} images ({calibration['algorithm']}), {how}"
+
+
+def _first_words(command: str) -> str:
+    return command if len(command) <= _COMMAND_SHOWN else command[: _COMMAND_SHOWN - 2] + " …"
 
 
 def _accuracy(accuracy: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ import shlex
 import stat
 from pathlib import Path
 
+from launcher.callback import check_callback
 from launcher.errors import BadInputError, OutputRefusedError, UsageError
 from launcher.input_graph import input_graph
 from launcher.job import Job
@@ -52,6 +53,7 @@ def checked_job(options: argparse.Namespace) -> Job:
         per_channel=options.per_channel,
         samples=options.samples,
         batch_size=options.batch_size,
+        callback=options.callback,
         preprocess=options.preprocess,
         evaluate=options.evaluate,
         algo=options.algo,
@@ -69,42 +71,29 @@ def _check_combinations(options: argparse.Namespace) -> None:
         raise UsageError("--quiet and --verbose exclude each other", "drop one of them")
     if options.debug and options.json:
         raise UsageError("--debug is a terminal and has no events for --json", "drop one of them")
-    _check_callback(options.callback)
+    check_callback(options)
     if options.debug:
         return
     if options.in_graph is None:
         raise UsageError("--in_graph is missing", "name the frozen FP32 graph: --in_graph FILE.pb")
-    if options.data_location is None and not options.dry_run:
+    if options.data_location is None and options.callback is None and not options.dry_run:
         raise UsageError(
             "--data_location is missing: without images the ranges of the activations cannot be measured",
-            "name a folder of typical images, 100 are plenty: --data_location DIR",
+            "name a folder of typical images, 100 are plenty: --data_location DIR; or give a --callback",
         )
     if options.model_name is not None and options.models_zoo is None:
         raise UsageError(
             "--model_name is a name in the Model Zoo and needs --models_zoo",
             "add --models_zoo DIR or drop --model_name",
         )
+    if options.callback is not None:
+        return  # its command may read all of them
     if options.models_zoo is not None and options.model_name is None:
         raise UsageError("--models_zoo needs --model_name", "add --model_name NAME or drop --models_zoo")
     if options.models_source_dir is not None and options.models_zoo is None:
         raise UsageError(
             "--models_source_dir serves the Model Zoo and needs --models_zoo", "add --models_zoo DIR or drop it"
         )
-
-
-def _check_callback(callback: str | None) -> None:
-    if callback is None:
-        return
-    try:
-        words = shlex.split(callback)
-    except ValueError as error:
-        raise UsageError(f"--callback is no command line: {error}", "check its quotes") from error
-    if not words:
-        raise UsageError("--callback is empty", "give a command")
-    raise UsageError(
-        "--callback is not yet available; this version calibrates on a folder of images only",
-        "drop --callback and use --data_location DIR",
-    )
 
 
 def _output_graph(options: argparse.Namespace, in_graph: Path | None) -> Path | None:

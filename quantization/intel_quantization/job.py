@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import dataclass, fields
 from pathlib import PurePosixPath
 
@@ -11,6 +12,7 @@ from intel_quantization.errors import BadInputError
 
 SCHEMA = 1
 ALGORITHMS = ("DIRECT", "MA", "KL", "PERCENTILE", "MSE")
+_WORKSPACE = re.compile(r"(?<![\w./-])/workspace(?![\w.-])")
 PREPROCESS = ("tf", "caffe", "torch", "vgg", "none")
 
 
@@ -54,6 +56,11 @@ def workspace() -> str:
 def path(relative: str) -> str:
     """``relative`` as an absolute path in the workspace."""
     return os.path.join(workspace(), *PurePosixPath(relative).parts)
+
+
+def here(text: str) -> str:
+    """``text`` with ``/workspace``, where it begins a path, as the workspace is called here."""
+    return _WORKSPACE.sub(lambda _match: workspace(), text)
 
 
 def parse(text: str) -> Job:

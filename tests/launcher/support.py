@@ -50,7 +50,13 @@ RESULT = {
     },
     "latency": {"batch": 1, "fp32_ms": 41.2, "int8_ms": 17.9, "speedup": 2.3, "runs": 100},
     "size": {"fp32": 102_500_000, "int8": 25_900_000},
-    "calibration": {"samples": 100, "algorithm": "MSE", "preprocess": "vgg", "preprocess_chosen": True},
+    "calibration": {
+        "samples": 100,
+        "algorithm": "MSE",
+        "preprocess": "vgg",
+        "preprocess_chosen": True,
+        "command": None,
+    },
     "outputs": ["out.pb"],
 }
 """Data of a result event."""

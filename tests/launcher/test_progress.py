@@ -80,6 +80,13 @@ def test_what_the_user_chose_is_not_called_automatic(chosen: bool | None, capsys
     assert "on 9 images (MA), preprocess tf\n" in capsys.readouterr().out
 
 
+def test_a_calibration_command_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    calibration = {"samples": 104, "algorithm": "MSE", "command": "python a.py " + "x" * 99}
+    PlainView().finished(Event("result", {**RESULT, "calibration": calibration}), FILES)
+    assert "on 104 samples (MSE), by python a.py xxx" in (shown := capsys.readouterr().out)
+    assert "xxx …\n" in shown
+
+
 def test_quiet_shows_only_errors(capsys: pytest.CaptureFixture[str]) -> None:
     view = PlainView(quiet=True)
     play(view)

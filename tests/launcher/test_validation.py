@@ -91,19 +91,12 @@ def test_debug_mounts_any_data(graph: Path) -> None:
         ("--model_name", "resnet50"),
         ("--models_zoo", "/"),
         ("--models_source_dir", "/"),
-        ("--callback", "python eval.py"),
-        ("--callback", "'"),
-        ("--callback", ""),
         ("--quiet", "--verbose"),
         ("--debug", "--json"),
     ],
 )
 def test_combinations_that_make_no_sense(graph: Path, images: Path, argv: tuple[str, ...]) -> None:
     assert isinstance(refused("-g", graph, "-d", images, *argv), UsageError)
-
-
-def test_callback_says_plainly_that_it_comes_later(graph: Path, images: Path) -> None:
-    assert "not yet available" in refused("-g", graph, "-d", images, "--callback", "python x.py").message
 
 
 def test_the_zoo_is_mounted_with_its_model(graph: Path, images: Path, tmp_path: Path) -> None:

@@ -92,3 +92,11 @@ def test_paths_are_below_the_workspace(monkeypatch):
     assert jobs.path("output/x.pb") == "/workspace/output/x.pb"
     monkeypatch.setenv("WORKSPACE", "/elsewhere/ws")
     assert jobs.path("output/x.pb") == "/elsewhere/ws/output/x.pb"
+
+
+def test_the_workspace_in_a_command_is_the_one_here(monkeypatch):
+    monkeypatch.setenv("WORKSPACE", "/w\\1")
+    assert jobs.here("/workspace") == "/w\\1"
+    assert jobs.here("--a=/workspace/b,/workspace/c") == "--a=/w\\1/b,/w\\1/c"
+    for other in ("/my/workspace/a", "/workspaces", "/workspace-2/a", "x/workspace", "/workspace.old"):
+        assert jobs.here(other) == other

@@ -167,6 +167,45 @@ def fails(workspace, status, kind, *words, **changes):
     assert os.listdir(workspace / "output") == []
 
 
+INFER = """
+import sys
+import numpy as np
+import tensorflow as tf
+print("infer:", *sys.argv[2:])
+tf1 = tf.compat.v1
+graph_def = tf1.GraphDef.FromString(open(sys.argv[1], "rb").read())
+with tf.Graph().as_default() as graph:
+    tf1.import_graph_def(graph_def, name="")
+with tf1.Session(graph=graph) as session:
+    for number in range(int(sys.argv[3])):
+        pictures = np.random.RandomState(number).uniform(-1, 1, [4, 16, 16, 1])
+        session.run("predictions:0", {"images:0": pictures})
+"""
+
+
+def test_a_command_calibrates_and_images_compare(workspace):
+    (workspace / "models_source_dir").mkdir()
+    (workspace / "models_source_dir" / "infer.py").write_text(INFER)
+    command = f"{sys.executable} /workspace/models_source_dir/infer.py {{}} --data=/workspace/dataset 1000"
+    status, events, log = run(workspace, "--job", job(callback=command, samples=20, threads=1))
+    assert status == 0, log
+    assert f"infer: --data={workspace}/dataset 1000" in log
+    progress = [event for event in by_name(events, "progress") if event["stage"] == "calibrate"]
+    assert progress[-1]["done"] == progress[-1]["total"] == 20
+    (result,) = by_name(events, "result")
+    assert 20 <= result["calibration"]["samples"] < 4000
+    assert result["calibration"]["command"] == command
+    assert (result["accuracy"]["images"], result["accuracy"]["top1_fp32"]) == (32, 100)
+    assert result["latency"]["batch"] == 1
+    assert {row["op"]: row["int8"] for row in result["ops"]}["Conv2D"] == 1
+    assert "infer.py" in (workspace / "output" / "in_int8.report.html").read_text()
+
+
+def test_a_command_that_fails_is_bad_input_with_its_last_lines(workspace):
+    command = "python3 -c 'import sys; sys.exit(sys.argv[1][-3:] + chr(33))' {}"
+    fails(workspace, 3, "bad_input", "exit code 1", "its last lines: .pb!", callback=command, data_location=None)
+
+
 def test_a_wrong_output_name_is_bad_input(workspace):
     fails(workspace, 3, "bad_input", "predicitons", outputs=["predicitons"])
 

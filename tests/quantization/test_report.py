@@ -118,6 +118,14 @@ def test_nothing_is_loaded_from_elsewhere():
     assert "url(" not in render(REPORT)
 
 
+def test_a_calibration_command_is_told_and_what_it_leaves_unmeasured():
+    shown = page(accuracy=None, latency=None, calibration={"samples": 104, "algorithm": "KL", "command": "python <infer>.py {}"})
+    assert ["Calibration", "104 samples, algorithm KL, fed by", "python <infer>.py {}"] in shown.rows
+    assert "Not compared: there were no images to compare on" in shown.text
+    assert "Not measured" in shown.text
+    assert "Speed" not in shown.text
+
+
 def test_without_labels_it_says_how_to_get_them():
     shown = page(accuracy=dict(REPORT["accuracy"], labelled=False, top1_fp32=None, top1_int8=None))
     assert "Same answer as FP32" in shown.text

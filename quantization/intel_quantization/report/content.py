@@ -24,8 +24,9 @@ def build(job, conversion, *, in_graph, int8_graph, accuracy, latency, calibrati
         conversion: what GraphConverter.convert() gave.
         in_graph, int8_graph: the two graphs' paths.
         accuracy: evaluate.Accuracy as a dict, or None.
-        latency: benchmark.Latency as a dict.
-        calibration: ``samples``, ``algorithm``, ``preprocess``, ``preprocess_chosen``, ``batch_size``, ``seed``.
+        latency: benchmark.Latency as a dict, or None.
+        calibration: ``samples``, ``algorithm``; and ``preprocess``, ``preprocess_chosen``, ``batch_size``, ``seed``,
+            or ``command``.
         environment: the start event's fields.
 
     Returns:
