@@ -119,7 +119,9 @@ def test_nothing_is_loaded_from_elsewhere():
 
 
 def test_a_calibration_command_is_told_and_what_it_leaves_unmeasured():
-    shown = page(accuracy=None, latency=None, calibration={"samples": 104, "algorithm": "KL", "command": "python <infer>.py {}"})
+    shown = page(
+        accuracy=None, latency=None, calibration={"samples": 104, "algorithm": "KL", "command": "python <infer>.py {}"}
+    )
     assert ["Calibration", "104 samples, algorithm KL, fed by", "python <infer>.py {}"] in shown.rows
     assert "Not compared: there were no images to compare on" in shown.text
     assert "Not measured" in shown.text
