@@ -241,15 +241,20 @@ def test_loops_and_branches_run_on():
             x = tf.while_loop(
                 lambda i, t: i < 2, lambda i, t: (i + 1, conv_block(t, "body", filters=4)), [0, x], name="while"
             )[1]
-            x = tf.cond(tf.reduce_sum(x) > 1e9, lambda: conv_block(x, "yes", filters=4), lambda: x)
+            x = tf.cond(
+                tf.reduce_sum(x) > 1e9,
+                lambda: conv_block(x, "yes", filters=4),
+                lambda: conv_block(x, "no", filters=4),
+            )
         tf.identity(conv_block(x, "after"), name="out")
 
     graph_def = build(net)
     conversion = convert(graph_def)
     assert reasons(conversion) == {
         "before": "",
-        "while/body": "inside a while loop",
-        "cond/yes": "inside a conditional branch",
+        "while/body": "",
+        "cond/yes": "never ran during calibration",
+        "cond/no": "",
         "after": "",
     }
     assert error(conversion, batch(graph_def, seed=1)) < 0.1

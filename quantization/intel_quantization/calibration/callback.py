@@ -18,7 +18,7 @@ from intel_quantization.calibration.records import Records
 from intel_quantization.calibration.statistics import Statistics
 from intel_quantization.errors import BadInputError, CalibrationCommandError
 from intel_quantization.graph import tensors
-from intel_quantization.graph.control_flow import control_flow_regions
+from intel_quantization.graph.control_flow import context_of, contexts
 from intel_quantization.graph.graph import Graph
 from intel_quantization.graph.io import fingerprint, write_graph
 from intel_quantization.graph.session import trim_memory
@@ -94,14 +94,16 @@ def calibrate_by_command(
 def _write_graph(graph_def: graph_pb2.GraphDef, records: Records, path: str) -> List[str]:
     """Write the graph with its recorders; returns the tensors that are made once in every run."""
     graph = Graph(graph_def)
-    regions = control_flow_regions(graph)
+    known = contexts(graph)
+    valued = [item.tensor for item in records.recorders if item.values]
+    steady = [name for name in valued if not context_of(graph, known, name)]
     add_recorders(graph, records.recorders, records.directory)
     instrumented = graph.to_graph_def()
     del graph
     write_graph(instrumented, path)
     del instrumented
     trim_memory()
-    return [item.tensor for item in records.recorders if item.values and tensors.node_of(item.tensor) not in regions]
+    return steady
 
 
 class _Watch:

@@ -16,7 +16,9 @@ from intel_quantization.graph import tensors
 Frame = Tuple[str, ...]
 
 ENTER, EXIT = ("Enter", "RefEnter"), ("Exit", "RefExit")
-_BACK_EDGE = ("NextIteration", "RefNextIteration")
+SWITCH, MERGE = ("Switch", "RefSwitch"), ("Merge", "RefMerge")
+# Their edges close a loop; without these the graph has no cycle.
+NEXT_ITERATION = ("NextIteration", "RefNextIteration")
 
 
 def frame_of(nodes: Dict[str, NodeDef], name: str, known: Dict[str, Frame]) -> Frame:
@@ -51,6 +53,6 @@ def _source(nodes: Dict[str, NodeDef], node: NodeDef) -> str:
     """Any node that the node reads or waits for, except along the edge that closes a loop."""
     for tensor in node.input:
         source = tensors.node_of(tensor)
-        if nodes[source].op not in _BACK_EDGE:
+        if nodes[source].op not in NEXT_ITERATION:
             return source
     return ""

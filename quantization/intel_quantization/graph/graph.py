@@ -19,11 +19,8 @@ from tensorflow.python.framework import tensor_util
 from intel_quantization.errors import BadInputError
 from intel_quantization.graph import tensors
 from intel_quantization.graph.attributes import AttrValue, attr_value
-from intel_quantization.graph.constants import constant_value
-from intel_quantization.graph.frames import ENTER, Frame, frame_of
-
-# The edges that close a while loop; without them the graph has no cycle.
-_BACK_EDGE = "NextIteration"
+from intel_quantization.graph.constants import constant_chain, constant_value
+from intel_quantization.graph.frames import NEXT_ITERATION, Frame, frame_of
 
 
 class Graph:
@@ -112,19 +109,15 @@ class Graph:
     def constant(self, tensor: str) -> Optional[np.ndarray]:
         """The value of a tensor that is the same whenever there is one, or None. Do not write into it.
 
-        That is a Const, also behind Identity, behind the Enter that brings a constant into a loop, and behind
-        the Switch that brings it into a branch.
+        That is a Const, also behind the nodes of a :func:`constant_chain`.
         """
-        name, index = tensors.split(tensor)
-        node = self.nodes.get(name)
-        while node is not None and node.input and _passes_on(node, index):
-            name, index = tensors.split(node.input[0])
-            node = self.nodes.get(name)
-        if node is None or node.op != "Const" or index != 0:
+        chain = constant_chain(self.nodes, tensor)
+        if not chain:
             return None
-        value = self._constants.get(name)
+        node = chain[-1][0]
+        value = self._constants.get(node.name)
         if value is None:
-            value = self._constants[name] = constant_value(node)
+            value = self._constants[node.name] = constant_value(node)
         return value
 
     def frame(self, tensor: str) -> Frame:
@@ -144,7 +137,7 @@ class Graph:
         ready: List[NodeDef] = []
         for node in self.nodes.values():
             sources = {tensors.node_of(name) for name in node.input}
-            waiting[node.name] = sum(1 for source in sources if self.nodes[source].op != _BACK_EDGE)
+            waiting[node.name] = sum(1 for source in sources if self.nodes[source].op not in NEXT_ITERATION)
             if not waiting[node.name]:
                 ready.append(node)
         order: List[NodeDef] = []
@@ -153,7 +146,7 @@ class Graph:
             node = ready[position]
             position += 1
             order.append(node)
-            if node.op == _BACK_EDGE:
+            if node.op in NEXT_ITERATION:
                 continue
             for name in self._consumers.get(node.name, {}):
                 waiting[name] -= 1
@@ -199,7 +192,12 @@ class Graph:
         return node
 
     def add_constant(
-        self, name: str, value: np.ndarray, dtype: Optional[int] = None, beside: Optional[str] = None
+        self,
+        name: str,
+        value: np.ndarray,
+        dtype: Optional[int] = None,
+        beside: Optional[str] = None,
+        waits: Sequence[str] = (),
     ) -> str:
         """Add a Const under a free name that starts with ``name``; returns the name it got.
 
@@ -208,7 +206,9 @@ class Graph:
             value: any shape.
             dtype: a DataType number where numpy has none of its own (qint8, quint8, qint32);
                 ``value`` then holds the plain integers.
-            beside: a tensor that the readers of the constant read, too; in a loop the constant waits for it.
+            beside: a tensor that the readers of the constant read, too; in a loop the constant waits for it,
+                unless ``waits`` says for what.
+            waits: its control inputs; see :func:`intel_quantization.graph.waits.waits_of`.
         """
         name = self.unique_name(name)
         value = np.asarray(value)
@@ -218,9 +218,8 @@ class Graph:
             proto = tensor_util.make_tensor_proto(value)
             proto.dtype = dtype
         node = NodeDef(name=name, op="Const")
-        anchor = self.anchor(beside) if beside is not None else None
-        if anchor is not None:
-            node.input.append(anchor)
+        anchor = self.anchor(beside) if beside is not None and not waits else None
+        node.input.extend([anchor] if anchor is not None else waits)
         node.attr["dtype"].type = proto.dtype
         node.attr["value"].tensor.CopyFrom(proto)
         self._index(node)
@@ -403,8 +402,3 @@ class Graph:
             edges[node.name] = count
         else:
             edges.pop(node.name, None)
-
-
-def _passes_on(node: NodeDef, index: int) -> bool:
-    """Whether an output of a node, whenever there is one, is its first input."""
-    return node.op in ("Switch", "RefSwitch") or (index == 0 and node.op in ("Identity", *ENTER))

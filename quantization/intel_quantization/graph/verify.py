@@ -8,7 +8,9 @@ from tensorflow.core.framework import op_def_pb2, types_pb2
 
 from intel_quantization.errors import InvalidGraphError
 from intel_quantization.graph import registry, tensors
+from intel_quantization.graph.frames import ENTER, EXIT, Frame, frame_of
 from intel_quantization.graph.graph import Graph, NodeDef
+from intel_quantization.graph.verify_ranges import range_faults
 
 # A loop whose Merge reads it gets its type checked by TensorFlow itself.
 _UNTYPED = ("NextIteration", "Merge", "Switch", "Enter", "Exit")
@@ -18,7 +20,7 @@ _UNFUSED = ("Requantize", "RequantizationRange", "RequantizePerChannel", "Requan
 
 
 def verify(graph: Graph, after: str) -> None:
-    """Check names, arity, types, outputs and cycles.
+    """Check names, arity, types, outputs, cycles and loops, in linear time.
 
     Args:
         graph: the graph.
@@ -59,17 +61,49 @@ def verify(graph: Graph, after: str) -> None:
                     % (node.name, node.op, tensor, _dtype_name(given), _dtype_name(wanted)),
                 )
     graph.topological()
+    _check_frames(graph, after)
 
 
 def verify_quantized(graph: Graph) -> None:
     """Check what must hold for the finished INT8 graph.
 
     Raises:
-        InvalidGraphError: a requantization was left unfused.
+        InvalidGraphError: a requantization was left unfused, or an INT8 tensor is read with a range that it
+            does not have.
     """
     for node in graph.nodes.values():
         if node.op in _UNFUSED:
             _fail("quantize", "'%s' (%s) was not fused" % (node.name, node.op))
+    fault = next(range_faults(graph), None)
+    if fault is not None:
+        _fail("quantize", fault)
+
+
+def _check_frames(graph: Graph, after: str) -> None:
+    """TensorFlow asks that all that a node reads or waits for be of one loop (BuildControlFlowInfo in
+    tensorflow/core/graph/control_flow.cc), and that a loop be entered from one place only.
+    """
+    known: Dict[str, Frame] = {}
+    parents: Dict[str, Frame] = {}
+    for node in graph.nodes.values():
+        frames = [frame_of(graph.nodes, tensors.node_of(name), known) for name in node.input]
+        for name, frame in zip(node.input, frames):
+            if frame != frames[0]:
+                _fail(
+                    after,
+                    "'%s' reads '%s' in %s, but '%s' in %s"
+                    % (node.name, node.input[0], _frame_name(frames[0]), name, _frame_name(frame)),
+                )
+        if node.op in ENTER and frames:
+            loop = node.attr["frame_name"].s.decode()
+            if parents.setdefault(loop, frames[0]) != frames[0]:
+                _fail(after, "loop '%s' is entered from two places" % loop)
+        elif node.op in EXIT and not any(frames):
+            _fail(after, "'%s' (%s) is in no loop" % (node.name, node.op))
+
+
+def _frame_name(frame: Frame) -> str:
+    return "loop '%s'" % "/".join(frame) if frame else "no loop"
 
 
 def _input_types(node: NodeDef, definition: op_def_pb2.OpDef) -> List[int]:

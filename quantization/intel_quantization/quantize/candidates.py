@@ -9,7 +9,7 @@ import numpy as np
 from intel_quantization.graph import tensors
 from intel_quantization.graph.attributes import DT_FLOAT, attribute
 from intel_quantization.graph.capabilities import RUNNING, Capabilities
-from intel_quantization.graph.control_flow import control_flow_regions
+from intel_quantization.graph.control_flow import context_of, contexts
 from intel_quantization.graph.graph import Graph, NodeDef
 from intel_quantization.quantize.carries import ALIASING
 from intel_quantization.quantize.groups import LINEAR_OPS, Decision, Group
@@ -75,7 +75,7 @@ class _Finder:
         self.excluded_nodes = excluded_nodes
         self.order = graph.topological()
         self.rank = {node.name: number for number, node in enumerate(self.order)}
-        self.regions = control_flow_regions(graph)
+        self.contexts = contexts(graph)
 
     def refusal(self, node: NodeDef) -> str:
         """Why a linear op is no candidate; empty where it is."""
@@ -83,8 +83,6 @@ class _Finder:
             return "op excluded by the user"
         if node.name in self.excluded_nodes:
             return "node excluded by the user"
-        if node.name in self.regions:
-            return self.regions[node.name]
         if attribute(node, "T").type != DT_FLOAT:
             return "not float32"
         weights = self.graph.constant(self.graph.data_inputs(node)[1])
@@ -133,6 +131,8 @@ class _Finder:
             return None
         reader = self.graph.consumers(node.name)[0]
         if self._is_excluded(reader) or self.graph.control_inputs(reader):
+            return None
+        if self.contexts[reader.name] != self.contexts[node.name]:
             return None
         return reader
 
@@ -209,8 +209,11 @@ class _Finder:
             return source, None
         if not self.capabilities.has_attr(padded_op(node.op), "padding_list"):
             return source, None
+        padded = graph.data_inputs(pad)[0]
+        if self.contexts[pad.name] != context_of(graph, self.contexts, padded):
+            return source, None  # the Pad belongs to a branch that its input does not belong to
         top, bottom, left, right = (int(size) for size in paddings[1:3].reshape(-1))
-        return graph.data_inputs(pad)[0], (top, bottom, left, right)
+        return padded, (top, bottom, left, right)
 
 
 def padded_op(op: str) -> str:

@@ -22,7 +22,6 @@ from typing import Sequence, Tuple
 import numpy as np
 
 from intel_quantization.graph.attributes import DT_FLOAT, attribute
-from intel_quantization.graph.control_flow import control_flow_regions
 from intel_quantization.graph.graph import Graph, NodeDef
 from intel_quantization.transforms.linear import is_channels_last
 
@@ -59,10 +58,9 @@ def find_carries(
         excluded_ops: op names that stay FP32.
         excluded_nodes: nodes that stay FP32.
     """
-    inside = control_flow_regions(graph)
     result = []
     for node in graph.topological():
-        if node.op not in CARRYING or node.op in excluded_ops or node.name in excluded_nodes or node.name in inside:
+        if node.op not in CARRYING or node.op in excluded_ops or node.name in excluded_nodes:
             continue
         if attribute(node, "T").type == DT_FLOAT and _has_int8_form(graph, node):
             inputs = graph.data_inputs(node)

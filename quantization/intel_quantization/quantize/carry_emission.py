@@ -44,9 +44,9 @@ def carry_ops(graph: Graph, node: NodeDef, sources: Sequence[Int8Tensor]) -> str
 
 def _pad(graph: Graph, node: NodeDef, source: Int8Tensor, name: str) -> str:
     """Pad four neighbouring channels as one float32: [N, H, W, C] -> [N, H, W, C / 4, 4] -> float32 -> back."""
-    four = graph.add_constant(name + "/four", np.array([1, 1, 1, 4], np.int32))
-    last = graph.add_constant(name + "/last", np.array([4], np.int32))
-    axis = graph.add_constant(name + "/axis", np.int32(0))
+    four = graph.add_constant(name + "/four", np.array([1, 1, 1, 4], np.int32), beside=source.tensor)
+    last = graph.add_constant(name + "/last", np.array([4], np.int32), beside=source.tensor)
+    axis = graph.add_constant(name + "/axis", np.int32(0), beside=source.tensor)
     number, int8, real = dtype_attr(DT_INT32), dtype_attr(source.dtype), dtype_attr(DT_FLOAT)
 
     def add(op: str, suffix: str, inputs: List[str], **attrs: Any) -> str:

@@ -16,6 +16,7 @@ from intel_quantization.calibration.collectors import Ranges, min_max
 from intel_quantization.calibration.statistics import Statistics
 from intel_quantization.graph.attributes import DT_FLOAT, DT_QINT8, DT_QUINT8, attribute, dtype_attr
 from intel_quantization.graph.graph import Graph, NodeDef
+from intel_quantization.graph.waits import waits_of
 from intel_quantization.quantize.carries import Carry
 from intel_quantization.quantize.carry_emission import carry_ops
 from intel_quantization.quantize.groups import Group
@@ -94,7 +95,7 @@ class _Emitter:
             signed_summand = not summand.unsigned
         widening = _SIGNED_SUM_WIDENING if signed_summand else 1.0
         limit = self._limit(group.root, group.gives_unsigned) * widening
-        low, high = self._range(group.root, group.gives_unsigned, limit)
+        low, high = self._range(group.root, group.gives_unsigned, limit, source.tensor)
         inputs += [low, high] + summand_inputs
         op = quantized_op(group, signed_summand)
         inputs += self._waits(group)
@@ -120,7 +121,7 @@ class _Emitter:
         if tensor not in self.int8:
             unsigned = is_unsigned(tensor, self.statistics, {})
             limit = self._limit(tensor, unsigned)
-            low, high = self._range(tensor, unsigned, limit)
+            low, high = self._range(tensor, unsigned, limit, tensor)
             name = self.graph.unique_name(tensor.replace(":", "_") + "/quantize")
             attrs: Dict[str, Any] = {
                 "T": dtype_attr(DT_QUINT8 if unsigned else DT_QINT8),
@@ -140,11 +141,11 @@ class _Emitter:
             limits.append(high if unsigned else max(-low, high))
         return max(limits)
 
-    def _range(self, tensor: str, unsigned: bool, limit: float) -> Tuple[str, str]:
+    def _range(self, tensor: str, unsigned: bool, limit: float, beside: str) -> Tuple[str, str]:
         stem = tensor.replace(":", "_")
         return (
-            self.graph.add_constant(stem + "/min", np.float32(0.0 if unsigned else -limit)),
-            self.graph.add_constant(stem + "/max", np.float32(limit)),
+            self.graph.add_constant(stem + "/min", np.float32(0.0 if unsigned else -limit), beside=beside),
+            self.graph.add_constant(stem + "/max", np.float32(limit), beside=beside),
         )
 
     def _weights_and_bias(self, group: Group, node: NodeDef, source: Int8Tensor) -> List[str]:
@@ -160,14 +161,19 @@ class _Emitter:
         bias = bias + self.shifts.get(group.root, 0.0) - self.shifts.get(group.summand or "", 0.0)
         if group.op == "MatMul" and attribute(node, "transpose_b").b:
             values = values.T  # transposed weights have no kernel on AVX2
-        stem = group.linear + "/int8_"
+        waits = waits_of(self.graph, [self.graph.data_inputs(node)[1]] + ([group.bias] if group.bias else []))
+
+        def constant(suffix: str, value: np.ndarray, dtype: Optional[int] = None) -> str:
+            name = "%s/int8_%s" % (group.linear, suffix)
+            return self.graph.add_constant(name, value, dtype, beside=source.tensor, waits=waits)
+
         return [
-            self.graph.add_constant(stem + "weights", values, DT_QINT8),
-            self.graph.add_constant(stem + "bias", bias.astype(np.float32)),
+            constant("weights", values, DT_QINT8),
+            constant("bias", bias.astype(np.float32)),
             source.low,
             source.high,
-            self.graph.add_constant(stem + "weights_min", -limit),
-            self.graph.add_constant(stem + "weights_max", limit),
+            constant("weights_min", -limit),
+            constant("weights_max", limit),
         ]
 
     def _attrs(self, group: Group, node: NodeDef, source: Int8Tensor) -> Dict[str, Any]:
@@ -200,7 +206,7 @@ class _Emitter:
 
     def _emit_float(self, group: Group, node: NodeDef, source: Int8Tensor, inputs: List[str]) -> None:
         # The frozen range is an input of the op, but a float32 result does not use it (mkl_qmatmul_op.cc).
-        low, high = self._range(group.root, False, self._limit(group.root, unsigned=False))
+        low, high = self._range(group.root, False, self._limit(group.root, unsigned=False), source.tensor)
         attrs = dict(self._matmul_attrs(source), Toutput=dtype_attr(DT_FLOAT))
         root = self.graph.nodes[group.root]
         waits = self._waits(group) + self.graph.control_inputs(root)

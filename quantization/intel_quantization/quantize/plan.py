@@ -165,6 +165,8 @@ def _settle(
     seen = statistics.tensors[group.source]
     weights = graph.constant(graph.data_inputs(graph.nodes[group.linear])[1])
     assert weights is not None  # a condition of every candidate
+    if not seen.count or not statistics.tensors[group.root].count:
+        return "never ran during calibration"
     if seen.shape is None or len(seen.shape) != weights.ndim:
         return "the input does not always have %d dimensions" % weights.ndim
     if seen.minimum == seen.maximum == 0:

@@ -6,6 +6,7 @@ from typing import Optional
 
 from intel_quantization.graph import tensors
 from intel_quantization.graph.attributes import attribute
+from intel_quantization.graph.frames import ENTER, SWITCH
 from intel_quantization.graph.graph import Graph, NodeDef
 from intel_quantization.transforms.linear import LINEAR_OPS, is_channels_last, output_channels
 
@@ -13,6 +14,7 @@ from intel_quantization.transforms.linear import LINEAR_OPS, is_channels_last, o
 _KEEP = frozenset(
     ["BiasAdd", "Relu", "Relu6", "LeakyRelu", "Elu", "Selu", "Sigmoid", "Tanh", "Softplus", "Identity", "MaxPool"]
     + ["AvgPool", "FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3", "ResizeBilinear", "ResizeNearestNeighbor"]
+    + [*ENTER, *SWITCH]
 )
 # Enough for what stands between two linear ops; a limit keeps a pass linear.
 _FURTHEST = 16
@@ -33,7 +35,7 @@ def channels_of(graph: Graph, tensor: str, rank: int, channels_first: bool = Fal
     for _ in range(_FURTHEST):
         name, index = tensors.split(tensor)
         node = graph.nodes[name]
-        if index:
+        if index and node.op not in SWITCH:
             return None
         if node.op in LINEAR_OPS:
             weights = graph.constant(graph.data_inputs(node)[1])

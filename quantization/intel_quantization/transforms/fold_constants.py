@@ -8,17 +8,23 @@ import tensorflow as tf
 from tensorflow.core.framework import graph_pb2
 
 from intel_quantization.graph import registry, tensors
+from intel_quantization.graph.constants import constant_chain
+from intel_quantization.graph.frames import ENTER, EXIT, MERGE, NEXT_ITERATION, SWITCH
 from intel_quantization.graph.graph import Graph, NodeDef
 from intel_quantization.graph.session import run_graph
+from intel_quantization.graph.waits import waits_of
 
 # Fill, Tile and the like may blow a small constant up to any size.
 _LARGEST = 16 * 1024 * 1024
 # The default of a placeholder may be overridden by a feed.
-_NEVER = ("PlaceholderWithDefault", "Switch", "Merge", "Enter", "Exit", "NextIteration", "LoopCond")
+_NEVER = frozenset(["PlaceholderWithDefault", "LoopCond", *SWITCH, *MERGE, *ENTER, *EXIT, *NEXT_ITERATION])
 
 
 def fold_constants(graph: Graph) -> int:
-    """Evaluate the constant part of a graph and keep its results; returns how many nodes became Const."""
+    """Evaluate the constant part of a graph and keep its results; returns how many nodes became Const.
+
+    In a loop or a branch a result goes on waiting for what its parts waited for.
+    """
     foldable: Dict[str, NodeDef] = {}
     for node in graph.topological():
         if _is_foldable(graph, node, foldable):
@@ -30,12 +36,13 @@ def fold_constants(graph: Graph) -> int:
         values = run_graph(_subgraph(graph, foldable), {}, [name + ":0" for name in frontier])
     except tf.errors.OpError:
         return 0  # it need not matter: what cannot be computed may stand in a branch that is never taken
+    waits = _waits(graph, foldable)
     count = 0
     for name, value in zip(frontier, values):
         if value.nbytes > _LARGEST:
             continue
         node = graph.nodes[name]
-        graph.set_inputs(node, [])
+        graph.set_inputs(node, waits[name])
         node.op = "Const"
         node.attr.clear()
         proto = tf.compat.v1.make_tensor_proto(value)
@@ -46,7 +53,8 @@ def fold_constants(graph: Graph) -> int:
 
 
 def _is_foldable(graph: Graph, node: NodeDef, foldable: Dict[str, NodeDef]) -> bool:
-    if node.op == "Const" or not node.input or graph.is_output(node.name):
+    inputs = graph.data_inputs(node)
+    if node.op == "Const" or not inputs or graph.is_output(node.name):
         return False
     definition = registry.op_def(node.op)
     if definition is None or definition.is_stateful or len(definition.output_arg) != 1:
@@ -55,13 +63,12 @@ def _is_foldable(graph: Graph, node: NodeDef, foldable: Dict[str, NodeDef]) -> b
         return False
     if node.op in _NEVER:
         return False
-    for name in node.input:
-        if tensors.is_control(name):
-            return False
-        source = graph.producer(name)
-        if source.name in foldable:
+    for name in inputs:
+        if tensors.node_of(name) in foldable:
             continue
-        if source.op != "Const" or source.input:
+        chain = constant_chain(graph.nodes, name)
+        # an Identity of what comes in through Enter or Switch is as good as a constant, and no second copy
+        if not chain or (node.op == "Identity" and len(chain) > 1):
             return False
     return registry.output_dtype(node) not in (0, tf.resource.as_datatype_enum, tf.variant.as_datatype_enum)
 
@@ -71,15 +78,46 @@ def _is_read_outside(graph: Graph, name: str, foldable: Dict[str, NodeDef]) -> b
 
 
 def _subgraph(graph: Graph, foldable: Dict[str, NodeDef]) -> graph_pb2.GraphDef:
+    """What is foldable and the constants that it reads, without loops, branches and waiting."""
     result = graph_pb2.GraphDef()
-    added: List[str] = []
-    seen = set()
+    constants: Dict[str, NodeDef] = {}
     for node in foldable.values():
-        added.extend(tensors.node_of(name) for name in node.input)
-        added.append(node.name)
-    for name in added:
-        if name not in seen:
-            seen.add(name)
-            result.node.add().CopyFrom(graph.nodes[name])
-            result.node[-1].device = ""
+        copy = result.node.add()
+        copy.CopyFrom(node)
+        copy.device = ""
+        del copy.input[:]
+        for name in graph.data_inputs(node):
+            if tensors.node_of(name) in foldable:
+                copy.input.append(name)
+            else:
+                constant = constant_chain(graph.nodes, name)[-1][0]
+                constants[constant.name] = constant
+                copy.input.append(constant.name)
+    for constant in constants.values():
+        copy = result.node.add()
+        copy.CopyFrom(constant)
+        copy.device = ""
+        del copy.input[:]
     return result
+
+
+def _waits(graph: Graph, foldable: Dict[str, NodeDef]) -> Dict[str, List[str]]:
+    """The control inputs of each result."""
+    waits: Dict[str, List[str]] = {}
+    for node in foldable.values():
+        parts = [graph.control_inputs(node)]
+        for name in graph.data_inputs(node):
+            # a part that is a result itself, or large, is there as often as what it waits for
+            parts.append(waits[name] if name in waits else waits_of(graph, [name]))
+        found = dict.fromkeys(wait for part in parts for wait in part)
+        waits[node.name] = list(found) or _invariants(graph, node)
+    return waits
+
+
+def _invariants(graph: Graph, node: NodeDef) -> List[str]:
+    """In a loop: the smallest of the constants of which the node is made, all of them from outside."""
+    if not graph.frame(node.name):
+        return []
+    entered = [name for name in graph.data_inputs(node) if graph.constant(name) is not None]
+    smallest = min(entered, key=lambda name: constant_chain(graph.nodes, name)[-1][0].ByteSize())
+    return ["^" + tensors.node_of(smallest)]

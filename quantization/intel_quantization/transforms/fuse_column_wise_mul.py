@@ -22,6 +22,7 @@ import numpy as np
 from intel_quantization.graph.attributes import attribute
 from intel_quantization.graph.graph import Graph, NodeDef
 from intel_quantization.graph.pattern import Const, Match, Op, match
+from intel_quantization.graph.waits import waits_of
 from intel_quantization.transforms.channels import channels_of
 from intel_quantization.transforms.linear import (
     LINEAR,
@@ -52,7 +53,7 @@ def _fold_behind(graph: Graph, node: NodeDef) -> bool:
     factor = _factor(node, per_channel(found.values["factor"], channels, weights.ndim, not is_channels_last(linear)))
     if factor is None:
         return False
-    _set_weights(graph, linear, scale_weights(linear, weights, factor))
+    _set_weights(graph, node, linear, scale_weights(linear, weights, factor))
     _bypass(graph, node, linear.name)
     return True
 
@@ -73,7 +74,7 @@ def _fold_before(graph: Graph, node: NodeDef) -> bool:
             return False
         scaled.append((linear, product))
     for linear, product in scaled:
-        _set_weights(graph, linear, product)
+        _set_weights(graph, node, linear, product)
     _bypass(graph, node, source)
     return True
 
@@ -118,10 +119,11 @@ def _factor(node: NodeDef, operand: Optional[np.ndarray]) -> Optional[np.ndarray
     return 1.0 / operand if np.all(operand) else None
 
 
-def _set_weights(graph: Graph, linear: NodeDef, weights: np.ndarray) -> None:
-    beside = graph.data_inputs(linear)[0]
-    name = graph.add_constant(linear.name + "/folded_weights", weights, beside=beside)
-    replaced = graph.producer(graph.data_inputs(linear)[1]).name
+def _set_weights(graph: Graph, node: NodeDef, linear: NodeDef, weights: np.ndarray) -> None:
+    source, old_weights = graph.data_inputs(linear)[:2]
+    waits = waits_of(graph, [old_weights, *graph.data_inputs(node)])
+    name = graph.add_constant(linear.name + "/folded_weights", weights, beside=source, waits=waits)
+    replaced = graph.producer(old_weights).name
     graph.set_input(linear, 1, name)
     graph.sweep([replaced])
 

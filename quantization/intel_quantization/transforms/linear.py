@@ -11,9 +11,9 @@ from typing import Iterator, Optional, Sequence
 import numpy as np
 
 from intel_quantization.graph.attributes import DT_FLOAT, attribute
-from intel_quantization.graph.control_flow import control_flow_regions
 from intel_quantization.graph.graph import Graph, NodeDef
 from intel_quantization.graph.pattern import Any, Const, Match, Op
+from intel_quantization.graph.waits import waits_of
 
 # A linear op that only the match reads, alone and with its BiasAdd.
 LINEAR_OPS = ("Conv2D", "DepthwiseConv2dNative", "MatMul")
@@ -22,14 +22,13 @@ BIASED = Op("BiasAdd", inputs=(LINEAR, Const("bias", 1)), bind="bias_add", priva
 
 
 def roots(graph: Graph, ops: Sequence[str]) -> Iterator[NodeDef]:
-    """The nodes of some ops at which a rewrite may put new nodes: those outside loops and branches.
+    """The nodes of some ops, also in loops and branches; what a rewrite removes meanwhile does not come.
 
-    A new constant inside a loop would belong to no frame, and TensorFlow would refuse the graph.
-    What a rewrite removes meanwhile does not come.
+    A new constant in a loop or a branch has to wait for the right node: see :func:`waits_of`, and ``beside``
+    of :meth:`Graph.add_constant`.
     """
-    inside = control_flow_regions(graph)
     for node in list(graph.nodes.values()):
-        if node.op in ops and node.name not in inside and graph.nodes.get(node.name) is node:
+        if node.op in ops and graph.nodes.get(node.name) is node:
             yield node
 
 
@@ -121,17 +120,33 @@ def replace_by_linear(graph: Graph, root: NodeDef, linear: NodeDef, weights: np.
         weights: float32, in the layout of the op.
         bias: float, shape [channels].
     """
-    before = graph.constant(graph.data_inputs(linear)[1])
+    source, old_weights = graph.data_inputs(linear)[:2]
+    before = graph.constant(old_weights)
+    waits = waits_of(graph, _constants(graph, root, linear))
+    name = graph.add_constant(root.name + "/folded_bias", bias.astype(np.float32), beside=source, waits=waits)
     if before is None or not np.array_equal(before, weights):
-        graph.set_input(linear, 1, graph.add_constant(linear.name + "/folded_weights", weights))
-    name = graph.add_constant(root.name + "/folded_bias", bias.astype(np.float32))
+        waits = waits_of(graph, [old_weights])
+        new_weights = graph.add_constant(linear.name + "/folded_weights", weights, beside=source, waits=waits)
+        graph.set_input(linear, 1, new_weights)
     replaced = [graph.producer(tensor).name for tensor in graph.data_inputs(root)]
-    waits = graph.control_inputs(root)
+    root_waits = graph.control_inputs(root)
     root.op = "BiasAdd"
     data_format = attribute(linear, "data_format").s
     root.attr.clear()
     root.attr["T"].type = linear.attr["T"].type
     root.attr["data_format"].s = data_format or b"NHWC"
-    graph.set_inputs(root, [linear.name, name] + waits)
+    graph.set_inputs(root, [linear.name, name] + root_waits)
     # a BiasAdd left between would make the linear op look shared to the next rewrite
     graph.sweep(replaced)
+
+
+def _constants(graph: Graph, root: NodeDef, linear: NodeDef) -> Iterator[str]:
+    """The constants that the nodes from ``root`` up to ``linear`` read."""
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        for tensor in graph.data_inputs(node):
+            if graph.constant(tensor) is not None:
+                yield tensor
+            elif node is not linear:
+                stack.append(graph.producer(tensor))

@@ -16,6 +16,7 @@ from tests.quantization.builders import (
     dense,
     depthwise,
     image,
+    node,
     old_control_flow,
     random,
     v1,
@@ -145,7 +146,7 @@ def test_refused(function, reason):
     assert candidates(function) == ({}, {"out": reason})
 
 
-def test_loops_and_branches_are_refused():
+def test_groups_in_loops_and_branches():
     def net():
         x = image((1, 4, 4, 4))
         with old_control_flow():
@@ -156,8 +157,41 @@ def test_loops_and_branches_are_refused():
         conv_block(x, "out")
 
     groups, refused = candidates(net, ("out/out",))
-    assert set(groups) == {"out"}
-    assert refused == {"while/body": "inside a while loop", "cond/yes": "inside a conditional branch"}
+    assert {name: group.root for name, group in groups.items()} == {
+        "while/body": "while/body/out",
+        "cond/yes": "cond/yes/out",
+        "out": "out/out",
+    }
+    assert not refused
+
+
+def test_a_group_ends_where_a_branch_begins():
+    """A bias, a Pad or an activation that runs in a branch only is no part of a convolution outside."""
+
+    def net():
+        x = image((1, 8, 8, 4))
+        flag = v1.placeholder(tf.bool, (), "flag")
+        outside = conv(x, 8, name="outside")
+        values = tf.constant(random("values", (8,)), name="values")
+        padded = tf.pad(x, tf.constant([[0, 0], [1, 1], [1, 1], [0, 0]], name="paddings"), name="pad")
+        inside = conv(padded, 8, padding="VALID", name="inside")
+        with old_control_flow():
+            tf.cond(flag, lambda: tf.identity(x, name="pivot"), lambda: x, name="cond")
+        tf.identity(tf.nn.bias_add(outside, values, name="bias") + inside, name="out")
+
+    graph_def = build(net)
+    plain = find_candidates(Graph(graph_def, ["out"]))[0]
+    assert {group.linear: (group.root, group.source) for group in plain} == {
+        "outside": ("bias", "input"),
+        "inside": ("inside", "input"),
+    }
+    for name in ("values", "paddings"):
+        node(graph_def, name).input.append("^cond/pivot")
+    groups = find_candidates(Graph(graph_def, ["out"]))[0]
+    assert {group.linear: (group.root, group.source) for group in groups} == {
+        "outside": ("outside", "input"),
+        "inside": ("inside", "pad"),
+    }
 
 
 # -- Pad -----------------------------------------------------------------------------------------

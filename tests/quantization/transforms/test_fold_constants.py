@@ -7,9 +7,21 @@ import pytest
 import tensorflow as tf
 
 from intel_quantization.graph.graph import Graph
+from intel_quantization.graph.verify import verify
 from intel_quantization.transforms import fold_constants as module
 from intel_quantization.transforms.fold_constants import fold_constants
-from tests.quantization.builders import build, check_rewrite, image, old_control_flow, ops, random, run, v1
+from tests.quantization.builders import (
+    assert_same_numbers,
+    build,
+    check_rewrite,
+    image,
+    node,
+    old_control_flow,
+    ops,
+    random,
+    run,
+    v1,
+)
 
 pytestmark = pytest.mark.tensorflow
 
@@ -69,14 +81,15 @@ def test_outputs_keep_their_op():
     assert check_rewrite(fold_constants, net, 0, ("out", "sum")).nodes["sum"].op in ("Add", "AddV2")
 
 
-def test_what_waits_stays():
+def test_what_waits_goes_on_waiting():
     def net():
         x = image((4,))
         with tf.control_dependencies([tf.nn.relu(x)]):
             value = tf.constant(1.0) + 2.0
         tf.add(x, value, name="out")
 
-    check_rewrite(fold_constants, net, 0)
+    graph = check_rewrite(fold_constants, net, 1)
+    assert list(graph.producer(graph.nodes["out"].input[1]).input) == ["^Relu"]
 
 
 def test_large_results_stay(monkeypatch):
@@ -110,7 +123,7 @@ def test_what_cannot_be_computed_stays():
 
 
 @pytest.mark.parametrize("flag", [True, False])
-def test_branches_stay(flag):
+def test_branches(flag):
     def net():
         x = image((2,))
         choice = v1.placeholder(tf.bool, (), "flag")
@@ -120,7 +133,8 @@ def test_branches_stay(flag):
 
     before = build(net)
     graph = Graph(before, ["out"])
-    fold_constants(graph)
+    assert fold_constants(graph) == 2
+    verify(graph, "test")
     graph.prune()
     feed = {"input:0": np.zeros(2, np.float32), "flag:0": flag}
     assert run(graph, feed, "out")[0].tolist() == run(before, feed, "out")[0].tolist()
@@ -136,6 +150,68 @@ def test_a_loop_with_a_constant_part():
 
     before = build(net)
     graph = Graph(before, ["out"])
-    assert fold_constants(graph) >= 1
+    assert fold_constants(graph) == 2
+    verify(graph, "test")
     feed = {"input:0": np.zeros(2, np.float32)}
     assert run(graph, feed, "out")[0].tolist() == run(before, feed, "out")[0].tolist() == [36, 36]
+
+
+@pytest.mark.parametrize("waiting", [True, False])
+@pytest.mark.parametrize("pieces", [1, 3])
+def test_a_product_of_constants_that_enter_a_loop(pieces, waiting):
+    """What it is made of stays outside. If it waits for nothing else, then for the smallest part."""
+
+    def net():
+        x = image((2,))
+        large, small = tf.constant([2.0, 3.0], name="large"), tf.constant([2.0], name="small")
+
+        def body(i, t):
+            factor = large * small
+            for _ in range(pieces - 1):
+                factor = factor * small
+            return i + 1, t * factor
+
+        with old_control_flow():
+            y = tf.while_loop(lambda i, t: i < 2, body, [0, x], name="while")[1]
+        tf.identity(y, name="out")
+
+    before = build(net)
+    if not waiting:
+        item = node(before, "while/mul")
+        assert item.input.pop() == "^while/Identity"
+    graph = Graph(before, ["out"])
+    assert fold_constants(graph) == 1
+    verify(graph, "test")
+    graph.prune()
+    assert ("large" in graph, "small" in graph) == (False, not waiting)
+    assert_same_numbers(before, graph.to_graph_def(), ["out"])
+
+
+@pytest.mark.parametrize("flag", [True, False])
+def test_constants_that_a_branch_gets_from_outside(flag):
+    def net():
+        image((2,))
+        choice = v1.placeholder(tf.bool, (), "flag")
+        one, two = tf.constant([1.0, 1.0], name="one"), tf.constant([2.0, 2.0], name="two")
+        with old_control_flow():
+            tf.identity(tf.cond(choice, lambda: tf.identity(one + two), lambda: tf.negative(two - one)), name="out")
+
+    before = build(net)
+    graph = Graph(before, ["out"])
+    assert fold_constants(graph) == 2
+    verify(graph, "test")
+    graph.prune()
+    assert not {"one", "two", "AddV2", "Sub"} & (set(graph.nodes) | set(ops(graph)))
+    assert run(graph, {"flag:0": flag}, "out")[0].tolist() == [3 if flag else -1] * 2
+
+
+def test_an_alias_in_a_loop_is_no_second_copy():
+    def net():
+        weights = tf.constant([2.0, 3.0], name="weights")
+        with old_control_flow():
+            y = tf.while_loop(
+                lambda i, t: i < 2, lambda i, t: (i + 1, t * tf.identity(weights)), [0, image((2,))], name="while"
+            )[1]
+        tf.identity(y, name="out")
+
+    check_rewrite(fold_constants, net, 0)

@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from intel_quantization.graph.graph import Graph
+from intel_quantization.graph.verify import verify
 from intel_quantization.transforms.fuse_column_wise_mul import fuse_column_wise_mul
 from tests.quantization.builders import (
     bias,
@@ -17,6 +18,7 @@ from tests.quantization.builders import (
     dense,
     depthwise,
     image,
+    old_control_flow,
     ops,
     random,
     v1,
@@ -177,3 +179,24 @@ def test_refused(net):
     before = graph.to_graph_def()
     assert fuse_column_wise_mul(graph) == 0
     assert graph.to_graph_def() == before
+
+
+@pytest.mark.parametrize(("behind", "invariant"), [(True, False), (True, True), (False, True)])
+def test_in_a_loop(behind, invariant):
+    """The new weights wait for what the old ones and the factor waited for."""
+
+    def net():
+        x = image((1, 4, 4, 4))
+
+        def body(i, t):
+            y = x if invariant else t
+            y = conv(y, 4, name="conv") * ROWS if behind else conv(y * ROWS, 4, name="conv")
+            return i + 1, tf.tanh(y) + t
+
+        with old_control_flow():
+            y = tf.while_loop(lambda i, t: i < 3, body, [0, x], name="while")[1]
+        tf.identity(y, name="out")
+
+    graph = check_rewrite(fuse_column_wise_mul, net, 1)
+    verify(graph, "test")
+    assert list(graph.producer(graph.nodes["while/conv"].input[1]).input) == ["^while/Identity"]

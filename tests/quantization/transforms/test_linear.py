@@ -7,8 +7,9 @@ import pytest
 import tensorflow as tf
 
 from intel_quantization.graph.graph import Graph
+from intel_quantization.graph.verify import verify
 from intel_quantization.transforms import linear
-from tests.quantization.builders import build, conv, dense, depthwise, image, old_control_flow, random
+from tests.quantization.builders import build, conv, dense, depthwise, image, old_control_flow, random, run, v1
 
 pytestmark = pytest.mark.tensorflow
 
@@ -78,7 +79,7 @@ def test_per_channel_of_channels_first(shape, fits):
     assert (linear.per_channel(random("v", shape), 3, 4, channels_first=True) is not None) == fits
 
 
-def test_roots_are_outside_loops_and_branches():
+def test_roots():
     def net():
         x = tf.nn.relu(image((2,)), name="before")
         with old_control_flow():
@@ -87,5 +88,50 @@ def test_roots_are_outside_loops_and_branches():
         tf.nn.relu(z, name="after")
 
     graph = Graph(build(net))
-    assert {node.name for node in linear.roots(graph, ("Relu",))} == {"before", "after"}
+    assert {node.name for node in linear.roots(graph, ("Relu",))} == {
+        "before",
+        "while/inside",
+        "cond/branch",
+        "after",
+    }
     assert list(linear.roots(graph, ())) == []
+
+
+@pytest.mark.parametrize("outside", [False, True])
+@pytest.mark.parametrize("place", ["loop", "loop on an invariant", "branch"])
+def test_a_replacement_in_a_loop_or_a_branch(place, outside):
+    """Its constants are there when those were that they replace; of these nothing stays."""
+
+    def net():
+        x = image((1, 4, 4, 4))
+        flag = v1.placeholder(tf.bool, (), "flag")
+        given = [tf.constant(value, name=name) for name, value in (("w", weights), ("f", factor))]
+
+        def block(t):
+            w, f = given if outside else [tf.constant(value) for value in (weights, factor)]
+            return tf.multiply(v1.nn.conv2d(t, w, strides=[1, 1, 1, 1], padding="SAME", name="conv"), f, name="root")
+
+        with old_control_flow():
+            if place == "branch":
+                y = tf.cond(flag, lambda: block(x), lambda: -x, name="cond")
+            else:
+                y = tf.while_loop(
+                    lambda i, t: i < 3, lambda i, t: (i + 1, t + block(x if "on" in place else t)), [0, x], name="while"
+                )[1]
+        tf.identity(y, name="out")
+
+    weights, factor = random("w", (3, 3, 4, 4), 0.2), random("f", (4,))
+    before = build(net)
+    graph = Graph(before, ["out"])
+    root = next(node for name, node in graph.nodes.items() if name.endswith("root"))
+    found = graph.producer(root.input[0])
+    new = linear.scale_weights(found, weights, factor)
+    linear.replace_by_linear(graph, root, found, new, np.zeros(4))
+    verify(graph, "test")
+    graph.prune()
+    assert sum(node.op == "Const" and graph.constant(node.name).size == new.size for node in graph.nodes.values()) == 1
+    for flag in (True, False) if place == "branch" else (None,):
+        feed = {"input:0": random("x", (1, 4, 4, 4))}
+        if flag is not None:
+            feed["flag:0"] = flag
+        np.testing.assert_allclose(run(graph, feed, "out")[0], run(before, feed, "out")[0], rtol=1e-4, atol=1e-4)

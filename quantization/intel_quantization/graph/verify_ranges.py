@@ -1,0 +1,94 @@
+"""One range per INT8 tensor: all that read it take its integers for the same numbers."""
+
+from __future__ import annotations
+
+from typing import Dict, Iterator, List, Optional, Sequence, Tuple, Union
+
+from intel_quantization.graph import registry, tensors
+from intel_quantization.graph.graph import Graph, NodeDef
+
+# Their output 0 is made of the very values of their first input, also where four of them are seen as one float32.
+_PASSING = frozenset(["Bitcast", "ExpandDims", "Identity", "Pad", "Reshape", "Squeeze", "Transpose"])
+_POOLS = frozenset(["QuantizedAvgPool", "QuantizedMaxPool"])
+_FROZEN = ("min_freezed_output", "max_freezed_output")
+
+# the value of a constant, else the name of a tensor
+_End = Union[bytes, str]
+_Range = Tuple[_End, _End]
+
+
+def range_faults(graph: Graph) -> Iterator[str]:
+    """What reads an INT8 tensor with another range than it has, or than another reader takes it to have.
+
+    The tensors of unknown ops are left out, as are the integers that other ops make. Takes linear time.
+    """
+    ranges: Dict[str, _Range] = {}
+    for node in graph.topological():
+        inputs = graph.data_inputs(node)
+        if node.op in _PASSING:
+            if inputs[0] in ranges:
+                ranges[node.name] = ranges[inputs[0]]
+            continue
+        arguments = _arguments(node, inputs)
+        if node.op != "QuantizeV2":  # its range is that of what it gives
+            for tensor, low, high in _read(node, arguments):
+                given = (_end(graph, low), _end(graph, high))
+                own = (tensor + ":1", tensor + ":2")
+                if given != own and ranges.setdefault(tensor, given) != given:
+                    yield "'%s' (%s) reads '%s' with another range than that tensor has" % (node.name, node.op, tensor)
+        made = _made(node, arguments)
+        if made is not None:
+            ranges[node.name] = (_end(graph, made[0]), _end(graph, made[1]))
+        elif node.op in _POOLS and inputs[0] in ranges:
+            ranges[node.name] = ranges[inputs[0]]
+        elif node.op == "QuantizedConcatV2":
+            _widest(graph, node, arguments, ranges)
+
+
+def _arguments(node: NodeDef, inputs: Sequence[str]) -> Dict[str, List[str]]:
+    """The inputs of an INT8 op by the names of its arguments; of others none."""
+    definition = registry.op_def(node.op)
+    if definition is None or not (node.op.startswith("Quantize") or node.op == "Dequantize"):
+        return {}
+    result = {}
+    position = 0
+    for arg in definition.input_arg:
+        count = len(node.attr[arg.type_list_attr].list.type) if arg.type_list_attr else 1
+        count = node.attr[arg.number_attr].i if arg.number_attr else count
+        result[arg.name] = list(inputs[position : position + count])
+        position += count
+    return result
+
+
+def _read(node: NodeDef, arguments: Dict[str, List[str]]) -> Iterator[Tuple[str, str, str]]:
+    """The INT8 tensors that a node reads, each with the two ends of its range."""
+    if node.op == "QuantizedConcatV2":
+        names = [("values", "input_mins", "input_maxes")]
+    elif node.op == "Dequantize":
+        names = [("input", "min_range", "max_range")]
+    else:
+        names = [(name, "min_" + name, "max_" + name) for name in arguments]
+    for name, low, high in names:
+        if low in arguments and high in arguments:
+            yield from zip(arguments[name], arguments[low], arguments[high])
+
+
+def _made(node: NodeDef, arguments: Dict[str, List[str]]) -> Optional[Tuple[str, str]]:
+    """The range that a node is told to give its result."""
+    low, high = ("min_range", "max_range") if node.op == "QuantizeV2" else _FROZEN
+    if not arguments.get(low) or not arguments.get(high):
+        return None
+    return arguments[low][0], arguments[high][0]
+
+
+def _widest(graph: Graph, node: NodeDef, arguments: Dict[str, List[str]], ranges: Dict[str, _Range]) -> None:
+    """The range of a concatenation: from the lowest of its inputs' lower ends to the highest of the upper ones."""
+    lows = [value for value in map(graph.constant, arguments["input_mins"]) if value is not None]
+    highs = [value for value in map(graph.constant, arguments["input_maxes"]) if value is not None]
+    if len(lows) == len(highs) == len(arguments["values"]):
+        ranges[node.name] = (min(lows, key=float).tobytes(), max(highs, key=float).tobytes())
+
+
+def _end(graph: Graph, tensor: str) -> _End:
+    value = graph.constant(tensor)
+    return tensors.canonical(tensor) if value is None else value.tobytes()
