@@ -58,6 +58,7 @@ class Job:
         preprocess: name of a preprocessing; None: chosen inside.
         evaluate: how many images to compare FP32 and INT8 on; None: chosen inside.
         algo: the calibration algorithm, one of ``launcher.values.ALGORITHMS``; None: chosen inside.
+        target_tensorflow: a TensorFlow version from which on the INT8 graph is to run; None: the one that runs the job.
         intermediate: keep the graph of every stage.
         debug: an interactive shell instead of the job.
         cpus: how many CPUs the job may use; None: all.
@@ -84,6 +85,7 @@ class Job:
     preprocess: str | None = None
     evaluate: int | None = None
     algo: str | None = None
+    target_tensorflow: str | None = None
     intermediate: bool = False
     debug: bool = False
     cpus: float | None = None
@@ -153,6 +155,7 @@ class Job:
             "preprocess": self.preprocess,
             "evaluate": self.evaluate,
             "algo": self.algo,
+            "target_tensorflow": self.target_tensorflow,
             "intermediate": self.intermediate,
             "threads": self.threads,
         }

@@ -25,6 +25,7 @@ from launcher.values import (
     memory_size,
     names,
     positive_int,
+    release,
     variant,
     whole_number,
 )
@@ -260,6 +261,12 @@ def _add_quantization(parser: Parser) -> None:
         type=algorithm,
         metavar="NAME",
         help=f"how ranges of activations are found: {', '.join(ALGORITHMS)} (default: MSE)",
+    )
+    group.add_argument(
+        *_spellings("target_tensorflow"),
+        type=release,
+        metavar="VERSION",
+        help="a TensorFlow from which on the INT8 graph is to run, e.g. 1.15 (default: the one that makes it)",
     )
     group.add_argument("--intermediate", action="store_true", help="keep the graph of every stage")
 

@@ -57,6 +57,7 @@ def checked_job(options: argparse.Namespace) -> Job:
         preprocess=options.preprocess,
         evaluate=options.evaluate,
         algo=options.algo,
+        target_tensorflow=options.target_tensorflow,
         intermediate=options.intermediate,
         debug=options.debug,
         cpus=options.cpus,

@@ -82,6 +82,13 @@ def algorithm(text: str) -> str:
     return text.upper()
 
 
+def release(text: str) -> str:
+    """Read a TensorFlow version; whether anything is known of it is found out inside."""
+    if not re.fullmatch(r"[0-9]{1,3}\.[0-9]{1,3}(\.[0-9]{1,3})?", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a TensorFlow version such as 1.15 or 2.14")
+    return text
+
+
 def names(text: str) -> tuple[str, ...]:
     """Read names separated by commas; empty ones are dropped."""
     return tuple(name for name in (part.strip() for part in text.split(",")) if name)

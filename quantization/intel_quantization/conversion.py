@@ -40,6 +40,8 @@ class Conversion:
             why not.
         op_table: counts by op, of the ops that have an INT8 form here.
         output_graph: path of the INT8 graph; None where none was written.
+        made_for: the TensorFlow versions whose registries have all that the INT8 graph uses: the one that runs,
+            and with a target those from that one on, the oldest first.
     """
 
     graph: graph_pb2.GraphDef
@@ -51,6 +53,7 @@ class Conversion:
     decisions: Tuple[Decision, ...]
     op_table: Tuple[OpCount, ...]
     output_graph: Optional[str] = None
+    made_for: Tuple[str, ...] = ()
 
 
 def in_graph_order(graph_def: graph_pb2.GraphDef, decisions: Sequence[Decision]) -> Tuple[Decision, ...]:

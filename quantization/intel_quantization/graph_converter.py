@@ -227,6 +227,7 @@ class GraphConverter:
             decisions,
             op_table,
             self.output_graph,
+            capabilities.versions(),
         )
 
     def _calibrate(

@@ -38,6 +38,7 @@ class Job:
     preprocess: str | None = None
     evaluate: int | None = None
     algo: str | None = None
+    target_tensorflow: str | None = None
     intermediate: bool = False
     threads: int | None = None
 

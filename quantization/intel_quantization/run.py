@@ -14,6 +14,7 @@ from intel_quantization.calibration.command import command_words
 from intel_quantization.calibration.feeds import ImageFeed, image_input, layout_of
 from intel_quantization.errors import BadInputError, QuantizationError
 from intel_quantization.events import EventStream, Stages
+from intel_quantization.graph.capabilities import Capabilities
 from intel_quantization.graph.load import load_graph
 from intel_quantization.graph_converter import GraphConverter
 from intel_quantization.publish import Publication
@@ -61,6 +62,7 @@ class _Run:
     def everything(self) -> None:
         job, stages = self._job, self._stages
         stages.enter("read")
+        Capabilities(job.target_tensorflow)  # it is known
         loaded = load_graph(jobs.path(job.in_graph), job.inputs, job.outputs, signature=job.signature or "")
         self._graph = loaded.graph_def
         self._inputs = [info.name for info in loaded.inputs]
@@ -74,6 +76,10 @@ class _Run:
             self._find_images_to_compare(loaded.inputs)
         self._mode = job.preprocess or (self._chosen_mode() if self._images else None)
         conversion, calibration = self._by_images() if job.callback is None else self._by_command(job.callback)
+        if job.target_tensorflow is not None:
+            self._events.log(
+                "the INT8 graph has what these TensorFlow versions know: " + ", ".join(conversion.made_for)
+            )
         stages.enter("measure")
         accuracy, latency = self._compare(conversion)
         self._finish(conversion, calibration, accuracy, latency)
@@ -178,6 +184,7 @@ class _Run:
             on_stage=self._stages.enter,
             intermediate_dir=self._publication.path(".intermediate") if job.intermediate else None,
             threads=job.threads or 0,
+            target_tensorflow=job.target_tensorflow,
             **options,
         )
 

@@ -98,6 +98,9 @@ def test_a_misspelt_option_names_the_nearest(argv: list[str], message: str, reme
         ("--runtime", "podman"),
         ("--docker-image", "a b"),
         ("--tensorflow", "../2.14"),
+        ("--target_tensorflow", "oldest"),
+        ("--target_tensorflow", "1"),
+        ("--target_tensorflow", "1.15.*"),
         ("--in_graph",),
     ],
 )
@@ -217,3 +220,9 @@ def test_streams_that_the_caller_closed(tmp_path: Path) -> None:
 def test_an_option_that_would_do_nothing_is_refused(command: str) -> None:
     with pytest.raises(UsageError):
         {"build": build_parser, "doctor": doctor_parser}[command]().parse(["-i", "quantization:latest"])
+
+
+@pytest.mark.parametrize("text", ["1.15", "2.14.0"])
+def test_target(text: str) -> None:
+    assert options("--target-tensorflow", text).target_tensorflow == text
+    assert options().target_tensorflow is None

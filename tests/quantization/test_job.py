@@ -41,10 +41,12 @@ def test_every_key_of_the_contract_is_taken():
         preprocess="vgg",
         evaluate=0,
         algo="KL",
+        target_tensorflow="1.15",
         intermediate=True,
         threads=4,
     )
     assert job.outputs == ("b:1",)
+    assert job.target_tensorflow == "1.15"
     assert job.evaluate == 0
     assert job.threads == 4
 

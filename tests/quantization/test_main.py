@@ -350,3 +350,24 @@ def other_form(folder, form):
             return "in.h5"
         tf.saved_model.save(model, str(folder / "saved"))
     return "saved"
+
+
+def test_a_target_is_checked_and_told(workspace):
+    status, events, log = run(workspace, "--job", job(samples=8, evaluate=0, threads=1, target_tensorflow="1.15"))
+    assert status == 0, log
+    told = [event["message"] for event in by_name(events, "log") if "versions know" in event["message"]]
+    report = json.loads((workspace / "output" / "in_int8.report.json").read_text("utf-8"))
+    made_for = report["provenance"]["made_for"]
+    assert made_for[0] == "1.15.2"
+    assert report["provenance"]["tensorflow"] in made_for
+    assert [message.rpartition(": ")[2] for message in told] == [", ".join(made_for)]
+    assert report["options"]["target_tensorflow"] == "1.15"
+
+
+def test_an_unknown_target_is_refused_at_once(workspace):
+    status, events, _ = run(workspace, "--job", job(target_tensorflow="1.14"))
+    error = by_name(events, "error")[0]
+    assert (status, error["kind"]) == (3, "bad_input")
+    assert "1.14" in error["message"]
+    assert "1.15.2" in error["remedy"]
+    assert not os.listdir(workspace / "output")

@@ -48,6 +48,7 @@ REPORT = {
         "onednn": True,
         "threads": 1,
         "platform": "Linux",
+        "made_for": ["1.15.2", "2.14.0"],
         "sha256": {"fp32": "ab" * 32, "int8": "cd" * 32},
     },
 }
@@ -100,6 +101,7 @@ def test_it_says_what_was_measured():
     assert "vgg (chosen automatically)" in shown.text
     assert ["--excluded_nodes", "a, b"] in shown.rows
     assert ["--per_channel", "true"] in shown.rows
+    assert ["Checked against", "the op registries of TensorFlow 1.15.2, 2.14.0"] in shown.rows
     assert "ab" * 32 in shown.text
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Optional, Tuple
 
+import tensorflow as tf
+
 from intel_quantization.graph import registry
-from intel_quantization.graph.snapshots import Snapshot, snapshots_from
+from intel_quantization.graph.snapshots import Snapshot, order, snapshots_from
 
 
 class Capabilities:
@@ -28,6 +30,10 @@ class Capabilities:
         self.target = target
         self.snapshots: Tuple[Snapshot, ...] = () if target is None else snapshots_from(target)
         self.where = "in this TensorFlow" if target is None else "that works from TensorFlow %s on" % target
+
+    def versions(self) -> Tuple[str, ...]:
+        """The TensorFlow versions that the graph is made for, the running one among them, the oldest first."""
+        return tuple(sorted({tf.__version__, *(item.version for item in self.snapshots)}, key=order))
 
     def has_attr(self, op: str, attr: str) -> bool:
         """Whether an op exists and has an attribute."""

@@ -55,6 +55,7 @@ def build(job, conversion, *, in_graph, int8_graph, accuracy, latency, calibrati
         },
         "provenance": dict(
             environment,
+            made_for=list(conversion.made_for),
             numpy=np.__version__,
             platform=platform.platform(),
             sha256={"fp32": _sha256(in_graph), "int8": sha256(int8_graph)},
