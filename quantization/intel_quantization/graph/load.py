@@ -15,7 +15,7 @@ from intel_quantization.graph.interface import TensorInfo, find_inputs, find_out
 from intel_quantization.graph.io import read_graph
 from intel_quantization.graph.keras_model import SUFFIXES, freeze_keras
 from intel_quantization.graph.saved_model import freeze_saved_model, is_saved_model
-from intel_quantization.graph.text_graph import read_text_graph
+from intel_quantization.graph.text_graph import looks_like_text, read_text_graph
 
 TEXT_SUFFIXES = (".pbtxt", ".prototxt")
 FORMATS = "a frozen graph (.pb), a text graph (.pbtxt), a SavedModel folder or a Keras file (.keras, .h5)"
@@ -40,6 +40,25 @@ class Loaded:
     signature: str = ""
 
 
+def read_any(
+    source: Union[str, graph_pb2.GraphDef], outputs: Sequence[str] = (), binary: bool = True, signature: str = ""
+) -> Tuple[Frozen, str]:
+    """Read a graph in any form, as it is where it is a graph already, and say which form that was.
+
+    See :func:`load_graph`.
+    """
+    form = _form(source, binary)
+    if signature and form != "saved_model":
+        raise BadInputError("only a SavedModel has signatures; '%s' was asked for" % signature, "drop --signature")
+    if isinstance(source, graph_pb2.GraphDef):
+        return Frozen(source, {}, {}), form
+    if form == "saved_model":
+        return freeze_saved_model(source, signature, outputs), form
+    if form == "keras":
+        return freeze_keras(source), form
+    return Frozen(read_text_graph(source) if form == "text" else read_graph(source), {}, {}), form
+
+
 def load_graph(
     source: Union[str, graph_pb2.GraphDef],
     inputs: Sequence[str] = (),
@@ -53,23 +72,13 @@ def load_graph(
         source: a path, or a GraphDef.
         inputs: names of the inputs; for a SavedModel or Keras file also those of its signature. Found when empty.
         outputs: likewise.
-        binary: False for a text graph whose name does not say so.
+        binary: False for a text graph that looks like none.
         signature: the signature of a SavedModel; empty: ``serving_default``, or the only one.
 
     Raises:
         BadInputError: there is no such file, it is none of FORMATS, not frozen, or over 2 GB; a name is not in it.
     """
-    form = _form(source, binary)
-    if signature and form != "saved_model":
-        raise BadInputError("only a SavedModel has signatures; '%s' was asked for" % signature, "drop --signature")
-    if isinstance(source, graph_pb2.GraphDef):
-        frozen = Frozen(source, {}, {})
-    elif form == "saved_model":
-        frozen = freeze_saved_model(source, signature, outputs)
-    elif form == "keras":
-        frozen = freeze_keras(source)
-    else:
-        frozen = Frozen(read_text_graph(source) if form == "text" else read_graph(source), {}, {})
+    frozen, form = read_any(source, outputs, binary, signature)
     graph_def = frozen.graph_def
     named_inputs = _resolved(inputs, frozen.inputs)
     found_outputs = find_outputs(graph_def, _resolved(outputs, frozen.outputs), named_inputs)
@@ -89,7 +98,7 @@ def _form(source: Union[str, graph_pb2.GraphDef], binary: bool) -> str:
     suffix = os.path.splitext(source)[1].lower()
     if suffix in SUFFIXES:
         return "keras"
-    return "text" if suffix in TEXT_SUFFIXES or not binary else "graph"
+    return "text" if suffix in TEXT_SUFFIXES or not binary or looks_like_text(source) else "graph"
 
 
 def _resolved(names: Sequence[str], known: dict) -> Sequence[str]:

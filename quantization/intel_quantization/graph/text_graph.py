@@ -8,6 +8,19 @@ from tensorflow.core.framework import graph_pb2
 from intel_quantization.errors import BadInputError
 from intel_quantization.graph.io import check_size, read_bytes
 
+_HEAD = 4096
+_CONTROL = frozenset(range(32)) - frozenset(b"\t\n\r")
+
+
+def looks_like_text(path: str) -> bool:
+    """Whether a file begins with text; a binary graph has control characters from its second byte on."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(_HEAD)
+    except OSError:
+        return False  # reading says why
+    return b"node" in head and not _CONTROL.intersection(head)
+
 
 def read_text_graph(path: str) -> graph_pb2.GraphDef:
     """Read a GraphDef in text form.

@@ -1,0 +1,157 @@
+"""``summarize_graph``: says what is in a graph, and what of it may become INT8.
+
+    python -m intel_quantization.tools.summarize_graph --in_graph=net.pb
+
+The flags are those of intel-quantization 1.1, and so are ``SummarizeGraph`` and the lines that it prints.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+from intel_quantization.errors import BadInputError, QuantizationError
+
+_SHOWN = 5
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """The command; returns its exit status."""
+    options = _parser().parse_args(argv)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    from intel_quantization.graph_summary import summarize  # only now: this imports TensorFlow
+
+    try:
+        binary = options.input_binary or not options.text
+        found = summarize(options.in_graph, binary, options.signature, options.inputs, options.outputs)
+    except QuantizationError as error:
+        print("summarize_graph: %s" % error.message, file=sys.stderr)
+        if error.remedy:
+            print("  " + error.remedy, file=sys.stderr)
+        return error.exit_code
+    if options.json:
+        print(json.dumps(found.to_json(), indent=1))
+    else:
+        print("\n".join(lines(found, options.all)))
+    return 0
+
+
+def SummarizeGraph(in_graph: Optional[str] = None, input_binary: bool = True) -> Tuple[List[str], List[str]]:  # noqa: N802
+    """Print what is in a graph.
+
+    Args:
+        in_graph: path of the graph.
+        input_binary: False for a text graph.
+
+    Returns:
+        The names of its input nodes and of its output nodes.
+
+    Raises:
+        BadInputError: it does not exist or cannot be read.
+    """
+    if not in_graph or not os.path.exists(in_graph):
+        raise BadInputError("in_graph %s does not exist" % in_graph, "check the path")
+    from intel_quantization.graph_summary import summarize
+
+    found = summarize(in_graph, input_binary)
+    print("\n".join(lines(found)))
+    outputs = [info.node for info, _op in found.outputs]
+    return [info.node for info in found.inputs], list(dict.fromkeys(outputs))
+
+
+def lines(found: Any, everything: bool = False) -> List[str]:
+    """A Summary as text.
+
+    Args:
+        found: the Summary.
+        everything: name every node, not only the first of each reason.
+    """
+    text = []
+    if found.form in ("saved_model", "keras"):
+        text.append("Frozen from a " + ("Keras file" if found.form == "keras" else "SavedModel, " + found.signature))
+    if found.inputs:
+        text.append("Found %d possible inputs:" % len(found.inputs))
+        text += ["(name=%s, type=%s, shape=%s)" % (i.node, _type(i), _shape(i)) for i in found.inputs]
+    else:
+        text.append("No input spotted.")
+    if found.outputs:
+        text.append("Found %d possible outputs:" % len(found.outputs))
+        text += ["(name=%s, op=%s, type=%s)" % (_name(info), op, _type(info)) for info, op in found.outputs]
+    else:
+        text.append("No outputs spotted.")
+    text.append("Found %d constants with %d values, %d variables" % (*found.constants, len(found.variables)))
+    text += ["(variable=%s)" % name for name in found.variables]
+    text.append("%d nodes, %d bytes" % (found.nodes, found.size))
+    text.append("Op types used: " + ", ".join("%d %s" % (count, op) for op, count in found.ops))
+    return text + _quantization(found, everything)
+
+
+def _quantization(found: Any, everything: bool) -> List[str]:
+    if found.obstacle:
+        return ["Nothing can be said of INT8: " + found.obstacle]
+    candidates = [item for item in found.decisions if item.int8]
+    text = ["May become INT8 once calibrated: %d of %d" % (len(candidates), len(found.decisions))]
+    by_reason: Dict[Tuple[str, str], List[str]] = {}
+    for item in found.decisions:
+        key = (item.op, item.reason)
+        by_reason.setdefault(key, []).append(item.node)
+    for (op, reason), names in by_reason.items():
+        if everything:
+            text += ["(name=%s, op=%s, %s)" % (name, op, reason or "candidate") for name in names]
+        else:
+            more = ", ..." if len(names) > _SHOWN else ""
+            shown = ": " + ", ".join(names[:_SHOWN]) + more if reason else ""
+            text.append("  %d %s %s%s" % (len(names), op, "stay FP32, " + reason if reason else "candidates", shown))
+    return text
+
+
+def _name(info: Any) -> str:
+    return info.name[: -len(":0")] if info.name.endswith(":0") else info.name
+
+
+def _type(info: Any) -> str:
+    from tensorflow.python.framework import dtypes
+
+    if not info.dtype:
+        return "unknown"
+    # 1.1 wrote the name that TensorFlow's C++ has for it, and its number
+    named = {"float32": "float", "float64": "double", "float16": "half"}.get(info.dtype, info.dtype)
+    return "%s(%d)" % (named, dtypes.as_dtype(info.dtype).as_datatype_enum)
+
+
+def _shape(info: Any) -> str:
+    return "None" if info.shape is None else "[%s]" % ",".join("?" if n is None else str(n) for n in info.shape)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="summarize_graph", description="Says what is in a graph, and what of it may become INT8."
+    )
+    parser.add_argument(
+        "-g",
+        "--in_graph",
+        required=True,
+        metavar="PATH",
+        help="a frozen graph (.pb), a text graph (.pbtxt), a SavedModel folder or a Keras file (.keras, .h5)",
+    )
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("-b", "--input_binary", action="store_true", help="the graph is binary (recognised anyway)")
+    form.add_argument("--text", action="store_true", help="the graph is text (recognised anyway)")
+    parser.add_argument("--signature", default="", metavar="NAME", help="the signature of a SavedModel")
+    names: Dict[str, Any] = {"type": _names, "default": (), "metavar": "A,B"}
+    parser.add_argument("--inputs", **names, help="names of the inputs (default: found in the graph)")
+    parser.add_argument("--outputs", **names, help="names of the outputs (default: found in the graph)")
+    parser.add_argument("--all", action="store_true", help="name every node of the INT8 section")
+    parser.add_argument("--json", action="store_true", help="JSON on stdout")
+    return parser
+
+
+def _names(text: str) -> Tuple[str, ...]:
+    return tuple(name for name in text.split(",") if name)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
