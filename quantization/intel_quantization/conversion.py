@@ -37,7 +37,7 @@ class Conversion:
         outputs: the graph's outputs; the same in all three graphs.
         statistics: what calibration saw.
         decisions: for every convolution, matrix product, pool and concatenation, whether it became INT8, and
-            why not.
+            why not. Nodes of function bodies are named ``function/node``.
         op_table: counts by op, of the ops that have an INT8 form here.
         output_graph: path of the INT8 graph; None where none was written.
         made_for: the TensorFlow versions whose registries have all that the INT8 graph uses: the one that runs,
@@ -57,9 +57,9 @@ class Conversion:
 
 
 def in_graph_order(graph_def: graph_pb2.GraphDef, decisions: Sequence[Decision]) -> Tuple[Decision, ...]:
-    """The decisions in the order of their nodes."""
+    """The decisions in the order of their nodes; those in function bodies, which the graph does not have, last."""
     position = {node.name: number for number, node in enumerate(graph_def.node)}
-    return tuple(sorted(decisions, key=lambda decision: position[decision.node]))
+    return tuple(sorted(decisions, key=lambda decision: position.get(decision.node, len(position))))
 
 
 def op_counts(decisions: Sequence[Decision]) -> Tuple[OpCount, ...]:

@@ -200,9 +200,9 @@ class GraphConverter:
 
         self._on_stage("quantize")
         graph = Graph(fp32_graph, graph_outputs)
-        carries = find_carries(graph, self.excluded_ops, self.excluded_nodes)
+        carries, left = find_carries(graph, self.excluded_ops, self.excluded_nodes)
         items, decided = decide(graph, candidates, statistics, carries, capabilities)
-        decisions = in_graph_order(fp32_graph, refused + decided)
+        decisions = in_graph_order(fp32_graph, refused + left + decided)
         if not items:
             raise nothing_to_quantize(graph, decisions)
         emit(graph, items, statistics, self.per_channel, ranges)

@@ -12,6 +12,7 @@ from intel_quantization.graph.capabilities import RUNNING, Capabilities
 from intel_quantization.graph.control_flow import context_of, contexts
 from intel_quantization.graph.graph import Graph, NodeDef
 from intel_quantization.quantize.carries import ALIASING
+from intel_quantization.quantize.functions import refused_in_functions
 from intel_quantization.quantize.groups import LINEAR_OPS, Decision, Group
 from intel_quantization.transforms.linear import is_channels_last, output_channels
 
@@ -26,6 +27,8 @@ def find_candidates(
     capabilities: Capabilities = RUNNING,
 ) -> Tuple[Tuple[Group, ...], Tuple[Decision, ...]]:
     """Find every linear op that may become INT8, with all that can be fused into it.
+
+    What is in function bodies is refused, pools and concatenations among it.
 
     Args:
         graph: the optimized FP32 graph.
@@ -47,7 +50,7 @@ def find_candidates(
                 refused.append(Decision(node.name, node.op, False, reason))
             else:
                 groups.append(finder.grow(node))
-    return _producers_first(groups), tuple(refused)
+    return _producers_first(groups), (*refused, *refused_in_functions(graph))
 
 
 def _producers_first(groups: Sequence[Group]) -> Tuple[Group, ...]:

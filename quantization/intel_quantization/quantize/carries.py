@@ -17,12 +17,13 @@ Between two INT8 ops each of them saves a Dequantize and a QuantizeV2.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Sequence, Tuple
+from typing import List, Sequence, Tuple
 
 import numpy as np
 
 from intel_quantization.graph.attributes import DT_FLOAT, attribute
 from intel_quantization.graph.graph import Graph, NodeDef
+from intel_quantization.quantize.groups import Decision
 from intel_quantization.transforms.linear import is_channels_last
 
 POOLS = ("MaxPool", "AvgPool")
@@ -50,32 +51,48 @@ class Carry:
 
 def find_carries(
     graph: Graph, excluded_ops: Sequence[str] = (), excluded_nodes: Sequence[str] = ()
-) -> Tuple[Carry, ...]:
-    """Find the nodes that may carry INT8 values, in the order of the data.
+) -> Tuple[Tuple[Carry, ...], Tuple[Decision, ...]]:
+    """Find the nodes that may carry INT8 values.
 
     Args:
         graph: the optimized FP32 graph.
         excluded_ops: op names that stay FP32.
         excluded_nodes: nodes that stay FP32.
+
+    Returns:
+        The carries in the order of the data, and a decision with its reason for each float32 pool and
+        concatenation that is none.
     """
-    result = []
+    carries: List[Carry] = []
+    refused: List[Decision] = []
     for node in graph.topological():
-        if node.op not in CARRYING or node.op in excluded_ops or node.name in excluded_nodes:
+        if node.op not in CARRYING or attribute(node, "T").type != DT_FLOAT:
             continue
-        if attribute(node, "T").type == DT_FLOAT and _has_int8_form(graph, node):
-            inputs = graph.data_inputs(node)
-            result.append(Carry(node.name, node.op, tuple(inputs[:-1] if node.op == "ConcatV2" else inputs[:1])))
-    return tuple(result)
+        reason = "op excluded by the user" if node.op in excluded_ops else ""
+        reason = reason or ("node excluded by the user" if node.name in excluded_nodes else "")
+        reason = reason or _refusal(graph, node)
+        inputs = graph.data_inputs(node)
+        if not reason:
+            carries.append(Carry(node.name, node.op, tuple(inputs[:-1] if node.op == "ConcatV2" else inputs[:1])))
+        elif node.op in TOLD:
+            refused.append(Decision(node.name, node.op, False, reason))
+    return tuple(carries), tuple(refused)
 
 
-def _has_int8_form(graph: Graph, node: NodeDef) -> bool:
+def _refusal(graph: Graph, node: NodeDef) -> str:
+    """Why a node has no INT8 form; empty where it has."""
     if node.op in POOLS:
         window = list(attribute(node, "ksize").list.i)
-        explicit = attribute(node, "padding").s not in (b"SAME", b"VALID")
-        return is_channels_last(node) and window[0] == window[3] == 1 and not explicit
-    if node.op == "ConcatV2":
-        return graph.constant(graph.data_inputs(node)[-1]) is not None
+        if not is_channels_last(node):
+            return "data format NCHW has no INT8 kernel"
+        if window[0] != 1 or window[3] != 1:
+            return "pooling over images or channels has no INT8 kernel"
+        if attribute(node, "padding").s not in (b"SAME", b"VALID"):
+            return "explicit padding has no INT8 kernel for %s" % node.op
+    if node.op == "ConcatV2" and graph.constant(graph.data_inputs(node)[-1]) is None:
+        return "the axis is not constant"
     if node.op == "Pad":
         paddings = graph.constant(graph.data_inputs(node)[1])
-        return paddings is not None and paddings.shape == (4, 2) and not np.any(paddings[[0, 3]])
-    return True
+        if paddings is None or paddings.shape != (4, 2) or np.any(paddings[[0, 3]]):
+            return "only images can be padded, by a constant"
+    return ""

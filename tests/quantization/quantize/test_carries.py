@@ -240,9 +240,19 @@ def test_candidates_are_float_ops_with_an_int8_form():
         tf.concat([tf.shape(x), tf.constant([1])], 0, name="numbers")
         tf.concat([x, x], v1.placeholder(tf.int32, (), "axis"), name="unknown_axis")
         tf.concat([x, x], 3, name="concat")
+        tf.concat([x, x], 2, name="excluded")
+        v1.nn.avg_pool(x, 2, 2, "SAME", name="average")
+        v1.nn.max_pool(x, 2, 2, "SAME", "NCHW", name="nchw")
 
     graph = b.Graph(b.build(net), [])
-    assert {carry.root: carry.sources for carry in find_carries(graph)} == {
-        "pad": ("input",),
-        "concat": ("input", "input"),
+    carries, refused = find_carries(graph, ["AvgPool"], ["excluded"])
+    assert {carry.root: carry.sources for carry in carries} == {"pad": ("input",), "concat": ("input", "input")}
+    assert {decision.node: decision.reason for decision in refused} == {
+        "explicit": "explicit padding has no INT8 kernel for MaxPool",
+        "over_channels": "pooling over images or channels has no INT8 kernel",
+        "nchw": "data format NCHW has no INT8 kernel",
+        "unknown_axis": "the axis is not constant",
+        "excluded": "node excluded by the user",
+        "average": "op excluded by the user",
     }
+    assert not any(decision.int8 for decision in refused)

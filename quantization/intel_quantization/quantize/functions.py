@@ -1,0 +1,50 @@
+"""Linear ops, pools and concatenations in function bodies, which stay FP32.
+
+TensorFlow 2 keeps the bodies of While, If, PartitionedCall and the like as functions in the graph's library.
+"""
+
+from __future__ import annotations
+
+from typing import Iterable, Iterator, List, Set, Tuple
+
+from tensorflow.core.framework.node_def_pb2 import NodeDef
+
+from intel_quantization.graph.attributes import DT_FLOAT, attribute
+from intel_quantization.graph.graph import Graph
+from intel_quantization.quantize.carries import TOLD
+from intel_quantization.quantize.groups import LINEAR_OPS, Decision
+
+
+def refused_in_functions(graph: Graph) -> Tuple[Decision, ...]:
+    """A decision for each such op of the functions that the graph calls, also through other functions.
+
+    Their nodes are named ``function/node``. A function that is called more than once is told once.
+    """
+    bodies = {function.signature.name: function.node_def for function in graph.library.function}
+    if not bodies:
+        return ()
+    decisions: List[Decision] = []
+    seen: Set[str] = set()
+    waiting = list(_called(graph.nodes.values(), bodies))[::-1]
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        for node in bodies[name]:
+            if node.op in LINEAR_OPS or (node.op in TOLD and attribute(node, "T").type == DT_FLOAT):
+                decisions.append(Decision("%s/%s" % (name, node.name), node.op, False, "inside function '%s'" % name))
+        waiting.extend(list(_called(bodies[name], bodies))[::-1])
+    return tuple(decisions)
+
+
+def _called(nodes: Iterable[NodeDef], bodies: Iterable[str]) -> Iterator[str]:
+    """The functions that nodes call: named in an attribute, or, as TensorFlow 1 does it, as the op itself."""
+    for node in nodes:
+        if node.op in bodies:
+            yield node.op
+        for key in sorted(node.attr):
+            value = node.attr[key]
+            for function in [value.func, *value.list.func]:
+                if function.name in bodies:
+                    yield function.name
