@@ -6,7 +6,7 @@ import os
 import sys
 from dataclasses import asdict
 
-from intel_quantization import benchmark, environment, evaluate, preprocess_choice
+from intel_quantization import benchmark, environment, evaluate, int8_kernels, preprocess_choice
 from intel_quantization import job as jobs
 from intel_quantization.calibration import images
 from intel_quantization.calibration.callback import DEFAULT_SAMPLES
@@ -81,8 +81,9 @@ class _Run:
                 "the INT8 graph has what these TensorFlow versions know: " + ", ".join(conversion.made_for)
             )
         stages.enter("measure")
-        accuracy, latency = self._compare(conversion)
-        self._finish(conversion, calibration, accuracy, latency)
+        obstacle = self._obstacle()
+        accuracy, latency = (None, None) if obstacle else self._compare(conversion)
+        self._finish(conversion, calibration, accuracy, latency, obstacle)
 
     def _split_images(self) -> None:
         job = self._job
@@ -188,6 +189,18 @@ class _Run:
             **options,
         )
 
+    def _obstacle(self) -> str:
+        """Why the INT8 graph cannot be run here; empty where it can."""
+        version = self._surroundings["tensorflow"]
+        why = int8_kernels.obstacle() if int8_kernels.may_fail(version) else ""
+        if why:
+            self._events.log(
+                f"not measured: the INT8 kernels of TensorFlow {version} do not run on this CPU: {why}; the graph is "
+                "whole: measure it on another CPU, or convert with --tensorflow 2.14, whose kernels run everywhere",
+                "warning",
+            )
+        return why
+
     def _compare(self, conversion):
         """(Accuracy | None, Latency | None)."""
         threads, outputs = self._job.threads, self._outputs
@@ -224,7 +237,7 @@ class _Run:
             )
         return accuracy
 
-    def _finish(self, conversion, calibration: dict, accuracy, latency) -> None:
+    def _finish(self, conversion, calibration: dict, accuracy, latency, obstacle: str) -> None:
         job, publication = self._job, self._publication
         conversion.statistics.save(publication.path(".statistics.json"))
         in_graph = jobs.path(job.in_graph)
@@ -235,6 +248,7 @@ class _Run:
             int8_graph=publication.path(".pb"),
             accuracy=None if accuracy is None else asdict(accuracy),
             latency=None if latency is None else asdict(latency),
+            not_measured=obstacle,
             calibration=calibration,
             environment=self._surroundings,
         )

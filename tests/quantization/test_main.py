@@ -112,6 +112,35 @@ def test_the_result_has_accuracy_latency_size_and_ops(finished):
     assert result["calibration"]["samples"] == 12
 
 
+def test_without_int8_kernels_the_graph_is_still_delivered(workspace):
+    """As TensorFlow 1.15 on a CPU that its MKL-DNN makes no code for; the child that tries them is a fake."""
+    code = (
+        "import functools, sys\nfrom intel_quantization import int8_kernels\n"
+        "from intel_quantization.__main__ import main\n"
+        "int8_kernels.may_fail = lambda version: True\n"
+        "dies = [sys.executable, '-c', 'import os; os.abort()']\n"
+        "int8_kernels.obstacle = functools.partial(int8_kernels.obstacle, dies)\n"
+        "sys.exit(main())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "--job", job(threads=1)],
+        capture_output=True,
+        env=environment(workspace),
+        check=False,
+    )
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 0, done.stderr.decode()
+    (warning,) = [event["message"] for event in by_name(events, "log") if event["level"] == "warning"]
+    assert warning.startswith("not measured: the INT8 kernels of TensorFlow ")
+    assert "do not run on this CPU: a tiny convolution was ended by SIGABRT" in warning
+    assert "--tensorflow 2.14" in warning
+    (result,) = by_name(events, "result")
+    assert (result["accuracy"], result["latency"]) == (None, None)
+    assert (workspace / "output" / "in_int8.pb").stat().st_size > 0
+    report = json.loads((workspace / "output" / "in_int8.report.json").read_text())
+    assert report["not_measured"] == "a tiny convolution was ended by SIGABRT"
+
+
 def test_the_manifest_vouches_for_every_file(finished):
     root, _, events, _ = finished
     output = root / "output"

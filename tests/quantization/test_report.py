@@ -29,6 +29,7 @@ REPORT = {
         "agreement": 95.25,
         "sqnr_db": 17.25,
     },
+    "not_measured": "",
     "latency": {"batch": 1, "fp32_ms": 40.0, "int8_ms": 12.5, "speedup": 3.2, "runs": 100},
     "calibration": {
         "samples": 100,
@@ -141,6 +142,14 @@ def test_a_detector_and_no_images_at_all():
     assert "17.2 dB" in page(accuracy=nothing).text
     assert "dB" not in page(accuracy=dict(nothing, sqnr_db=None)).text
     assert "Not compared" in page(accuracy=None).text
+
+
+def test_kernels_that_do_not_run_here():
+    shown = page(accuracy=None, latency=None, not_measured="a tiny convolution was ended by SIGABRT")
+    assert "do not run on this CPU: a tiny convolution was ended by SIGABRT." in shown.text
+    assert "Not compared" not in shown.text
+    assert "Speed, batch" not in shown.text
+    assert "3.85×" in shown.text
 
 
 def test_no_reasons_and_no_cpu_features():

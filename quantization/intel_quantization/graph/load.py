@@ -14,6 +14,7 @@ from intel_quantization.graph.frozen import check_frozen
 from intel_quantization.graph.interface import TensorInfo, find_inputs, find_outputs
 from intel_quantization.graph.io import read_graph
 from intel_quantization.graph.keras_model import SUFFIXES, freeze_keras
+from intel_quantization.graph.newer_attributes import without_newer_attributes
 from intel_quantization.graph.saved_model import freeze_saved_model, is_saved_model
 from intel_quantization.graph.text_graph import looks_like_text, read_text_graph
 
@@ -79,7 +80,7 @@ def load_graph(
         BadInputError: there is no such file, it is none of FORMATS, not frozen, or over 2 GB; a name is not in it.
     """
     frozen, form = read_any(source, outputs, binary, signature)
-    graph_def = frozen.graph_def
+    graph_def = without_newer_attributes(frozen.graph_def)
     named_inputs = _resolved(inputs, frozen.inputs)
     found_outputs = find_outputs(graph_def, _resolved(outputs, frozen.outputs), named_inputs)
     found_inputs = find_inputs(graph_def, named_inputs, [output.name for output in found_outputs])

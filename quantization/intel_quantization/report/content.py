@@ -16,7 +16,7 @@ from intel_quantization.publish import sha256
 SCHEMA = 1
 
 
-def build(job, conversion, *, in_graph, int8_graph, accuracy, latency, calibration, environment) -> dict:
+def build(job, conversion, *, in_graph, int8_graph, accuracy, latency, not_measured, calibration, environment) -> dict:
     """Gather the report.
 
     Args:
@@ -25,13 +25,14 @@ def build(job, conversion, *, in_graph, int8_graph, accuracy, latency, calibrati
         in_graph, int8_graph: the two graphs' paths.
         accuracy: evaluate.Accuracy as a dict, or None.
         latency: benchmark.Latency as a dict, or None.
+        not_measured: why the INT8 graph could not be run here; empty where it could.
         calibration: ``samples``, ``algorithm``; and ``preprocess``, ``preprocess_chosen``, ``batch_size``, ``seed``,
             or ``command``.
         environment: the start event's fields.
 
     Returns:
         A dict that JSON can say without NaN: schema, created, names, size, interface, ops, reasons, accuracy,
-        latency, calibration, options, provenance.
+        latency, not_measured, calibration, options, provenance.
     """
     names = {"fp32": os.path.basename(in_graph), "int8": os.path.basename(job.out_graph)}
     return {
@@ -49,6 +50,7 @@ def build(job, conversion, *, in_graph, int8_graph, accuracy, latency, calibrati
         ],
         "accuracy": accuracy,
         "latency": latency,
+        "not_measured": not_measured,
         "calibration": calibration,
         "options": {
             key: value for key, value in asdict(job).items() if key not in ("in_graph", "out_graph", "data_location")
