@@ -60,6 +60,9 @@ def _onednn() -> bool:
     """Whether this TensorFlow was built with oneDNN and uses it."""
     try:
         from tensorflow.python.util._pywrap_util_port import IsMklEnabled
-    except ImportError:  # before 2.2
-        from tensorflow.python.pywrap_tensorflow import IsMklEnabled
+    except ImportError:
+        try:
+            from tensorflow.python._pywrap_util_port import IsMklEnabled  # 2.1
+        except ImportError:
+            from tensorflow.python.pywrap_tensorflow import IsMklEnabled  # before
     return bool(IsMklEnabled())
