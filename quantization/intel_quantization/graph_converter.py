@@ -28,12 +28,12 @@ from intel_quantization.errors import BadInputError
 from intel_quantization.graph import registry
 from intel_quantization.graph.capabilities import Capabilities
 from intel_quantization.graph.graph import Graph
-from intel_quantization.graph.interface import TensorInfo, check_excluded
+from intel_quantization.graph.interface import check_excluded
 from intel_quantization.graph.io import write_graph
-from intel_quantization.graph.load import load_graph
+from intel_quantization.graph.load import Loaded, load_graph
 from intel_quantization.graph.verify import verify, verify_quantized
 from intel_quantization.graph.verify_target import check_target, verify_target
-from intel_quantization.graph_files import OPTIMIZED, GraphFiles, check_paths, default_output
+from intel_quantization.graph_files import LOGGED, OPTIMIZED, GraphFiles, check_paths, default_output
 from intel_quantization.quantize.candidates import find_candidates
 from intel_quantization.quantize.carries import find_carries
 from intel_quantization.quantize.emission import emit
@@ -196,7 +196,13 @@ class GraphConverter:
         self._on_stage("calibrate")
         observed = tuple(dict.fromkeys(name for group in candidates for name in group.observed()))
         sources = tuple(group.source for group in candidates)
-        statistics = self._calibrate(fp32_graph, inputs, observed, sources)
+        if self.calibration_data is None:
+            statistics = self._calibrate_by_command(loaded, fp32_graph, observed, sources, files.debug_path(LOGGED))
+        else:
+            feed = as_feed(self.calibration_data, inputs, self.samples)
+            statistics = calibrate(
+                fp32_graph, observed, feed, self._on_progress, sources, histograms=True, threads=self.threads
+            )
 
         self._on_stage("quantize")
         graph = Graph(fp32_graph, graph_outputs)
@@ -230,29 +236,28 @@ class GraphConverter:
             capabilities.versions(),
         )
 
-    def _calibrate(
+    def _calibrate_by_command(
         self,
+        loaded: Loaded,
         fp32_graph: graph_pb2.GraphDef,
-        inputs: Tuple[TensorInfo, ...],
         observed: Tuple[str, ...],
         sources: Tuple[str, ...],
+        keep_graph: Optional[str],
     ) -> Statistics:
-        """The statistics of the ``observed`` tensors; of ``sources`` also the mean of each channel."""
-        if self.calibration_data is None:
-            command = self.gen_calib_data_cmds or ()
-            return calibrate_by_command(
-                fp32_graph,
-                observed,
-                command_words(command) if isinstance(command, str) else tuple(command),
-                [info.name for info in inputs],
-                channel_means=sources,
-                histograms=True,
-                samples=self.samples or DEFAULT_SAMPLES,
-                on_samples=self._on_progress,
-                on_output=self._on_output,
-            )
-        feed = as_feed(self.calibration_data, inputs, self.samples)
-        return calibrate(fp32_graph, observed, feed, self._on_progress, sources, histograms=True, threads=self.threads)
+        command = self.gen_calib_data_cmds or ()
+        return calibrate_by_command(
+            fp32_graph,
+            observed,
+            command_words(command) if isinstance(command, str) else tuple(command),
+            [info.name for info in loaded.inputs],
+            channel_means=sources,
+            histograms=True,
+            samples=self.samples or DEFAULT_SAMPLES,
+            on_samples=self._on_progress,
+            on_output=self._on_output,
+            original=loaded.graph_def,
+            keep_graph=keep_graph,
+        )
 
     def _files(self) -> GraphFiles:
         directory = None

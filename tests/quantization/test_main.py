@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -315,6 +316,29 @@ def test_a_signal_ends_it_and_leaves_nothing(workspace, number):
     process.communicate()
     assert process.returncode == 128 + number
     assert os.listdir(workspace / "output") == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_signal_ends_the_calibration_command_too(workspace, monkeypatch, number):
+    (workspace / "temporary").mkdir()
+    monkeypatch.setenv("TMPDIR", str(workspace / "temporary"))
+    code = "import os, time; print(os.getpid()); open(os.environ['WORKSPACE'] + '/pid', 'w').write(str(os.getpid()))"
+    command = f'{sys.executable} -c "{code}; time.sleep(1000)" {{}}'
+    process = start(workspace, "--job", job(callback=command, data_location=None))
+    wait_for(lambda: (workspace / "pid").exists() and (workspace / "pid").read_text())
+    process.send_signal(number)
+    process.communicate()
+    assert process.returncode == (128 + number if number == signal.SIGTERM else -number)
+    pid = (workspace / "pid").read_text()
+    wait_for(lambda: os.listdir(workspace / "temporary") == [] and not os.path.exists(f"/proc/{pid}"))
+
+
+def wait_for(condition):
+    """Wait until something is so; no test depends on how long that takes."""
+    until = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < until, "it never came"
+        time.sleep(0.05)
 
 
 def test_an_unforeseen_failure_is_internal_and_keeps_its_traceback(tmp_path):

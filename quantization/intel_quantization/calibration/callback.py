@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import math
 import os
 import shutil
-import signal
 import tempfile
-import time
 from typing import Callable, List, Mapping, Optional, Sequence
 
 from tensorflow.core.framework import graph_pb2
 
-from intel_quantization.calibration.command import GRAPH, Command, display
+from intel_quantization.calibration.command import GRAPH, Command
 from intel_quantization.calibration.recorders import Recorder, add_recorders
 from intel_quantization.calibration.records import Records
 from intel_quantization.calibration.statistics import Statistics
-from intel_quantization.errors import BadInputError, CalibrationCommandError
+from intel_quantization.calibration.watch import Watch
 from intel_quantization.graph import tensors
 from intel_quantization.graph.control_flow import context_of, contexts
 from intel_quantization.graph.graph import Graph
@@ -25,7 +22,6 @@ from intel_quantization.graph.session import trim_memory
 
 DEFAULT_SAMPLES = 100
 PATIENCE_SECONDS = 600.0
-_TICK_SECONDS = 0.1
 GRAPH_FILE = "fp32_calibration_graph.pb"
 
 
@@ -42,6 +38,8 @@ def calibrate_by_command(
     on_output: Optional[Callable[[str], None]] = None,
     variables: Optional[Mapping[str, str]] = None,
     patience: float = PATIENCE_SECONDS,
+    original: Optional[graph_pb2.GraphDef] = None,
+    keep_graph: Optional[str] = None,
 ) -> Statistics:
     """Let a command run inference on an FP32 graph, and collect the statistics of some of its tensors.
 
@@ -61,6 +59,9 @@ def calibrate_by_command(
         on_output: called with each line of the command's output, from another thread.
         variables: environment variables for the command, besides those of this process.
         patience: seconds without a single record after which the command counts as hung.
+        original: the graph as the command knows it; placeholders that ``graph_def`` lacks, such as a dropout's
+            rate, are added, since the command may feed them.
+        keep_graph: a path where the command's graph is kept, too.
 
     Returns:
         The same as :func:`~intel_quantization.calibration.instrument.calibrate` for the same batches, up to the
@@ -71,7 +72,8 @@ def calibrate_by_command(
         CalibrationCommandError: it failed before enough samples were in, never ran the graph, or hung.
     """
     seen = [tensors.canonical(name) for name in observed]
-    counters = [tensors.canonical(name) for name in inputs]
+    nodes = {node.name for node in graph_def.node}
+    counters = [tensors.canonical(name) for name in inputs if tensors.node_of(name) in nodes]
     summed = frozenset(tensors.canonical(name) for name in channel_means)
     recorders = [Recorder(name, True, name in summed, histograms) for name in seen]
     recorders += [Recorder(name, values=False) for name in counters if name not in seen]
@@ -79,10 +81,12 @@ def calibrate_by_command(
     try:
         records = Records(os.path.join(directory, "records"), recorders)
         path = os.path.join(directory, GRAPH_FILE)
-        steady = _write_graph(graph_def, records, path)
+        steady = _write_graph(graph_def, records, original or graph_def, path)
+        if keep_graph is not None:
+            shutil.copyfile(path, keep_graph)
         words = [word.replace(GRAPH, path) for word in command]
         with Command(words, directory, on_output, variables) as running:
-            watch = _Watch(running, records, counters or seen, steady, samples, on_samples)
+            watch = Watch(running, records, counters or seen, steady, samples, on_samples)
             status = watch.follow(patience)
         if status is not None:
             watch.check(status, command)
@@ -91,7 +95,7 @@ def calibrate_by_command(
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def _write_graph(graph_def: graph_pb2.GraphDef, records: Records, path: str) -> List[str]:
+def _write_graph(graph_def: graph_pb2.GraphDef, records: Records, original: graph_pb2.GraphDef, path: str) -> List[str]:
     """Write the graph with its recorders; returns the tensors that are made once in every run."""
     graph = Graph(graph_def)
     known = contexts(graph)
@@ -99,6 +103,7 @@ def _write_graph(graph_def: graph_pb2.GraphDef, records: Records, path: str) -> 
     steady = [name for name in valued if not context_of(graph, known, name)]
     add_recorders(graph, records.recorders, records.directory)
     instrumented = graph.to_graph_def()
+    _add_lacking_placeholders(instrumented, original)
     del graph
     write_graph(instrumented, path)
     del instrumented
@@ -106,97 +111,11 @@ def _write_graph(graph_def: graph_pb2.GraphDef, records: Records, path: str) -> 
     return steady
 
 
-class _Watch:
-    """Reads the records while the command writes them."""
-
-    def __init__(
-        self,
-        running: Command,
-        records: Records,
-        counters: Sequence[str],
-        steady: Sequence[str],
-        samples: int,
-        on_samples: Optional[Callable[[int], None]],
-    ) -> None:
-        self._running = running
-        self._records = records
-        self._counters = counters
-        self._steady = steady
-        self._samples = samples
-        self._on_samples = on_samples
-        self._told = 0
-
-    def follow(self, patience: float) -> Optional[int]:
-        """Wait until enough samples are in (None), or the command has ended (its exit status)."""
-        alive = time.monotonic()
-        while True:
-            status = self._running.poll()  # first: what it wrote before it ended is read below
-            if self._records.read():
-                alive = time.monotonic()
-                _check_finite(self._records)
-            self._tell(self._records.done(self._counters, self._steady))
-            if self._told >= self._samples:
-                return None
-            if status is not None:
-                self._tell(self.total())
-                return status
-            if time.monotonic() - alive > patience:
-                raise CalibrationCommandError(
-                    "the calibration command has not run the graph for %g s, after %s%s"
-                    % (patience, self._progress(), self._last_lines()),
-                    "see why it hangs: run it by hand on the FP32 graph",
-                )
-            time.sleep(_TICK_SECONDS)
-
-    def total(self) -> int:
-        """Samples of all runs that have begun."""
-        return sum(self._records.batches(self._counters))
-
-    def check(self, status: int, command: Sequence[str]) -> None:
-        """What a command that ended by itself has to have done.
-
-        Raises:
-            CalibrationCommandError: it failed, or left no records.
-        """
-        remedy = "run it by hand on the FP32 graph: %s" % display(command)
-        if status:
-            raise CalibrationCommandError(
-                "the calibration command %s, after %s%s" % (_ending(status), self._progress(), self._last_lines()),
-                remedy,
-            )
-        if not any(found.count for found in self._records.tensors.values()):
-            raise CalibrationCommandError(
-                "the calibration command ended well, but did not run the graph it was given%s" % self._last_lines(),
-                "it has to read the graph whose path stands in place of {}: %s" % display(command),
-            )
-
-    def _tell(self, done: int) -> None:
-        if done > self._told:
-            self._told = done
-            if self._on_samples is not None:
-                self._on_samples(min(done, self._samples))
-
-    def _progress(self) -> str:
-        return "%d of %d samples" % (min(self.total(), self._samples), self._samples)
-
-    def _last_lines(self) -> str:
-        lines = self._running.last_lines()
-        return "; its last lines: " + lines if lines else "; it said nothing"
-
-
-def _ending(status: int) -> str:
-    if status <= 128:
-        return "failed with exit code %d" % status
-    number = status - 128
-    name = next((item.name for item in signal.Signals if item == number), "")
-    why = ", as when memory runs out" if number == signal.SIGKILL else ""
-    return "was ended by signal %d%s%s" % (number, " (%s)" % name if name else "", why)
-
-
-def _check_finite(records: Records) -> None:
-    for name, found in records.tensors.items():
-        if found.count and not (math.isfinite(found.minimum) and math.isfinite(found.maximum)):
-            raise BadInputError(
-                "tensor '%s' has infinite or undefined values on the data of the calibration command" % name,
-                "check what the command feeds, and that the FP32 graph gives finite results",
-            )
+def _add_lacking_placeholders(graph_def: graph_pb2.GraphDef, original: graph_pb2.GraphDef) -> None:
+    present = {node.name for node in graph_def.node}
+    for node in original.node:
+        if node.op in ("Placeholder", "PlaceholderWithDefault") and node.name not in present:
+            added = graph_def.node.add(name=node.name, op="Placeholder")
+            for key in ("dtype", "shape"):
+                if key in node.attr:
+                    added.attr[key].CopyFrom(node.attr[key])

@@ -45,6 +45,7 @@ parser.add_argument("--input_graph", required=True)
 parser.add_argument("--batches", default="0:3")
 parser.add_argument("--how", default="")
 parser.add_argument("--pids")
+parser.add_argument("--feed")
 arguments = parser.parse_args()
 if "processes" in arguments.how:
     one = [sys.executable, __file__, "--input_graph", arguments.input_graph, "--how", "sessions", "--batches"]
@@ -82,7 +83,10 @@ for _ in range(2 if "sessions" in arguments.how else 1):
 start = prefix + "/" if prefix else ""
 for number in range(*map(int, arguments.batches.split(":"))):
     images = np.random.RandomState(number).normal(0, 1, [4, 8, 8, 4]).astype(np.float32)
-    sessions[number % len(sessions)].run(start + "out:0", {start + "input:0": images})
+    feed = {start + "input:0": images}
+    if arguments.feed:
+        feed[arguments.feed] = 0.5
+    sessions[number % len(sessions)].run(start + "out:0", feed)
     sys.stdout.write("batch %d;" % number)  # buffered, and never a whole line
 """
 
@@ -152,12 +156,20 @@ def test_a_loop_over_50000_images_is_ended(script, tmp_path):
     assert not any(os.path.exists("/proc/%s" % pid) for pid in pids.read_text().split())
 
 
+def with_leftovers():
+    net()
+    tf.multiply(tf.compat.v1.placeholder(tf.float32, [], "rate"), 2, name="leftover")
+
+
 def test_gen_calib_data_cmds(script, tmp_path):
-    converter = GraphConverter(build(net), str(tmp_path / "int8.pb"), ["input"], ["out"])
-    converter.gen_calib_data_cmds = "%s %s --input_graph=/a/path/left/in.pb --batches 0:5" % (sys.executable, script)
+    converter = GraphConverter(build(with_leftovers), str(tmp_path / "int8.pb"), ["input", "rate"], ["out"])
+    command = "%s %s --input_graph=/left/in.pb --batches 0:5 --feed rate:0" % (sys.executable, script)
+    converter.gen_calib_data_cmds = command
+    converter.debug = True
     conversion = converter.convert()
     assert sum(int8_ops(conversion.graph).values()) == 3
     assert conversion.statistics.samples == 5 * BATCH
+    assert {"fp32_logged_graph.pb", "int8.pb"} <= {path.name for path in tmp_path.iterdir()}
 
 
 @pytest.mark.parametrize(
