@@ -21,12 +21,12 @@ from typing import Optional, Union
 
 import numpy as np
 
-from intel_quantization.graph import registry
 from intel_quantization.graph.attributes import attr_value, attribute
 from intel_quantization.graph.graph import Graph, NodeDef
 from intel_quantization.graph.pattern import Any, Const, Match, Mismatch, Op, match
 from intel_quantization.transforms.linear import is_channels_last, output_channels, roots
 from intel_quantization.transforms.spatial import Margins, set_margins
+from intel_quantization.transforms.take_place import take_place
 
 _SPLIT = Op("SpaceToBatchND", inputs=(Any("x"), Const("block", 1), Const("paddings", 2)), bind="split", private=True)
 _CONV = Op("Conv2D", inputs=(_SPLIT, Const("weights", 4)), bind="conv", private=True)
@@ -85,18 +85,4 @@ def _flatten(graph: Graph, node: NodeDef, found: Match) -> None:
     else:
         set_margins(conv, margins)
     graph.sweep([found.nodes["split"].name])
-    _take_place(graph, node, conv)
-
-
-def _take_place(graph: Graph, node: NodeDef, conv: NodeDef) -> None:
-    """Let what reads ``node`` read ``conv``; an output keeps its name as an Identity."""
-    replaced = [graph.producer(name).name for name in graph.data_inputs(node)[1:]]
-    graph.set_inputs(node, [conv.name] + graph.control_inputs(node))
-    if graph.is_output(node.name):
-        node.op = "Identity"
-        dtype = registry.output_dtype(conv)
-        node.attr.clear()
-        node.attr["T"].type = dtype
-    else:
-        graph.bypass(node.name)
-    graph.sweep(replaced)
+    take_place(graph, node, conv.name)

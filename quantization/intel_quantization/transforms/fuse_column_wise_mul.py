@@ -33,6 +33,7 @@ from intel_quantization.transforms.linear import (
     roots,
     scale_weights,
 )
+from intel_quantization.transforms.take_place import take_place
 
 _PATTERNS = {op: Op(op, inputs=(LINEAR, Const("factor")), commutative=op == "Mul") for op in ("Mul", "RealDiv")}
 
@@ -54,7 +55,7 @@ def _fold_behind(graph: Graph, node: NodeDef) -> bool:
     if factor is None:
         return False
     _set_weights(graph, node, linear, scale_weights(linear, weights, factor))
-    _bypass(graph, node, linear.name)
+    take_place(graph, node, linear.name)
     return True
 
 
@@ -75,7 +76,7 @@ def _fold_before(graph: Graph, node: NodeDef) -> bool:
         scaled.append((linear, product))
     for linear, product in scaled:
         _set_weights(graph, node, linear, product)
-    _bypass(graph, node, source)
+    take_place(graph, node, source)
     return True
 
 
@@ -126,10 +127,3 @@ def _set_weights(graph: Graph, node: NodeDef, linear: NodeDef, weights: np.ndarr
     replaced = graph.producer(old_weights).name
     graph.set_input(linear, 1, name)
     graph.sweep([replaced])
-
-
-def _bypass(graph: Graph, node: NodeDef, source: str) -> None:
-    replaced = [graph.producer(name).name for name in graph.data_inputs(node)]
-    graph.set_inputs(node, [source] + graph.control_inputs(node))
-    graph.bypass(node.name)
-    graph.sweep(replaced)

@@ -9,14 +9,20 @@ from intel_quantization.errors import BadInputError, InvalidGraphError
 from intel_quantization.graph.graph import Graph
 from intel_quantization.graph.verify import verify
 from intel_quantization.transforms.drop_zero_padding import drop_zero_padding
+from intel_quantization.transforms.fix_training_switches import fix_training_switches
 from intel_quantization.transforms.flatten_atrous_conv import flatten_atrous_conv
 from intel_quantization.transforms.fold_batch_norms import fold_batch_norms
+from intel_quantization.transforms.fold_constant_branches import fold_constant_branches
 from intel_quantization.transforms.fold_constants import fold_constants
 from intel_quantization.transforms.fold_convolutionwithbias_mul import fold_convolutionwithbias_mul
 from intel_quantization.transforms.fold_old_batch_norms import fold_old_batch_norms
 from intel_quantization.transforms.fold_subdivmul_batch_norms import fold_subdivmul_batch_norms
 from intel_quantization.transforms.fuse_bias_add import fuse_bias_add
 from intel_quantization.transforms.fuse_column_wise_mul import fuse_column_wise_mul
+from intel_quantization.transforms.merge_reshapes import merge_reshapes
+from intel_quantization.transforms.merge_transposes import merge_transposes
+from intel_quantization.transforms.remove_assertions import remove_assertions
+from intel_quantization.transforms.remove_dropout import remove_dropout
 from intel_quantization.transforms.remove_training_nodes import remove_training_nodes
 from intel_quantization.transforms.split_explicit_padding import split_explicit_padding
 from intel_quantization.transforms.strip_unused import strip_unused
@@ -32,8 +38,17 @@ _FOLD_PIECES: Tuple[Transform, ...] = (
 OPTIMIZE_FP32: Tuple[Transform, ...] = (
     strip_unused,
     remove_training_nodes,
+    fix_training_switches,
     fold_constants,
+    fold_constant_branches,
+    remove_training_nodes,  # what marked the branches
+    remove_assertions,
+    remove_dropout,
     strip_unused,
+    fold_constants,  # what the branches hid
+    strip_unused,
+    merge_transposes,
+    merge_reshapes,
     drop_zero_padding,
     split_explicit_padding,
     flatten_atrous_conv,

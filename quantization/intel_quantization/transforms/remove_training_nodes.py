@@ -1,6 +1,7 @@
 """Remove nodes that only matter in training or debugging and pass their input through.
 
-``Identity(x) == x``, and so for StopGradient, PreventGradient, Snapshot and, on finite values, CheckNumerics.
+``Identity(x) == x``, and so for StopGradient, PreventGradient, Snapshot, Print, a Cast to the same type and, on
+finite values, CheckNumerics. IdentityN is several of them.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from intel_quantization.graph.frames import ENTER, EXIT, MERGE, NEXT_ITERATION, 
 from intel_quantization.graph.graph import Graph, NodeDef
 from intel_quantization.transforms.linear import roots
 
-_PASS_THROUGH = frozenset(["Identity", "StopGradient", "PreventGradient", "Snapshot", "CheckNumerics"])
+_PASS_THROUGH = frozenset(
+    ["Identity", "StopGradient", "PreventGradient", "Snapshot", "CheckNumerics", "CheckNumericsV2", "Print", "Cast"]
+)
 # An Identity behind these marks a branch or a loop: nodes wait for it to know that they are on.
 _CONTROL_FLOW = frozenset([*SWITCH, *MERGE, *ENTER, *EXIT, *NEXT_ITERATION, "LoopCond"])
 
@@ -22,20 +25,27 @@ def remove_training_nodes(graph: Graph) -> int:
         if _is_removable(graph, node):
             graph.bypass(node.name)
             count += 1
+    for node in roots(graph, ("IdentityN",)):
+        if _is_removable(graph, node) and not _is_waited_for(graph, node) and not graph.control_inputs(node):
+            for index, source in enumerate(graph.data_inputs(node)):
+                graph.redirect("%s:%d" % (node.name, index), source)
+            graph.remove(node.name)
+            count += 1
     return count
 
 
 def _is_removable(graph: Graph, node: NodeDef) -> bool:
     if graph.is_output(node.name) or not node.input or tensors.is_control(node.input[0]):
         return False
-    source = graph.producer(node.input[0])
-    if source.op in _CONTROL_FLOW:
+    if node.op == "Cast" and node.attr["SrcT"].type != node.attr["DstT"].type:
         return False
-    if graph.control_inputs(node) and source.op == "Const":
+    if any(graph.producer(name).op in _CONTROL_FLOW for name in graph.data_inputs(node)):
+        return False
+    if graph.control_inputs(node) and graph.producer(node.input[0]).op == "Const":
         return False  # folding makes one constant of both, and leaves no waiting to their reader
     # a control edge may carry "this branch is taken"; keep the node that carries it
-    if graph.control_inputs(node) and any(
-        tensors.is_control(name) for consumer in graph.consumers(node.name) for name in consumer.input
-    ):
-        return False
-    return True
+    return not (graph.control_inputs(node) and _is_waited_for(graph, node))
+
+
+def _is_waited_for(graph: Graph, node: NodeDef) -> bool:
+    return any("^" + node.name in consumer.input for consumer in graph.consumers(node.name))

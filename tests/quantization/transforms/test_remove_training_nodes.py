@@ -24,6 +24,38 @@ def test_chains_go():
     assert ops(graph) == {"Placeholder": 1, "Relu": 1}
 
 
+def test_messages_and_casts_to_the_same_type_go():
+    def net():
+        x = v1.Print(tf.nn.relu(image((2, 3))), [tf.constant("x is")])
+        tf.nn.relu(tf.raw_ops.Cast(x=x, DstT=tf.float32), name="out")
+
+    graph = check_rewrite(remove_training_nodes, net, 2)
+    assert ops(graph) == {"Placeholder": 1, "Relu": 2}
+
+
+def test_a_cast_to_another_type_stays():
+    check_rewrite(remove_training_nodes, lambda: tf.cast(tf.cast(image((2, 3)), tf.int32), tf.float32, name="out"), 0)
+
+
+def test_several_at_once_go():
+    def net():
+        first, second = tf.raw_ops.IdentityN(input=[tf.nn.relu(image((2, 3))), tf.split(image((2, 6), "y"), 2, 1)[1]])
+        tf.add(first * first, second, name="out")
+
+    graph = check_rewrite(remove_training_nodes, net, 1)
+    assert "IdentityN" not in ops(graph)
+
+
+def test_several_that_are_waited_for_or_outputs_stay():
+    def net():
+        pair = tf.raw_ops.IdentityN(input=[image((2, 3)), image((2, 3), "y")], name="pair")
+        with tf.control_dependencies(pair):
+            tf.nn.relu(image((2, 3), "z"), name="out")
+
+    check_rewrite(remove_training_nodes, net, 0)
+    check_rewrite(remove_training_nodes, net, 0, ("out", "pair:1"))
+
+
 def test_one_behind_a_second_output():
     def net():
         tf.nn.relu(tf.identity(tf.split(image(), 2, axis=3)[1]), name="out")

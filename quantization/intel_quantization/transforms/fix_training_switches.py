@@ -1,0 +1,51 @@
+"""Make constants of the optional inputs that only switch training on: ``is_training``, ``keep_prob``.
+
+A PlaceholderWithDefault that nobody feeds has its default. Which ones nobody feeds in inference is told by
+what they are for: a scalar truth value, or a scalar that a dropout adds to random numbers or compares with
+them. Others, such as a score threshold, stay. So does what the user names as an input: :mod:`cut_at_inputs`
+has made a Placeholder of that before.
+"""
+
+from __future__ import annotations
+
+from tensorflow.core.framework import types_pb2
+
+from intel_quantization.graph import registry
+from intel_quantization.graph.graph import Graph, NodeDef
+from intel_quantization.transforms.random_values import is_unit_random
+
+
+def fix_training_switches(graph: Graph) -> int:
+    """Make every such input a Const with its default; returns how many."""
+    count = 0
+    for node in list(graph.nodes.values()):
+        if node.op == "PlaceholderWithDefault" and not graph.is_output(node.name) and _is_switch(graph, node):
+            default = graph.producer(node.input[0])
+            graph.set_inputs(node, [])
+            node.op = "Const"
+            node.attr.clear()
+            for key in ("dtype", "value"):
+                node.attr[key].CopyFrom(default.attr[key])
+            graph.sweep([default.name])
+            count += 1
+    return count
+
+
+def _is_switch(graph: Graph, node: NodeDef) -> bool:
+    default = graph.producer(node.input[0])
+    value = graph.constant(node.input[0])
+    if default.op != "Const" or default.input or graph.control_inputs(node) or value is None or value.ndim:
+        return False
+    dtype = registry.output_dtype(default)
+    return dtype == types_pb2.DT_BOOL or (dtype == types_pb2.DT_FLOAT and _is_for_dropout(graph, node))
+
+
+def _is_for_dropout(graph: Graph, node: NodeDef) -> bool:
+    """Whether a scalar, or 1 minus it, meets random numbers."""
+    derived = [reader.name for reader in graph.consumers(node.name) if reader.op in ("Sub", "Identity")]
+    return any(
+        reader.op in ("Add", "AddV2", "GreaterEqual")
+        and any(is_unit_random(graph, name) for name in graph.data_inputs(reader))
+        for source in [node.name, *derived]
+        for reader in graph.consumers(source)
+    )
