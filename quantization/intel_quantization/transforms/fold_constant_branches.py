@@ -104,5 +104,6 @@ def _fold_merge(graph: Graph, node: NodeDef, dead: Set[str]) -> bool:
         graph.redirect(node.name + ":1", index)
     if node.name + ":1" in graph.outputs:
         return False
+    graph.set_inputs(node, [inputs[living[0]]] + graph.control_inputs(node))  # the dead must not be waited for
     take_place(graph, node, inputs[living[0]])
     return True

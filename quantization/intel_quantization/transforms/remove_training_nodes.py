@@ -43,6 +43,8 @@ def _is_removable(graph: Graph, node: NodeDef) -> bool:
         return False
     if graph.control_inputs(node) and graph.producer(node.input[0]).op == "Const":
         return False  # folding makes one constant of both, and leaves no waiting to their reader
+    if graph.control_inputs(node) and any(consumer.op in MERGE for consumer in graph.consumers(node.name)):
+        return False  # a Merge would then wait for what runs in one branch only
     # a control edge may carry "this branch is taken"; keep the node that carries it
     return not (graph.control_inputs(node) and _is_waited_for(graph, node))
 

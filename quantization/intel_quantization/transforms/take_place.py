@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from intel_quantization.graph import registry
+from intel_quantization.graph.frames import MERGE
 from intel_quantization.graph.graph import Graph, NodeDef
 from intel_quantization.graph.waits import waits_of
 
@@ -22,8 +23,10 @@ def take_place(graph: Graph, node: NodeDef, source: str) -> None:
     dtype = registry.output_dtype(node)
     # in a loop or a branch a constant that goes may be what kept the node from running too often
     waits = waits_of(graph, [name for name in inputs if graph.constant(name) is not None and name != source])
-    graph.set_inputs(node, [source] + list(dict.fromkeys(graph.control_inputs(node) + waits)))
-    if graph.is_output(node.name):
+    waits = list(dict.fromkeys(graph.control_inputs(node) + waits))
+    graph.set_inputs(node, [source] + waits)
+    # a Merge must not wait for what runs in one branch only
+    if graph.is_output(node.name) or (waits and any(reader.op in MERGE for reader in graph.consumers(node.name))):
         node.op = "Identity"
         node.attr.clear()
         node.attr["T"].type = dtype

@@ -48,7 +48,7 @@ def message(x):
 
 @pytest.mark.parametrize(
     ("make", "count"),
-    [(assertion, 1), (guarded, 1), (guarded_by_functions, 1), (group, 3), (message, 1), (tf.exp, 1)],
+    [(assertion, 1), (guarded, 3), (guarded_by_functions, 1), (group, 3), (message, 1), (tf.exp, 1)],
 )
 def test_nothing_is_waited_for(make, count):
     graph = check_rewrite(remove_assertions, waiting(make), count)
