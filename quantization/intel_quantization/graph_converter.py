@@ -33,7 +33,7 @@ from intel_quantization.graph.io import write_graph
 from intel_quantization.graph.load import Loaded, load_graph
 from intel_quantization.graph.verify import verify, verify_quantized
 from intel_quantization.graph.verify_target import check_target, verify_target
-from intel_quantization.graph_files import LOGGED, OPTIMIZED, GraphFiles, check_paths, default_output
+from intel_quantization.graph_files import FROZEN_RANGES, LOGGED, OPTIMIZED, GraphFiles, check_paths, default_output
 from intel_quantization.quantize.candidates import find_candidates
 from intel_quantization.quantize.carries import find_carries
 from intel_quantization.quantize.emission import emit
@@ -186,7 +186,7 @@ class GraphConverter:
         check_target(graph, capabilities)
         fp32_graph = graph.to_graph_def()
         if optimize_first:
-            files.debug(OPTIMIZED, fp32_graph)
+            files.debug(OPTIMIZED, graph)
         candidates, refused = find_candidates(graph, self.excluded_ops, self.excluded_nodes, capabilities)
         if not candidates:
             raise nothing_to_quantize(graph, refused)
@@ -212,6 +212,7 @@ class GraphConverter:
         if not items:
             raise nothing_to_quantize(graph, decisions)
         emit(graph, items, statistics, self.per_channel, ranges)
+        files.debug(FROZEN_RANGES, graph)
         op_table = op_counts(decisions)
 
         self._on_stage("verify")

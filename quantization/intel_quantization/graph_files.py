@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from typing import Optional
 
-from tensorflow.core.framework import graph_pb2
-
 from intel_quantization.errors import BadInputError
 from intel_quantization.graph.graph import Graph
 from intel_quantization.graph.io import write_graph
@@ -14,6 +12,7 @@ from intel_quantization.graph.io import write_graph
 RESULT = "int8_final_fused_graph.pb"
 OPTIMIZED = "fp32_optimized_graph.pb"
 LOGGED = "fp32_logged_graph.pb"
+FROZEN_RANGES = "int8_frozen_range_graph.pb"
 
 
 def default_output(input_graph: str) -> str:
@@ -62,10 +61,10 @@ class GraphFiles:
         if self.stages_dir is not None:
             write_graph(graph.to_graph_def(), os.path.join(self.stages_dir, name + ".pb"))
 
-    def debug(self, name: str, graph_def: graph_pb2.GraphDef) -> None:
+    def debug(self, name: str, graph: Graph) -> None:
         """Keep a graph that has a name in 1.1."""
         if self.debug_dir is not None:
-            write_graph(graph_def, os.path.join(self.debug_dir, name))
+            write_graph(graph.to_graph_def(), os.path.join(self.debug_dir, name))
 
     def debug_path(self, name: str) -> Optional[str]:
         """Where a graph that somebody else writes is to be kept; None: nowhere."""

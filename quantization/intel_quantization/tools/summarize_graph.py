@@ -14,6 +14,7 @@ import sys
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from intel_quantization.errors import BadInputError, QuantizationError
+from intel_quantization.tools.flags import names
 
 _SHOWN = 5
 
@@ -98,13 +99,13 @@ def _quantization(found: Any, everything: bool) -> List[str]:
     for item in found.decisions:
         key = (item.op, item.reason)
         by_reason.setdefault(key, []).append(item.node)
-    for (op, reason), names in by_reason.items():
+    for (op, reason), nodes in by_reason.items():
         if everything:
-            text += ["(name=%s, op=%s, %s)" % (name, op, reason or "candidate") for name in names]
+            text += ["(name=%s, op=%s, %s)" % (name, op, reason or "candidate") for name in nodes]
         else:
-            more = ", ..." if len(names) > _SHOWN else ""
-            shown = ": " + ", ".join(names[:_SHOWN]) + more if reason else ""
-            text.append("  %d %s %s%s" % (len(names), op, "stay FP32, " + reason if reason else "candidates", shown))
+            more = ", ..." if len(nodes) > _SHOWN else ""
+            shown = ": " + ", ".join(nodes[:_SHOWN]) + more if reason else ""
+            text.append("  %d %s %s%s" % (len(nodes), op, "stay FP32, " + reason if reason else "candidates", shown))
     return text
 
 
@@ -141,16 +142,12 @@ def _parser() -> argparse.ArgumentParser:
     form.add_argument("-b", "--input_binary", action="store_true", help="the graph is binary (recognised anyway)")
     form.add_argument("--text", action="store_true", help="the graph is text (recognised anyway)")
     parser.add_argument("--signature", default="", metavar="NAME", help="the signature of a SavedModel")
-    names: Dict[str, Any] = {"type": _names, "default": (), "metavar": "A,B"}
-    parser.add_argument("--inputs", **names, help="names of the inputs (default: found in the graph)")
-    parser.add_argument("--outputs", **names, help="names of the outputs (default: found in the graph)")
+    several: Dict[str, Any] = {"type": names, "default": (), "metavar": "A,B"}
+    parser.add_argument("--inputs", **several, help="names of the inputs (default: found in the graph)")
+    parser.add_argument("--outputs", **several, help="names of the outputs (default: found in the graph)")
     parser.add_argument("--all", action="store_true", help="name every node of the INT8 section")
     parser.add_argument("--json", action="store_true", help="JSON on stdout")
     return parser
-
-
-def _names(text: str) -> Tuple[str, ...]:
-    return tuple(name for name in text.split(",") if name)
 
 
 if __name__ == "__main__":
