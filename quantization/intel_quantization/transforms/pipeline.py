@@ -19,6 +19,7 @@ from intel_quantization.transforms.fold_old_batch_norms import fold_old_batch_no
 from intel_quantization.transforms.fold_subdivmul_batch_norms import fold_subdivmul_batch_norms
 from intel_quantization.transforms.fuse_bias_add import fuse_bias_add
 from intel_quantization.transforms.fuse_column_wise_mul import fuse_column_wise_mul
+from intel_quantization.transforms.inline_functions import inline_functions
 from intel_quantization.transforms.merge_reshapes import merge_reshapes
 from intel_quantization.transforms.merge_transposes import merge_transposes
 from intel_quantization.transforms.remove_assertions import remove_assertions
@@ -37,10 +38,12 @@ _FOLD_PIECES: Tuple[Transform, ...] = (
 )
 OPTIMIZE_FP32: Tuple[Transform, ...] = (
     strip_unused,
+    inline_functions,
     remove_training_nodes,
     fix_training_switches,
     fold_constants,
     fold_constant_branches,
+    inline_functions,  # of an If that is decided now
     remove_training_nodes,  # what marked the branches
     remove_assertions,
     remove_dropout,

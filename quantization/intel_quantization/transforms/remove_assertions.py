@@ -9,17 +9,12 @@ know, or for a function in which there is one.
 
 from __future__ import annotations
 
-from typing import Dict, Iterator, Set
+from typing import Set
 
-from intel_quantization.graph import registry, tensors
+from intel_quantization.graph import tensors
 from intel_quantization.graph.control_flow import Context, context_of, contexts
-from intel_quantization.graph.graph import Graph, NodeDef
-
-# TensorFlow calls these stateful, but nothing depends on whether they run.
-_HARMLESS = frozenset(
-    ["Assert", "CheckNumerics", "CheckNumericsV2", "Print", "PrintV2", "RandomUniform", "RandomUniformInt"]
-    + ["RandomStandardNormal", "TruncatedNormal", "RandomShuffle", "Multinomial", "ParameterizedTruncatedNormal"]
-)
+from intel_quantization.graph.graph import Graph
+from intel_quantization.transforms.effects import Effects
 
 
 def remove_assertions(graph: Graph) -> int:
@@ -48,7 +43,7 @@ def remove_assertions(graph: Graph) -> int:
 
 def _with_effect(graph: Graph) -> Set[str]:
     """The nodes that have an effect, and those that depend on one, through loops, too."""
-    effects = _Effects(graph)
+    effects = Effects(graph)
     stack = [node.name for node in graph.nodes.values() if effects.of(node)]
     result: Set[str] = set()
     while stack:
@@ -57,38 +52,3 @@ def _with_effect(graph: Graph) -> Set[str]:
             result.add(name)
             stack.extend(reader.name for reader in graph.consumers(name))
     return result
-
-
-class _Effects:
-    def __init__(self, graph: Graph) -> None:
-        self._functions = {item.signature.name: item for item in graph.library.function}
-        self._known: Dict[str, bool] = {}
-
-    def of(self, node: NodeDef) -> bool:
-        """Whether running a node changes anything outside of its outputs."""
-        if node.op in _HARMLESS or node.op.startswith("TensorArray"):  # seen through its flow only
-            return False
-        called = list(_functions_of(node))
-        if node.op in self._functions:
-            called.append(node.op)
-        definition = registry.op_def(node.op)
-        if called:
-            return any(self._in_function(name) for name in called)
-        return definition is None or definition.is_stateful
-
-    def _in_function(self, name: str) -> bool:
-        if name not in self._functions:
-            return True
-        if name not in self._known:
-            self._known[name] = False  # of a call of itself nothing new is to be learnt
-            self._known[name] = any(self.of(node) for node in self._functions[name].node_def)
-        return self._known[name]
-
-
-def _functions_of(node: NodeDef) -> Iterator[str]:
-    for key in node.attr:
-        value = node.attr[key]
-        if value.HasField("func"):
-            yield value.func.name
-        for function in value.list.func:
-            yield function.name
