@@ -27,7 +27,7 @@ from intel_quantization.graph import registry, tensors
 from intel_quantization.graph.attributes import AttrValue, attr_value, dtype_attr
 from intel_quantization.graph.graph import Graph
 
-_FLOAT, _DOUBLE, _STRING = types_pb2.DT_FLOAT, types_pb2.DT_DOUBLE, types_pb2.DT_STRING
+_FLOAT, _DOUBLE = types_pb2.DT_FLOAT, types_pb2.DT_DOUBLE
 _INT32, _INT64, _BOOL = types_pb2.DT_INT32, types_pb2.DT_INT64, types_pb2.DT_BOOL
 # These keep their names: a placeholder is fed by it; what makes a loop is left as it is.
 _STAY = ("Placeholder", "PlaceholderWithDefault", "Enter", "RefEnter", "NextIteration", "RefNextIteration")
@@ -115,14 +115,21 @@ class _Writer:
         return self._concat(parts, _FLOAT)
 
     def write(self, record: str, prefix: str) -> str:
-        """Write a record into a file of a new name; returns the node that does it."""
-        # 62 random bits for each record: sessions and processes that run the same graph do not meet
+        """Write a record into a file of a new name; returns the node that does it.
+
+        The name has a number that differs from run to run of a session, and a hash of the record. Two sessions
+        or processes could only write the same file at the same time if the record is the same, too; such a twin
+        changes no range. TensorFlow refuses random numbers without a seed, and the time, when it is told to be
+        deterministic.
+        """
+        data = self._add("SerializeTensor", [record], T=_FLOAT)
         low, high = self._constant(0, np.int64), self._constant(1 << 62, np.int64)
         shape = self._constant([], np.int32)
-        number = self._add("RandomUniformInt", [shape, low, high], T=_INT32, Tout=_INT64, seed=0, seed2=0)
-        text = self._add("AsString", [number], T=_INT64)
-        name = self._add("StringJoin", [self._constant(prefix.encode(), object), text], N=2, separator="")
-        data = self._add("SerializeTensor", [record], T=_FLOAT)
+        number = self._add("RandomUniformInt", [shape, low, high], T=_INT32, Tout=_INT64, seed=1, seed2=1)
+        digest = self._add("StringToHashBucketFast", [data], num_buckets=(1 << 63) - 1)
+        parts = [self._constant(prefix.encode(), object), self._add("AsString", [number], T=_INT64)]
+        parts += [self._constant(b"-", object), self._add("AsString", [digest], T=_INT64)]
+        name = self._add("StringJoin", parts, N=len(parts), separator="")
         return self._add("WriteFile", [name, data])
 
     def _extremes(self, flat: str) -> List[str]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.python.framework import config as context
 
 from intel_quantization.calibration.instrument import calibrate
 from intel_quantization.calibration.recorders import Recorder, add_recorders
 from intel_quantization.calibration.records import Records, parse
 from intel_quantization.graph.graph import Graph
+from intel_quantization.graph.session import open_session
 from tests.quantization.builders import (
     bias,
     build,
@@ -209,6 +211,27 @@ def test_a_record_that_is_cut_off_is_none(tmp_path):
     path.write_bytes(data)
     assert records.read() == 1
     assert records.tensors["x"].count == 512
+
+
+def test_the_same_images_again_are_recorded_again(record):
+    _, records, _ = record(build(net), [Recorder("input", values=False), Recorder("out")], [])
+    graph = Graph(build(net))
+    add_recorders(graph, records.recorders, records.directory)
+    with open_session(graph.to_graph_def()) as session:
+        for _ in range(5):
+            session.run("out:0", FEEDS[0])
+    assert records.read() == 10
+    assert records.batches(["input"]) == [2] * 5
+
+
+@pytest.mark.skipif(not hasattr(tf.config.experimental, "enable_op_determinism"), reason="TensorFlow before 2.9")
+def test_where_tensorflow_is_told_to_be_deterministic(record):
+    tf.config.experimental.enable_op_determinism()
+    try:
+        _, records, _ = record(build(net), [Recorder("out", True, True, True)], FEEDS)
+    finally:
+        context.disable_op_determinism()
+    assert records.tensors["out"].count == 50
 
 
 def test_samples_are_done_when_every_tensor_was_seen_or_the_next_run_began(tmp_path):
