@@ -38,6 +38,7 @@ def _product(source: int, result: int) -> Dict[str, int]:
 
 
 _CONV = "QuantizedConv2DWithBias%sRequantize"
+_FUSED = "_FusedQuantizedDepthwiseConv2D"
 _DEPTHWISE = "QuantizedDepthwiseConv2DWithBiasAndReluAndRequantize"
 ROWS = (
     Row("Conv2D", _CONV % "And", _conv(DT_QUINT8, DT_QINT8)),
@@ -48,6 +49,7 @@ ROWS = (
     Row("… of a signed tensor", _CONV % "SignedSumAndReluAnd", _conv(DT_QUINT8, Tsummand=DT_QINT8)),
     Row("DepthwiseConv2dNative and ReLU", _DEPTHWISE, _conv(DT_QUINT8)),
     Row("… with a Pad in it", _DEPTHWISE, attr="padding_list"),
+    Row("… without a ReLU, or on signed input", _FUSED, _conv(DT_QINT8, DT_QINT8, Tsummand=DT_QINT8)),
     Row("MatMul and ReLU", "QuantizedMatMulWithBiasAndReluAndRequantize", _product(DT_QUINT8, DT_QUINT8)),
     Row("MatMul with a float32 result", "QuantizedMatMulWithBiasAndDequantize", _product(DT_QUINT8, DT_FLOAT)),
     Row("MaxPool", "QuantizedMaxPool", {"T": DT_QUINT8}),

@@ -137,7 +137,7 @@ def ops(graph):
 
 def int8_ops(graph_def):
     """How often each oneDNN INT8 op occurs."""
-    return Counter(item.op for item in graph_def.node if item.op.startswith("Quantized"))
+    return Counter(item.op for item in graph_def.node if item.op.startswith(("Quantized", "_FusedQuantized")))
 
 
 def batch(graph_def, size=3, seed=0, scale=1.0):

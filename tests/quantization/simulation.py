@@ -30,7 +30,7 @@ def check_int8_op(graph_def, feed, op_name):
     if "Sum" in item.op:
         summand, low, high = values[9:12]
         result = result + summand * (max(-low, high) / _steps(summand))
-    if "Relu" in item.op:
+    if "Relu" in item.op or ("fused_ops" in item.attr and b"Relu" in item.attr["fused_ops"].list.s):
         result = np.maximum(result, 0)
     if given.dtype == np.float32:
         assert np.abs(given - result).max() <= 1e-4 * max(np.abs(result).max(), 1.0)
@@ -71,11 +71,12 @@ def _linear(item, source, weights):
     if "MatMul" in item.op:
         return source.dot(weights.T if item.attr["transpose_b"].b else weights)
     # asked first: reading an attribute that is not there adds it, which TensorFlow 1.15 then refuses
-    padding = list(item.attr["padding_list"].list.i) if "padding_list" in item.attr else []
+    pads = [key for key in ("padding_list", "explicit_paddings") if key in item.attr]
+    padding = [size for key in pads for size in item.attr[key].list.i]
     if padding:
         source = np.pad(source, np.array(padding).reshape(4, 2), mode="constant")
     dilations = list(item.attr["dilations"].list.i) or [1, 1, 1, 1]
-    strides, rule = list(item.attr["strides"].list.i), item.attr["padding"].s.decode()
+    strides, rule = list(item.attr["strides"].list.i), item.attr["padding"].s.decode().replace("EXPLICIT", "VALID")
     with tf.Graph().as_default(), v1.Session() as session:
         if "Depthwise" in item.op:
             result = v1.nn.depthwise_conv2d_native(source, weights, strides, rule, dilations=dilations)

@@ -404,7 +404,7 @@ def test_random_networks(net, target):
     feed = batch(graph_def, seed=1)
     layers = 0
     for item in conversion.graph.node:
-        if "WithBias" in item.op:
+        if "WithBias" in item.op or item.op.startswith("_FusedQuantized"):
             check_int8_op(conversion.graph, feed, item.name)
             layers += 1
     wanted, given_ = (run(graph, feed, "out")[0] for graph in (conversion.input_graph, conversion.graph))

@@ -11,6 +11,7 @@ from intel_quantization.graph.graph import Graph, NodeDef
 _PASSING = frozenset(["Bitcast", "ExpandDims", "Identity", "Pad", "Reshape", "Squeeze", "Transpose"])
 _POOLS = frozenset(["QuantizedAvgPool", "QuantizedMaxPool"])
 _FROZEN = ("min_freezed_output", "max_freezed_output")
+_FUSED = ("input", "filter", "bias", "min_input", "max_input", "min_filter", "max_filter", *_FROZEN)
 
 # the value of a constant, else the name of a tensor
 _End = Union[bytes, str]
@@ -47,6 +48,8 @@ def range_faults(graph: Graph) -> Iterator[str]:
 
 def _arguments(node: NodeDef, inputs: Sequence[str]) -> Dict[str, List[str]]:
     """The inputs of an INT8 op by the names of its arguments; of others none."""
+    if node.op.startswith("_FusedQuantized"):  # without a Sum
+        return {name: [tensor] for name, tensor in zip(_FUSED, inputs)}
     definition = registry.op_def(node.op)
     if definition is None or not (node.op.startswith("Quantize") or node.op == "Dequantize"):
         return {}

@@ -19,6 +19,7 @@ from intel_quantization.graph.graph import Graph, NodeDef
 from intel_quantization.graph.waits import waits_of
 from intel_quantization.quantize.carries import Carry
 from intel_quantization.quantize.carry_emission import carry_ops
+from intel_quantization.quantize.fused_depthwise import FUSED_DEPTHWISE, fused_attrs, needs_fused_op
 from intel_quantization.quantize.groups import Group
 from intel_quantization.quantize.int8_tensor import Int8Tensor
 from intel_quantization.quantize.plan import Item, gives_float, is_unsigned, quantized_op
@@ -99,6 +100,9 @@ class _Emitter:
         inputs += [low, high] + summand_inputs
         op = quantized_op(group, signed_summand)
         inputs += self._waits(group)
+        if needs_fused_op(group, source.unsigned):
+            op = FUSED_DEPTHWISE
+            attrs = fused_attrs(group, attrs)
         name = self.graph.unique_name(group.root + "/int8")
         self.graph.add(op, name, inputs, attrs, node.device)
         self._give(group.root, Int8Tensor(name, group.gives_unsigned, limit, low, high))

@@ -10,6 +10,7 @@ from intel_quantization.graph.attributes import DT_FLOAT, DT_QINT8, DT_QUINT8
 from intel_quantization.graph.capabilities import RUNNING, Capabilities
 from intel_quantization.graph.graph import Graph
 from intel_quantization.quantize.carries import ALIASING, TOLD, Carry
+from intel_quantization.quantize.fused_depthwise import FUSED_DEPTHWISE, NOT_FASTER, fused_types, needs_fused_op
 from intel_quantization.quantize.groups import Decision, Group
 
 Item = Union[Group, Carry]
@@ -174,10 +175,13 @@ def _settle(
     if group.op == "Conv2D" and seen.shape[3] != weights.shape[2]:
         return "a grouped convolution has no INT8 kernel"
     unsigned = is_unsigned(group.source, statistics, results)
+    if needs_fused_op(group, unsigned) and capabilities.has_kernel(FUSED_DEPTHWISE, **fused_types(group, unsigned)):
+        return group if group.source in results else NOT_FASTER
+    lacking = "" if capabilities.target is None else " " + capabilities.where
     if group.op != "Conv2D" and not unsigned:
-        return "signed input has no INT8 kernel for %s" % group.op
+        return "signed input has no INT8 kernel for %s%s" % (group.op, lacking)
     if group.op == "DepthwiseConv2dNative" and not group.activation:
-        return "DepthwiseConv2dNative has no INT8 kernel without a ReLU behind it"
+        return "DepthwiseConv2dNative has no INT8 kernel without a ReLU behind it" + lacking
     if group.summand is not None:
         summand, result = statistics.tensors[group.summand], statistics.tensors[group.root]
         signed = not shiftable and not is_unsigned(group.summand, statistics, results)

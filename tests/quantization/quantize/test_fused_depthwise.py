@@ -1,0 +1,151 @@
+"""Depthwise convolutions on signed input, and those without an activation, behind INT8."""
+
+from __future__ import annotations
+
+import pytest
+import tensorflow as tf
+from tensorflow.core.framework import types_pb2
+
+from intel_quantization.graph.attributes import dtype_attr
+from intel_quantization.quantize.fused_depthwise import FUSED_DEPTHWISE, fused_attrs, fused_types, needs_fused_op
+from intel_quantization.quantize.groups import Group
+from tests.quantization.builders import (
+    activate,
+    batch,
+    bias,
+    build,
+    conv,
+    conv_block,
+    convert,
+    depthwise,
+    error,
+    image,
+    int8_ops,
+    node,
+    reasons,
+)
+from tests.quantization.simulation import check_int8_op
+
+pytestmark = pytest.mark.tensorflow
+
+OLDER = "QuantizedDepthwiseConv2DWithBiasAndReluAndRequantize"
+
+
+def block(signed, activation, pad=False, multiplier=1, strides=1, with_bias=True):
+    """A convolution (signed: without a ReLU), a depthwise and a pointwise one."""
+
+    def net():
+        x = conv_block(image(), "first", None if signed else "relu", filters=8)
+        if pad:
+            x = tf.pad(x, [[0, 0], [1, 0], [2, 1], [0, 0]], name="pad")
+        x = depthwise(x, multiplier, strides=strides, padding="VALID" if pad else "SAME", name="d")
+        x = bias(x, "d/bias") if with_bias else x
+        tf.identity(conv_block(activate(x, activation, "d/out"), "last", kernel=1), name="out")
+
+    return net
+
+
+def checked(function, target=None):
+    graph_def = build(function)
+    conversion = convert(graph_def, per_channel=True, target_tensorflow=target)
+    feed = batch(graph_def, seed=1)
+    for item in conversion.graph.node:
+        if "WithBias" in item.op or item.op == FUSED_DEPTHWISE:
+            check_int8_op(conversion.graph, feed, item.name)
+    assert error(conversion, feed) < 0.08
+    return conversion
+
+
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize("activation", ["relu", "relu6", None])
+@pytest.mark.parametrize("pad", [False, True])
+def test_signs_activations_and_pads(signed, activation, pad):
+    conversion = checked(block(signed, activation, pad))
+    newer = signed or activation is None
+    assert int8_ops(conversion.graph)[FUSED_DEPTHWISE if newer else OLDER] == 1
+    assert set(reasons(conversion).values()) == {""}
+    if newer:
+        item = next(item for item in conversion.graph.node if item.op == FUSED_DEPTHWISE)
+        assert item.attr["padding"].s == (b"EXPLICIT" if pad else b"SAME")
+        assert list(item.attr["explicit_paddings"].list.i) == ([0, 0, 1, 0, 2, 1, 0, 0] if pad else [])
+
+
+@pytest.mark.parametrize(
+    "options", [{"multiplier": 2}, {"strides": 2}, {"with_bias": False}, {"strides": 2, "pad": True}]
+)
+def test_other_shapes(options):
+    assert int8_ops(checked(block(True, None, **options)).graph)[FUSED_DEPTHWISE] == 1
+
+
+def test_older_targets_leave_it_in_float32():
+    conversion = checked(block(True, None), "2.1")
+    assert reasons(conversion)["d"] == (
+        "signed input has no INT8 kernel for DepthwiseConv2dNative that works from TensorFlow 2.1 on"
+    )
+    conversion = checked(block(False, None), "2.1")
+    assert reasons(conversion)["d"].endswith("without a ReLU behind it that works from TensorFlow 2.1 on")
+    assert int8_ops(checked(block(True, None), "2.14").graph)[FUSED_DEPTHWISE] == 1
+
+
+def test_between_float32_ops_it_stays_float32():
+    def net():
+        x = tf.nn.swish(conv_block(image(), "first", None))
+        x = tf.nn.swish(bias(depthwise(x, name="d"), "d/bias"))
+        tf.identity(conv_block(x, "last"), name="out")
+
+    conversion = checked(net)
+    assert "not faster in INT8" in reasons(conversion)["d"]
+    assert reasons(conversion)["last"] == ""
+
+
+def test_behind_a_signed_pool():
+    def net():
+        x = tf.nn.max_pool2d(conv_block(image(), "first", None, filters=8), 2, 2, "SAME", name="pool")
+        tf.identity(conv_block(bias(depthwise(x, name="d"), "d/bias"), "last"), name="out")
+
+    assert int8_ops(checked(net).graph)[FUSED_DEPTHWISE] == 1
+
+
+def test_its_result_alone():
+    """What follows is float32: the node of the result dequantizes."""
+
+    def net():
+        x = conv_block(image(), "first", "relu", filters=8)
+        tf.tanh(bias(depthwise(x, name="d"), "d/bias"), name="out")
+
+    conversion = checked(net)
+    assert node(conversion.graph, "d/bias").op == "Dequantize"
+
+
+def group(op="DepthwiseConv2dNative", activation=""):
+    return Group("d", op, "x", None, "b", None, activation, "b", ("d", "b"))
+
+
+def test_which_groups_need_it():
+    assert needs_fused_op(group(), True)
+    assert needs_fused_op(group(activation="Relu"), False)
+    assert not needs_fused_op(group(activation="Relu6"), True)
+    assert not needs_fused_op(group("Conv2D"), False)
+    assert fused_types(group(), False)["Tsummand"] == types_pb2.DT_QINT8
+    assert fused_types(group(activation="Relu"), False)["out_type"] == types_pb2.DT_QUINT8
+
+
+def test_attributes():
+    older = {name: dtype_attr(types_pb2.DT_QINT8) for name in ("Tinput", "Tfilter", "out_type")}
+    older.update(Tbias=dtype_attr(types_pb2.DT_FLOAT), padding="VALID", padding_list=[0, 0, 1, 1, 1, 1, 0, 0])
+    newer = fused_attrs(group(), older)
+    assert (newer["padding"], newer["explicit_paddings"]) == ("EXPLICIT", [0, 0, 1, 1, 1, 1, 0, 0])
+    assert newer["fused_ops"] == ["BiasAdd", "Requantize"]
+    assert "padding_list" in older, "the caller's"
+    assert fused_attrs(group(activation="Relu6"), older)["fused_ops"] == ["BiasAdd", "Relu", "Requantize"]
+
+
+def test_a_convolution_reads_its_signed_result():
+    def net():
+        x = conv_block(image(), "first", "relu", filters=8)
+        x = bias(depthwise(x, name="d"), "d/bias")
+        tf.nn.relu(bias(conv(x, name="a"), "a/bias"), name="out")
+
+    conversion = checked(net)
+    reader = next(item for item in conversion.graph.node if item.name == "out/int8")
+    assert reader.attr["Tinput"].type == types_pb2.DT_QINT8
