@@ -42,7 +42,11 @@ class Job:
     Attributes:
         in_graph: the FP32 graph, a regular file, or the folder of a SavedModel; None only with ``debug``.
         out_graph: where the INT8 graph goes, ends in ``.pb``; None only with ``debug``.
-        data_location: the calibration images (any file with ``debug``); None only with ``debug`` or ``callback``.
+        data_location: the data to calibrate on, a folder or a file; None only with ``debug``, ``callback`` or
+            ``data_function``.
+        data_function: a Python file with a function that gives feed dicts, or None.
+        data_function_name: the function's name, or None.
+        labels: a file with the labels of the data, or None.
         models_zoo: a checkout of the Model Zoo, or None.
         models_source_dir: sources of TensorFlow models, or None.
         model_name: the name of the model in the zoo, or None.
@@ -53,10 +57,11 @@ class Job:
         excluded_nodes: nodes that stay in FP32.
         per_channel: one scale per output channel of a weight instead of one per weight.
         callback: a command of the user that runs inference on the graph to calibrate it, or None.
-        samples: how many images to calibrate on; None: chosen inside.
+        samples: how many samples to calibrate on; None: chosen inside.
         batch_size: images per calibration batch; None: chosen inside.
         preprocess: name of a preprocessing; None: chosen inside.
         evaluate: how many images to compare FP32 and INT8 on; None: chosen inside.
+        seed: which samples are drawn; None: chosen inside.
         algo: the calibration algorithm, one of ``launcher.values.ALGORITHMS``; None: chosen inside.
         target_tensorflow: a TensorFlow version from which on the INT8 graph is to run; None: the one that runs the job.
         intermediate: keep the graph of every stage.
@@ -70,6 +75,9 @@ class Job:
     in_graph: Path | None
     out_graph: Path | None
     data_location: Path | None
+    data_function: Path | None = None
+    data_function_name: str | None = None
+    labels: Path | None = None
     models_zoo: Path | None = None
     models_source_dir: Path | None = None
     model_name: str | None = None
@@ -84,6 +92,7 @@ class Job:
     batch_size: int | None = None
     preprocess: str | None = None
     evaluate: int | None = None
+    seed: int | None = None
     algo: str | None = None
     target_tensorflow: str | None = None
     intermediate: bool = False
@@ -123,7 +132,9 @@ class Job:
         """
         pairs = (
             (self.in_graph, self._in_graph_inside()),
-            (self.data_location, "dataset"),
+            (self.data_location, self._dataset_inside()),
+            (self.data_function, self._data_function_inside()),
+            (self.labels, self._labels_inside()),
             (self.models_zoo, "models_zoo"),
             (self.models_source_dir, "models_source_dir"),
         )
@@ -139,7 +150,11 @@ class Job:
             "schema": SCHEMA,
             "in_graph": self._in_graph_inside(),
             "out_graph": None if self.out_graph is None else f"output/{self.out_graph.name}",
-            "data_location": _present(self.data_location, "dataset"),
+            "data_location": self._dataset_inside(),
+            "data_function": None
+            if self.data_function is None
+            else f"{self._data_function_inside()}:{self.data_function_name}",
+            "labels": self._labels_inside(),
             "models_zoo": _present(self.models_zoo, "models_zoo"),
             "models_source_dir": _present(self.models_source_dir, "models_source_dir"),
             "model_name": self.model_name,
@@ -154,6 +169,7 @@ class Job:
             "batch_size": self.batch_size,
             "preprocess": self.preprocess,
             "evaluate": self.evaluate,
+            "seed": self.seed,
             "algo": self.algo,
             "target_tensorflow": self.target_tensorflow,
             "intermediate": self.intermediate,
@@ -190,6 +206,18 @@ class Job:
 
     def _in_graph_inside(self) -> str | None:
         return None if self.in_graph is None else f"pretrained_model/{self.in_graph.name}"
+
+    def _dataset_inside(self) -> str | None:
+        """A file keeps its name, which tells what kind of data it holds."""
+        if self.data_location is None:
+            return None
+        return f"dataset/{self.data_location.name}" if self.data_location.is_file() else "dataset"
+
+    def _data_function_inside(self) -> str | None:
+        return None if self.data_function is None else f"data_function/{self.data_function.name}"
+
+    def _labels_inside(self) -> str | None:
+        return None if self.labels is None else f"labels/{self.labels.name}"
 
 
 def _present(path: Path | None, inside: str) -> str | None:

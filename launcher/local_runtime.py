@@ -154,9 +154,10 @@ def make_workspace(job: Job, staging: Path, output: Path) -> Path:
     """
     workspace = staging / "workspace"
     with refusing(f"cannot make {workspace}"):
-        (workspace / "pretrained_model").mkdir(mode=0o700, parents=True)
+        workspace.mkdir(mode=0o700)
         (staging / "home").mkdir(mode=0o700)
         for target, source in _links(job, output).items():
+            (workspace / target).parent.mkdir(mode=0o700, exist_ok=True)
             (workspace / target).symlink_to(source)
     return workspace
 

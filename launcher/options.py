@@ -196,8 +196,16 @@ def _add_paths(parser: Parser) -> None:
     group.add_argument(
         "-d",
         *_spellings("data_location"),
-        metavar="DIR",
-        help="folder of images to calibrate on; class folders give labels",
+        metavar="PATH",
+        help="what to calibrate on: a folder of images (class folders give labels), TFRecords, .npy or .npz",
+    )
+    group.add_argument(
+        *_spellings("data_function"),
+        metavar="FILE.py:NAME",
+        help="a Python function that gives feed dicts to calibrate on; it may take the path of --data_location",
+    )
+    group.add_argument(
+        "--labels", metavar="FILE", help="labels of the images or rows: lines 'NAME LABEL', CSV, or .npy"
     )
     group.add_argument("-z", *_spellings("models_zoo"), metavar="DIR", help="a checkout of the Intel Model Zoo")
     group.add_argument("-n", *_spellings("model_name"), metavar="NAME", help="the model's name in the Model Zoo")
@@ -243,8 +251,9 @@ def _add_quantization(parser: Parser) -> None:
         help="a command that calibrates: runs inference on the graph whose path replaces {} in it",
     )
     group.add_argument(
-        "--samples", type=positive_int, metavar="N", help="images to calibrate on (default: chosen by the tool)"
+        "--samples", type=positive_int, metavar="N", help="images to calibrate on (default: 100, or half of them)"
     )
+    group.add_argument("--seed", type=whole_number, metavar="N", help="which images are drawn (default: 0)")
     group.add_argument(*_spellings("batch_size"), type=positive_int, metavar="N", help="images per calibration batch")
     group.add_argument(
         "--preprocess", choices=PREPROCESSING, help="how pixels become inputs (default: chosen by the tool)"

@@ -13,10 +13,11 @@ import stat
 from pathlib import Path
 
 from launcher.callback import check_callback
+from launcher.data import check_data, data_function, data_location, labels_file
 from launcher.errors import BadInputError, OutputRefusedError, UsageError
 from launcher.input_graph import input_graph
 from launcher.job import Job
-from launcher.paths import absolute, here, resolved, status
+from launcher.paths import absolute, here, status
 
 _NAME_MAX = 255
 _LONGEST_SUFFIX = ".statistics.json"
@@ -38,10 +39,14 @@ def checked_job(options: argparse.Namespace) -> Job:
     out_graph = _output_graph(options, in_graph)
     if out_graph is None:
         here()  # it becomes /workspace/output
+    function_file, function_name = data_function(options)
     return Job(
         in_graph=in_graph,
         out_graph=out_graph,
-        data_location=_dataset(options),
+        data_location=data_location(options),
+        data_function=function_file,
+        data_function_name=function_name,
+        labels=labels_file(options),
         models_zoo=_directory(options.models_zoo, "--models_zoo"),
         models_source_dir=_directory(options.models_source_dir, "--models_source_dir"),
         model_name=options.model_name,
@@ -56,6 +61,7 @@ def checked_job(options: argparse.Namespace) -> Job:
         callback=options.callback,
         preprocess=options.preprocess,
         evaluate=options.evaluate,
+        seed=options.seed,
         algo=options.algo,
         target_tensorflow=options.target_tensorflow,
         intermediate=options.intermediate,
@@ -77,11 +83,7 @@ def _check_combinations(options: argparse.Namespace) -> None:
         return
     if options.in_graph is None:
         raise UsageError("--in_graph is missing", "name the frozen FP32 graph: --in_graph FILE.pb")
-    if options.data_location is None and options.callback is None and not options.dry_run:
-        raise UsageError(
-            "--data_location is missing: without images the ranges of the activations cannot be measured",
-            "name a folder of typical images, 100 are plenty: --data_location DIR; or give a --callback",
-        )
+    check_data(options)
     if options.model_name is not None and options.models_zoo is None:
         raise UsageError(
             "--model_name is a name in the Model Zoo and needs --models_zoo",
@@ -134,35 +136,6 @@ def _check_writable(path: Path) -> None:
         raise OutputRefusedError(
             f"--out_graph: the directory {path.parent} is not writable", "choose another --out_graph"
         )
-
-
-def _dataset(options: argparse.Namespace) -> Path | None:
-    if options.data_location is None:
-        return None
-    path = resolved(absolute(options.data_location, "--data_location"), "--data_location")
-    if status(path, "--data_location") is None:
-        raise BadInputError(f"--data_location: {path} does not exist", "check the path")
-    if options.debug:
-        return path
-    if not path.is_dir():
-        raise BadInputError(
-            f"--data_location: {path} is a file", "this version calibrates on a folder of images; name the folder"
-        )
-    if not os.access(path, os.R_OK | os.X_OK):
-        raise BadInputError(f"--data_location: {path} is not readable", f"chmod u+rx {shlex.quote(str(path))}")
-    if not _holds_a_file(path):
-        raise BadInputError(
-            f"--data_location: {path} holds no files", "put some images there, directly or in class folders"
-        )
-    return path
-
-
-def _holds_a_file(root: Path) -> bool:
-    """Whether any file is below root; stops at the first one."""
-    return any(
-        files or any(os.path.islink(os.path.join(directory, folder)) for folder in folders)
-        for directory, folders, files in os.walk(root)
-    )
 
 
 def _directory(text: str | None, option: str) -> Path | None:

@@ -10,6 +10,7 @@ from intel_quantization import outputs
 from intel_quantization.errors import QuantizationError
 
 _NAN_REMEDY = "report this with the graph; --excluded_ops or --excluded_nodes may go around it"
+UNLABELLED = outputs.Labelling()
 _MOST_DB = 200.0  # equal to the last bit: JSON has no infinity
 
 
@@ -58,49 +59,45 @@ class _Noise:
         return float(np.clip(10 * np.log10(self._signal / self._noise), -_MOST_DB, _MOST_DB))
 
 
-def compare(fp32, int8, feed, class_folders: int = 0, on_progress=None) -> Accuracy:
+def compare(fp32, int8, feed, labelling: outputs.Labelling = UNLABELLED, on_progress=None) -> Accuracy:
     """Run both graphs over the images of ``feed`` and compare their outputs.
 
     Args:
         fp32, int8: Runners that give the same outputs in the same order.
-        feed: an ImageFeed; its images carry the labels.
-        class_folders: how many class folders the dataset has; 0 for a flat one.
+        feed: as a Dataset makes it; its images carry the labels.
+        labelling: what the labels mean.
         on_progress: callable(images done).
 
     Raises:
         QuantizationError: an INT8 score is not finite where the FP32 one is, or a graph does not run.
     """
     classes = None
-    probabilities = False
-    offset = None
     images = 0
-    right = [0, 0]
-    agree = 0
+    answers: list = []  # the best class of each image, of both graphs
+    labels: list = []
     noise = _Noise()
     for batch in feed.batches():
         count = len(batch.images)
         before, after = fp32.run(batch.feed), int8.run(batch.feed)
         if images == 0:
             classes = outputs.find_classes(before)
-            if classes is not None:
-                probabilities = classes.probabilities
-                offset = outputs.label_offset(class_folders, classes.count)
         images += count
         rows = None if classes is None else _class_rows(classes, before, after, count)
-        if rows is None:
+        if classes is None or rows is None:
             _add_plain(noise, before, after)
         else:
-            noise.add(*(outputs.log_scores(each, probabilities) for each in rows))
-            agree += int((rows[0].argmax(axis=1) == rows[1].argmax(axis=1)).sum())
-            if offset is not None:
-                labels = np.array([image.label for image in batch.images]) + offset
-                right = [total + int(outputs.correct(each, labels).sum()) for total, each in zip(right, rows)]
+            noise.add(*(outputs.log_scores(each, classes.probabilities) for each in rows))
+            answers.append(np.stack([each.argmax(axis=1) for each in rows]))
+            labels.extend(image.label for image in batch.images)
         if on_progress is not None:
             on_progress(images)
-    labelled = offset is not None
-    percent = [100.0 * total / images if labelled and images else None for total in right]
-    agreement = 100.0 * agree / images if classes is not None else None
-    return Accuracy(images, labelled, percent[0], percent[1], agreement, noise.decibels())
+    best = np.concatenate(answers, axis=1) if answers else np.zeros((2, 0), int)
+    agreement = None if classes is None else 100.0 * int((best[0] == best[1]).sum()) / images
+    offset = None if classes is None else outputs.best_offset(labelling, classes.count, labels, best[0])
+    if offset is None or len(labels) < images:
+        return Accuracy(images, False, None, None, agreement, noise.decibels())
+    right = 100.0 * (best == np.array(labels) + offset).mean(axis=1)
+    return Accuracy(images, True, float(right[0]), float(right[1]), agreement, noise.decibels())
 
 
 def _class_rows(classes, before: list, after: list, count: int):
@@ -120,7 +117,7 @@ def _add_plain(noise: _Noise, before: list, after: list) -> None:
             noise.add(reference, other)
 
 
-def labelled_scores(runner, feed, class_folders: int):
+def labelled_scores(runner, feed, labelling: outputs.Labelling):
     """What ``runner`` gives for the images of ``feed``, for choosing a preprocessing.
 
     Returns:
@@ -143,5 +140,6 @@ def labelled_scores(runner, feed, class_folders: int):
         labels.extend(image.label for image in batch.images)
     if classes is None:
         return None
-    offset = outputs.label_offset(class_folders, classes.count)
-    return np.concatenate(rows), classes.probabilities, None if offset is None else np.array(labels) + offset
+    scores = np.concatenate(rows)
+    offset = outputs.best_offset(labelling, classes.count, labels, scores.argmax(axis=1))
+    return scores, classes.probabilities, None if offset is None else np.array(labels) + offset

@@ -23,6 +23,8 @@ class Job:
     in_graph: str
     out_graph: str
     data_location: str | None = None
+    data_function: str | None = None
+    labels: str | None = None
     models_zoo: str | None = None
     models_source_dir: str | None = None
     model_name: str | None = None
@@ -37,6 +39,7 @@ class Job:
     batch_size: int | None = None
     preprocess: str | None = None
     evaluate: int | None = None
+    seed: int | None = None
     algo: str | None = None
     target_tensorflow: str | None = None
     intermediate: bool = False
@@ -95,10 +98,10 @@ def parse(text: str) -> Job:
     return Job(**{key: _checked(key, value) for key, value in data.items()})
 
 
-_PATHS = ("in_graph", "out_graph", "data_location", "models_zoo", "models_source_dir")
+_PATHS = ("in_graph", "out_graph", "data_location", "labels", "models_zoo", "models_source_dir")
 _LISTS = ("inputs", "outputs", "excluded_ops", "excluded_nodes")
 _FLAGS = ("per_channel", "intermediate")
-_COUNTS = {"samples": 1, "batch_size": 1, "threads": 1, "evaluate": 0}
+_COUNTS = {"samples": 1, "batch_size": 1, "threads": 1, "evaluate": 0, "seed": 0}
 
 
 def _checked(key: str, value):
@@ -115,14 +118,20 @@ def _checked(key: str, value):
         return _require(key, value, ok, f"a whole number from {least}")
     _require(key, value, isinstance(value, str) and bool(value) and "\0" not in value, "a text")
     if key in _PATHS:
-        pure = PurePosixPath(value)
-        inside = not pure.is_absolute() and ".." not in pure.parts and bool(pure.parts)
-        return _require(key, value, inside, "a path inside the workspace")
+        return _require(key, value, _inside(value), "a path inside the workspace")
+    if key == "data_function":
+        path, _colon, name = value.rpartition(":")
+        return _require(key, value, _inside(path) and name.isidentifier(), "FILE.py:FUNCTION inside the workspace")
     if key == "preprocess":
         return _require(key, value, value in PREPROCESS, "one of " + ", ".join(PREPROCESS))
     if key == "algo":
         return _require(key, value, value in ALGORITHMS, "one of " + ", ".join(ALGORITHMS))
     return value
+
+
+def _inside(value: str) -> bool:
+    pure = PurePosixPath(value)
+    return not pure.is_absolute() and ".." not in pure.parts and bool(pure.parts)
 
 
 def _require(key: str, value, ok: bool, expected: str):

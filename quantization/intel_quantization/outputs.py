@@ -60,16 +60,46 @@ def find_classes(arrays: list) -> Classes | None:
     return candidates[0] if candidates and floats == 1 else None
 
 
-def label_offset(class_folders: int, outputs: int) -> int | None:
-    """What to add to a folder's index to get the output's: 0, or 1 where class 0 is the background.
+@dataclass(frozen=True)
+class Labelling:
+    """What the labels of samples mean.
 
-    None if the numbers do not match, so that accuracy cannot be told.
+    Attributes:
+        classes: how many classes are numbered from 0 on, as class folders are; 0 where that is not so.
+        numbered: whether labels are numbers of which nobody says whether they count a background class.
     """
-    if class_folders < 2:
+
+    classes: int = 0
+    numbered: bool = False
+
+    def offsets(self, outputs: int) -> tuple[int, ...]:
+        """What may have to be added to a label to get the number of the output; the likeliest first.
+
+        Class folders tell by their number: 0, or 1 where the graph's class 0 is the background. Numbers may
+        also have a background class that the graph has not. Empty: the labels do not fit, or there are none.
+        """
+        if self.numbered:
+            return (0, 1, -1)
+        if self.classes < 2:
+            return ()
+        return tuple(offset for offset in (0, 1) if self.classes + offset == outputs)
+
+
+def best_offset(labelling: Labelling, outputs: int, labels, answers: np.ndarray) -> int | None:
+    """The offset (see Labelling) with which an FP32 graph is right most often; None: none fits.
+
+    Args:
+        outputs: how many classes the graph tells apart.
+        labels: of the images; None where one has none.
+        answers: int [images], the graph's best class for each.
+    """
+    known = [label for label in labels if label is not None]
+    if len(known) < len(labels) or not known:
         return None
-    if class_folders == outputs:
-        return 0
-    return 1 if class_folders + 1 == outputs else None
+    fitting = [
+        offset for offset in labelling.offsets(outputs) if min(known) + offset >= 0 and max(known) + offset < outputs
+    ]
+    return max(fitting, key=lambda offset: int((answers == np.array(known) + offset).sum()), default=None)
 
 
 def correct(rows: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -49,19 +49,19 @@ class Choice:
     message: str
 
 
-def choose_by_trying(runner, make_feed, layout, class_folders: int) -> Choice:
+def choose_by_trying(runner, make_feed, layout, labelling: outputs.Labelling) -> Choice:
     """The mode under which a graph does best; the message of the choice has every mode's scores.
 
     Args:
         runner: a Runner of the FP32 graph.
-        make_feed: callable(mode) -> ImageFeed of some images; IMAGES are enough.
+        make_feed: callable(mode) -> feed of some images; IMAGES are enough.
         layout: how the graph takes images.
-        class_folders: how many class folders the dataset has; 0 for a flat one.
+        labelling: what the labels of the dataset mean.
     """
     scores = []
 
     def try_mode(mode):
-        result = evaluate.labelled_scores(runner, make_feed(mode), class_folders)
+        result = evaluate.labelled_scores(runner, make_feed(mode), labelling)
         if result is None:
             return None
         scores.append(score(mode, *result))

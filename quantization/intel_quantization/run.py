@@ -8,10 +8,11 @@ from dataclasses import asdict
 
 from intel_quantization import benchmark, environment, evaluate, int8_kernels, preprocess_choice
 from intel_quantization import job as jobs
-from intel_quantization.calibration import images
 from intel_quantization.calibration.callback import DEFAULT_SAMPLES
 from intel_quantization.calibration.command import command_words
-from intel_quantization.calibration.feeds import ImageFeed, image_input, layout_of
+from intel_quantization.calibration.dataset import Dataset, batch_of
+from intel_quantization.calibration.datasets import open_dataset
+from intel_quantization.calibration.function_data import function_data
 from intel_quantization.errors import BadInputError, QuantizationError
 from intel_quantization.events import EventStream, Stages
 from intel_quantization.graph.capabilities import Capabilities
@@ -23,7 +24,7 @@ from intel_quantization.report.content import build
 from intel_quantization.runner import Runner
 from intel_quantization.synthetic import synthetic_feed
 
-SEED = 0
+DEFAULT_SEED = 0
 ALGORITHM = "MSE"
 """The default; measured best, see the README."""
 _MOST_REASONS = 200
@@ -56,8 +57,8 @@ class _Run:
         self._surroundings = surroundings
         self._publication = publication
         self._algo = job.algo or ALGORITHM
-        self._images: images.Images | None = None
-        self._split = images.Split((), ())
+        self._seed = DEFAULT_SEED if job.seed is None else job.seed
+        self._data: Dataset | None = None
 
     def everything(self) -> None:
         job, stages = self._job, self._stages
@@ -69,13 +70,16 @@ class _Run:
         self._outputs = [info.name for info in loaded.outputs]
         if loaded.signature:
             self._events.log(f"SavedModel, signature {loaded.signature}")
+        self._tensors = loaded.inputs
         if job.callback is None:
-            self._image_input, self._constants = image_input(loaded.inputs)
-            self._split_images()
+            data = self._dataset()
+            self._mode = self._chosen_mode(data)
+            conversion, calibration = self._by_data(data)
+            self._data = data
         else:
-            self._find_images_to_compare(loaded.inputs)
-        self._mode = job.preprocess or (self._chosen_mode() if self._images else None)
-        conversion, calibration = self._by_images() if job.callback is None else self._by_command(job.callback)
+            self._data = self._dataset_to_compare()
+            self._mode = self._chosen_mode(self._data) if self._data is not None else None
+            conversion, calibration = self._by_command(job.callback)
         if job.target_tensorflow is not None:
             self._events.log(
                 "the INT8 graph has what these TensorFlow versions know: " + ", ".join(conversion.made_for)
@@ -85,75 +89,82 @@ class _Run:
         accuracy, latency = (None, None) if obstacle else self._compare(conversion)
         self._finish(conversion, calibration, accuracy, latency, obstacle)
 
-    def _split_images(self) -> None:
+    def _dataset(self) -> Dataset:
         job = self._job
-        if job.data_location is None:
-            raise BadInputError("no calibration data: --data_location is missing", "give it a folder of images")
-        self._images = images.discover(jobs.path(job.data_location))
-        self._split = images.split(self._images.files, job.samples, job.evaluate, SEED)
-        found, split = self._images, self._split
-        kind = f"in {len(found.classes)} class folders" if found.classes else "in a flat folder"
-        self._events.log(
-            f"{len(found.files)} images {kind}: {len(split.calibration)} to calibrate, "
-            f"{len(split.evaluation)} others to compare on (seed {SEED})"
-        )
-        if found.ignored:
-            self._events.log(f"{found.ignored} sub-folders are ignored, as there are images beside them", "warning")
-        if job.samples is not None and job.samples > len(found.files):
-            self._events.log(f"--samples asks for {job.samples}, but there are {len(found.files)}", "warning")
+        data = self._open(job.samples)
+        split = data.split
+        if data.total is None:
+            parts = f"{len(split.calibration)} samples to calibrate, the next {len(split.evaluation)} to compare on"
+            self._events.log(f"{data.what}: {parts}")
+        else:
+            parts = f"{len(split.calibration)} to calibrate, {len(split.evaluation)} others to compare on"
+            self._events.log(f"{data.what}: {parts} (seed {self._seed})")
+        if job.preprocess is not None and data.layout is None:
+            self._events.log("--preprocess does not apply: these data are fed as they are", "warning")
+        for text in data.warnings:
+            self._events.log(text, "warning")
+        if job.samples is not None and data.total is not None and job.samples > data.total:
+            self._events.log(f"--samples asks for {job.samples}, but there are {data.total}", "warning")
         if not split.evaluation and job.evaluate != 0:
             self._events.log("no images are left to compare FP32 and INT8 on: give more, or fewer --samples", "warning")
+        return data
 
-    def _find_images_to_compare(self, inputs) -> None:
-        """Where a command calibrates, images are there to compare on only, and may be missing."""
+    def _dataset_to_compare(self) -> Dataset | None:
+        """Where a command calibrates, data are there to compare on only, and may be missing."""
         job = self._job
-        why = "--evaluate is 0" if job.evaluate == 0 else "that needs a folder of images, --data_location"
-        if job.data_location is not None and job.evaluate != 0:
+        why = "--evaluate is 0" if job.evaluate == 0 else "that needs images or other data, --data_location"
+        if (job.data_location is not None or job.data_function is not None) and job.evaluate != 0:
             try:
-                self._image_input, self._constants = image_input(inputs)
-                self._images = images.discover(jobs.path(job.data_location))
+                data = self._open(0)
             except BadInputError as error:
                 why = error.message
             else:
-                self._split = images.split(self._images.files, 0, job.evaluate, SEED)
-                self._events.log(f"{len(self._split.evaluation)} images to compare FP32 and INT8 on (seed {SEED})")
-                return
+                self._events.log(f"{len(data.split.evaluation)} of {data.what} to compare FP32 and INT8 on")
+                return data
         self._events.log(f"the accuracy of FP32 and INT8 is not compared: {why}")
+        return None
 
-    def _class_folders(self) -> int:
-        return len(self._images.classes) if self._images else 0
+    def _open(self, samples: int | None) -> Dataset:
+        job = self._job
+        where = None if job.data_location is None else jobs.path(job.data_location)
+        labels = None if job.labels is None else jobs.path(job.labels)
+        if job.data_function is not None:
+            path, name = job.data_function.rsplit(":", 1)
+            return function_data(jobs.path(path), name, self._tensors, samples, job.evaluate, where)
+        if where is None:
+            raise BadInputError("no calibration data: --data_location is missing", "give it a folder of images")
+        return open_dataset(where, self._tensors, samples, job.evaluate, self._seed, labels)
 
-    def _feed(self, files, batch_size, mode: str | None = None) -> ImageFeed:
-        return ImageFeed(None, self._image_input, mode or self._mode, batch_size, files, self._constants)
-
-    def _chosen_mode(self) -> str:
-        files = (self._split.calibration or self._split.evaluation)[: preprocess_choice.IMAGES]
+    def _chosen_mode(self, data: Dataset) -> str | None:
+        if data.layout is None:
+            return None
+        if self._job.preprocess is not None:
+            return self._job.preprocess
+        some = (data.split.calibration or data.split.evaluation)[: preprocess_choice.IMAGES]
         with Runner(self._graph, self._outputs, self._job.threads, "the FP32 graph") as runner:
             choice = preprocess_choice.choose_by_trying(
-                runner,
-                lambda mode: self._feed(files, self._job.batch_size, mode),
-                layout_of(self._image_input),
-                self._class_folders(),
+                runner, lambda mode: data.feed(some, mode, self._job.batch_size), data.layout, data.labelling
             )
         self._events.log(choice.message, "info" if choice.certain else "warning")
         return choice.mode
 
-    def _by_images(self):
+    def _by_data(self, data: Dataset):
         """(Conversion, what the report says of the calibration)."""
-        feed = self._feed(self._split.calibration, self._job.batch_size)
-        total = len(feed.files)
+        part = data.split.calibration
+        feed = data.feed(part, self._mode, self._job.batch_size)
+        total = len(part)
 
         def on_progress(batches):
-            self._events.progress("calibrate", min(batches * feed.batch_size, total), total)
+            self._events.progress("calibrate", min(batches * (feed.batch_size or 1), total), total)
 
         conversion = self._converter(calibration_data=feed, on_progress=on_progress).convert()
         return conversion, {
-            "samples": total,
+            "samples": total if feed.batch_size else conversion.statistics.samples,
             "algorithm": self._algo,
             "preprocess": feed.mode,
-            "preprocess_chosen": self._job.preprocess is None,
+            "preprocess_chosen": self._job.preprocess is None and data.layout is not None,
             "batch_size": feed.batch_size,
-            "seed": SEED,
+            "seed": self._seed,
         }
 
     def _by_command(self, command: str):
@@ -208,15 +219,17 @@ class _Run:
             conversion.graph, outputs, threads, "the INT8 graph"
         ) as int8:
             latency = self._latency(conversion, fp32, int8)
-            accuracy = self._accuracy(fp32, int8) if self._split.evaluation else None
+            accuracy = self._accuracy(self._data, fp32, int8) if self._data is not None else None
         if latency is not None and latency.speedup < 1:
             self._events.log(_slower_text(latency, self._surroundings["cpu"]), "warning")
         return accuracy, latency
 
     def _latency(self, conversion, fp32, int8):
-        if self._images:
-            single = self._feed((self._split.evaluation or self._split.calibration)[:1], 1)
-            return benchmark.measure(fp32, int8, next(iter(single)), single.layout.batch or 1)
+        if self._data is not None:
+            part = (self._data.split.evaluation or self._data.split.calibration)[:1]
+            feed = next(iter(self._data.feed(part, self._mode, 1)), None)
+            if feed is not None:
+                return benchmark.measure(fp32, int8, feed, batch_of(feed))
         try:
             feed, batch = synthetic_feed(conversion.inputs, conversion.statistics)
             return benchmark.measure(fp32, int8, feed, batch)
@@ -224,15 +237,20 @@ class _Run:
             self._events.log(f"the latency was not measured: {error.message}", "warning")
             return None
 
-    def _accuracy(self, fp32, int8):
-        feed = self._feed(self._split.evaluation, self._job.batch_size)
-        folders = self._class_folders()
+    def _accuracy(self, data: Dataset, fp32, int8):
+        part, labelling = data.split.evaluation, data.labelling
+        if not part:
+            return None
+        feed = data.feed(part, self._mode, self._job.batch_size)
         accuracy = evaluate.compare(
-            fp32, int8, feed, folders, lambda done: self._events.progress("measure", done, len(feed.files))
+            fp32, int8, feed, labelling, lambda done: self._events.progress("measure", min(done, len(part)), len(part))
         )
-        if folders and not accuracy.labelled:
+        if not accuracy.images:
+            self._events.log("nothing was left to compare FP32 and INT8 on", "warning")
+            return None
+        if labelling.classes and not accuracy.labelled:
             self._events.log(
-                f"top-1 is not known: {folders} class folders do not fit the number of classes the graph tells apart",
+                f"top-1 is not known: {labelling.classes} classes do not fit the number that the graph tells apart",
                 "warning",
             )
         return accuracy

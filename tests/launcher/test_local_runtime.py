@@ -4,6 +4,7 @@ import os
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,12 @@ def test_the_workspace_looks_like_the_one_in_a_container(job: Job, staging: Path
     assert (workspace / "pretrained_model" / "net.pb").read_bytes() == b"graph"
     assert (workspace / "dataset").samefile(job.data_location or "")
     assert (workspace / "quantization" / "intel_quantization").is_dir()
+
+
+def test_a_file_of_data_keeps_its_name(job: Job, staging: Path, tmp_path: Path) -> None:
+    (tmp_path / "data.npz").write_bytes(b"data")
+    workspace = make_workspace(replace(job, data_location=tmp_path / "data.npz"), staging, staging / "output")
+    assert (workspace / "dataset" / "data.npz").read_bytes() == b"data"
 
 
 def test_a_job(runtime: LocalRuntime, job: Job, staging: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -164,7 +164,7 @@ def test_an_output_within_the_dataset_is_fine(graph: Path, images: Path) -> None
 
 def test_datasets_that_are_refused(graph: Path, tmp_path: Path) -> None:
     (tmp_path / "empty" / "deeper").mkdir(parents=True)
-    for path in (tmp_path / "empty", tmp_path / "nowhere", graph):
+    for path in (tmp_path / "empty", tmp_path / "nowhere"):
         error = refused("-g", graph, "-d", path)
         assert isinstance(error, BadInputError)
         assert str(path) in error.message

@@ -69,3 +69,13 @@ def band_classifier(classes: int = 4, size: int = 16) -> bytes:
         logits = tf.matmul(flat, tf.constant(rows.reshape(-1, classes)), name="logits")
         tf.nn.softmax(logits, name="predictions")
         return graph.as_graph_def().SerializeToString()
+
+
+def write_records(path: str, images, compression: str = "") -> None:
+    """Write a TFRecord file in ImageNet's form: ``images`` are (bytes of a picture, label or None)."""
+    with tf.io.TFRecordWriter(path, tf.io.TFRecordOptions(compression_type=compression)) as writer:
+        for data, label in images:
+            feature = {"image/encoded": tf.train.Feature(bytes_list=tf.train.BytesList(value=[data]))}
+            if label is not None:
+                feature["image/class/label"] = tf.train.Feature(int64_list=tf.train.Int64List(value=[label]))
+            writer.write(tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString())

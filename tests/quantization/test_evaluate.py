@@ -10,6 +10,7 @@ from intel_quantization.calibration.feeds import Batch
 from intel_quantization.calibration.images import Image
 from intel_quantization.errors import QuantizationError
 from intel_quantization.evaluate import compare, labelled_scores
+from intel_quantization.outputs import Labelling
 
 
 class Fake:
@@ -53,7 +54,7 @@ def test_top1_and_agreement(pad):
     fp32 = Fake(one_hot(3, [0, 1, 2, 0, 1, 0]))
     int8 = Fake(one_hot(3, [0, 1, 1, 0, 1, 0]))
     seen = []
-    result = compare(fp32, int8, Feed(LABELS, pad=pad), 3, seen.append)
+    result = compare(fp32, int8, Feed(LABELS, pad=pad), Labelling(3), seen.append)
     assert result.images == 6
     assert result.labelled
     assert result.top1_fp32 == pytest.approx(500 / 6)
@@ -64,16 +65,34 @@ def test_top1_and_agreement(pad):
 
 def test_a_background_class_moves_the_labels_by_one():
     fp32 = Fake(one_hot(4, [1, 2, 3, 1, 2, 3]))
-    result = compare(fp32, fp32, Feed(LABELS), 3)
+    result = compare(fp32, fp32, Feed(LABELS), Labelling(3))
     assert (result.top1_fp32, result.top1_int8) == (100, 100)
 
 
 @pytest.mark.parametrize("folders", [0, 1, 2, 5])
 def test_folders_that_do_not_match_give_agreement_only(folders):
     fp32 = Fake(one_hot(4, LABELS))
-    result = compare(fp32, fp32, Feed(LABELS), folders)
+    result = compare(fp32, fp32, Feed(LABELS), Labelling(folders))
     assert not result.labelled
     assert (result.top1_fp32, result.top1_int8, result.agreement) == (None, None, 100)
+
+
+@pytest.mark.parametrize(("first", "classes"), [(0, 3), (1, 3), (0, 4), (1, 4)])
+@pytest.mark.parametrize("background", [0, 1])
+def test_numbers_are_matched_by_the_fp32_graph(first, classes, background):
+    if background and classes == 3:
+        background = 0
+    fp32 = Fake(one_hot(classes, [label + background for label in LABELS]))
+    int8 = Fake(one_hot(classes, [label + background for label in LABELS[:5]] + [0]))
+    result = compare(fp32, int8, Feed([label + first for label in LABELS]), Labelling(numbered=True))
+    assert (result.top1_fp32, result.top1_int8) == (100, pytest.approx(500 / 6))
+
+
+@pytest.mark.parametrize("labels", [[0, 1, 2, None, 1, 2], [0, 1, 7, 0, 1, 2], [-3, 1, 2, 0, 1, 2], [None] * 6])
+def test_numbers_that_do_not_fit_give_agreement_only(labels):
+    fp32 = Fake(one_hot(4, LABELS))
+    result = compare(fp32, fp32, Feed(labels), Labelling(numbered=True))
+    assert (result.labelled, result.top1_fp32, result.agreement) == (False, None, 100)
 
 
 def test_noise_is_that_of_the_centred_logarithms():
@@ -138,9 +157,9 @@ def test_the_distribution_is_found_among_several_outputs():
 
 
 def test_scores_for_choosing_leave_out_the_padding():
-    rows, probabilities, labels = labelled_scores(Fake(one_hot(3, LABELS)), Feed(LABELS, pad=True), 3)
+    rows, probabilities, labels = labelled_scores(Fake(one_hot(3, LABELS)), Feed(LABELS, pad=True), Labelling(3))
     assert rows.shape == (6, 3)
     assert probabilities
     np.testing.assert_array_equal(labels, LABELS)
-    assert labelled_scores(Fake(one_hot(3, LABELS)), Feed(LABELS), 0)[2] is None
-    assert labelled_scores(Fake(lambda n: [n]), Feed(LABELS), 3) is None
+    assert labelled_scores(Fake(one_hot(3, LABELS)), Feed(LABELS), Labelling())[2] is None
+    assert labelled_scores(Fake(lambda n: [n]), Feed(LABELS), Labelling(3)) is None

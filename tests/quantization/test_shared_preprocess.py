@@ -10,6 +10,7 @@ from intel_quantization.calibration.feeds import ImageFeed, layout_of
 from intel_quantization.calibration.images import discover, shuffled
 from intel_quantization.graph.interface import find_inputs, find_outputs
 from intel_quantization.graph.io import read_graph
+from intel_quantization.outputs import Labelling
 from intel_quantization.runner import Runner
 from tests.quantization.pictures import write
 
@@ -23,7 +24,10 @@ def chosen(graph_file, folder, seed):
     files = shuffled(images.files, seed)[: preprocess_choice.IMAGES]
     with Runner(graph, [info.name for info in find_outputs(graph)]) as runner:
         return preprocess_choice.choose_by_trying(
-            runner, lambda mode: ImageFeed(None, tensor, mode, 8, files), layout_of(tensor), len(images.classes)
+            runner,
+            lambda mode: ImageFeed(None, tensor, mode, 8, files),
+            layout_of(tensor),
+            Labelling(len(images.classes)),
         )
 
 

@@ -41,28 +41,24 @@ class Decoder:
         )
         self._session = tf1.Session(graph=graph, config=config)
 
-    def read(self, path: str, size: tuple[int, int] | None = None) -> np.ndarray:
+    def read(self, path: str, size: tuple[int, int] | None = None, data: bytes | None = None) -> np.ndarray:
         """The pixels of the image in ``path``: float32 [height, width, channels], 0..255, RGB or gray.
 
         Args:
+            data: the image itself, where ``path`` is only what to call it.
             size: height and width to resize to (bilinear, with antialiasing when it shrinks); None: as it is.
 
         Raises:
             BadInputError: the file cannot be read, or is no image.
         """
-        pixels = self._decode(path)
+        pixels = self._decode(path, _bytes_of(path) if data is None else data)
         if size is None or pixels.shape[:2] == tuple(size):
             return pixels
         return self._session.run(self._resized, {self._pixels: pixels, self._size: size})
 
-    def _decode(self, path: str) -> np.ndarray:
+    def _decode(self, path: str, data: bytes) -> np.ndarray:
         expected = "expected a whole PNG, JPEG, GIF or BMP image"
         remedy = "repair or remove this file"
-        try:
-            with open(path, "rb") as stream:
-                data = stream.read()
-        except OSError as error:
-            raise BadInputError(f"cannot read {path}: {error.strerror}", "check its permissions") from None
         kind = next((name for magic, name in _MAGIC if data.startswith(magic)), None)
         if kind is None:
             what = "is empty" if not data else f"begins with {data[:8]!r}"
@@ -75,6 +71,14 @@ class Decoder:
         if pixels.ndim == 4:  # an animation: its first picture
             pixels = pixels[0]
         return _with_channels(pixels.astype(np.float32), self._channels)
+
+
+def _bytes_of(path: str) -> bytes:
+    try:
+        with open(path, "rb") as stream:
+            return stream.read()
+    except OSError as error:
+        raise BadInputError(f"cannot read {path}: {error.strerror}", "check its permissions") from None
 
 
 def _with_channels(pixels: np.ndarray, channels: int) -> np.ndarray:

@@ -89,7 +89,7 @@ class ImageFeed:
         tensor: the placeholder, a TensorInfo.
         mode: one of preprocess.MODES.
         batch_size: images in one feed where the graph does not fix it; see Layout.batch_size.
-        files: which images, in order.
+        files: which images, in order: a tuple of Images, or another sized iterable of them.
         constants: what every feed dict holds besides, {tensor name: array}.
 
     Raises:
@@ -100,7 +100,7 @@ class ImageFeed:
         self.layout = layout_of(tensor)
         preprocess.check(mode, self.layout.dtype, self.layout.channels)
         self.mode = mode
-        self.files = tuple(discover(root).files if files is None else files)
+        self.files = discover(root).files if files is None else files
         self.batch_size = self.layout.batch_size(batch_size)
         self._name = tensor.name
         self._constants = dict(constants or {})
@@ -115,20 +115,38 @@ class ImageFeed:
 
     def batches(self):
         """The feeds together with the images they hold, as Batch objects."""
-        for start in range(0, len(self.files), self.batch_size):
-            images = self.files[start : start + self.batch_size]
+        for images in in_groups(self.files, self.batch_size):
             yield Batch(dict(self._constants, **{self._name: self._array(images)}), images)
 
     def _array(self, images: tuple[Image, ...]) -> np.ndarray:
         """Shape [batch, height, width, channels] or [batch, channels, height, width], of the placeholder's dtype."""
-        pixels = [self._decoder.read(image.path, self.layout.size) for image in images]
-        if self.layout.batch is not None:
-            pixels += pixels[-1:] * (self.layout.batch - len(pixels))
-        array = np.stack(pixels)
-        array = np.clip(np.rint(array), 0, 255) if self.layout.dtype == "uint8" else preprocess.apply(self.mode, array)
-        if self.layout.channels_first:
-            array = array.transpose(0, 3, 1, 2)
-        return np.ascontiguousarray(array, self.layout.dtype)
+        pixels = [self._decoder.read(image.path, self.layout.size, image.data) for image in images]
+        return as_input(np.stack(filled(pixels, self.layout.batch)), self.layout, self.mode)
+
+
+def in_groups(items, size: int):
+    """Tuples of ``size`` successive items; the last may be shorter."""
+    group: list = []
+    for item in items:
+        group.append(item)
+        if len(group) == size:
+            yield tuple(group)
+            group = []
+    if group:
+        yield tuple(group)
+
+
+def filled(rows: list, batch: int | None) -> list:
+    """``rows`` with the last repeated to fill a fixed batch."""
+    return rows if batch is None else rows + rows[-1:] * (batch - len(rows))
+
+
+def as_input(pixels: np.ndarray, layout: Layout, mode: str) -> np.ndarray:
+    """Pixels [batch, height, width, channels], 0..255, as a placeholder of this layout takes them."""
+    array = np.clip(np.rint(pixels), 0, 255) if layout.dtype == "uint8" else preprocess.apply(mode, pixels)
+    if layout.channels_first:
+        array = array.transpose(0, 3, 1, 2)
+    return np.ascontiguousarray(array, layout.dtype)
 
 
 def image_input(inputs) -> tuple:

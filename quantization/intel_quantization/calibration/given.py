@@ -129,12 +129,12 @@ class _Given:
             array.dtype,
             ",".join(str(size) for size in array.shape),
         )
-        if info.shape is not None and not _fits(array.shape, info.shape):
-            missing = len(info.shape) == array.ndim + 1 and _fits(array.shape, info.shape[1:])
+        if info.shape is not None and not fits(array.shape, info.shape):
+            missing = len(info.shape) == array.ndim + 1 and fits(array.shape, info.shape[1:])
             raise BadInputError(said, "the first dimension must be the batch" if missing else "give that shape")
         if info.dtype and info.dtype != "string":
             wanted = np.dtype(info.dtype) if info.dtype != "bfloat16" else array.dtype
-            if array.dtype.kind == "O" or not _converts(array.dtype, wanted):
+            if array.dtype.kind == "O" or not converts(array.dtype, wanted):
                 raise BadInputError(said, "give %s" % info.dtype)
             array = array.astype(wanted, copy=False)
         return array
@@ -147,11 +147,12 @@ def shape_text(shape: Optional[Sequence[Optional[int]]]) -> str:
     return "[%s]" % ",".join("?" if size is None else str(size) for size in shape)
 
 
-def _fits(given: Sequence[int], wanted: Sequence[Optional[int]]) -> bool:
+def fits(given: Sequence[Optional[int]], wanted: Sequence[Optional[int]]) -> bool:
+    """Whether an array of one shape may be fed to an input of the other; None: any size."""
     return len(given) == len(wanted) and all(b is None or a == b for a, b in zip(given, wanted))
 
 
-def _converts(given: np.dtype, wanted: np.dtype) -> bool:
+def converts(given: np.dtype, wanted: np.dtype) -> bool:
     """Whether values may be converted without losing what they mean: to another width, or whole numbers to floats."""
     if given.kind in "iu" and wanted.kind in "iu":
         return np.can_cast(given, wanted, "same_kind") or given.itemsize > wanted.itemsize

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from intel_quantization.errors import BadInputError
 
@@ -15,10 +16,14 @@ DEFAULT_EVALUATE = 500
 
 @dataclass(frozen=True)
 class Image:
-    """One image file; ``label`` is the index of its class folder, or None in a flat folder."""
+    """One sample: an image file, or what ``path`` calls it in messages where it is none.
+
+    ``label`` is its class, or None. ``data`` are the bytes of an image that is in no file of its own.
+    """
 
     path: str
     label: int | None = None
+    data: bytes | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -35,10 +40,13 @@ class Images:
 
 @dataclass(frozen=True)
 class Split:
-    """Images for calibration, and others for evaluation; no image is in both."""
+    """Samples for calibration, and others for evaluation; none is in both.
 
-    calibration: tuple[Image, ...]
-    evaluation: tuple[Image, ...]
+    Each part is a tuple of Images, or what another kind of data has in its place: sized and sliceable.
+    """
+
+    calibration: Any
+    evaluation: Any
 
 
 def discover(root: str) -> Images:
@@ -64,6 +72,22 @@ def discover(root: str) -> Images:
             "give --data_location a folder of images, or of one sub-folder of images for each class",
         )
     return Images(tuple(found), tuple(classes))
+
+
+def discover_coco(root: str) -> Images | None:
+    """The images of COCO's own layout: sub-folders of images beside ``annotations`` with JSON files; else None.
+
+    The annotations are not read, so that no image has a label. Of several sub-folders, those of validation
+    are taken.
+    """
+    files, folders = _list(root)
+    annotations = os.path.join(root, "annotations")
+    if files or "annotations" not in folders or not any(name.endswith(".json") for name in os.listdir(annotations)):
+        return None
+    others = [name for name in folders if name != "annotations"]
+    chosen = [name for name in others if name.startswith("val")] or others
+    found = tuple(Image(path) for name in chosen for path in _walk(os.path.join(root, name)))
+    return Images(found) if found else None
 
 
 def _list(folder: str) -> tuple[list[str], list[str]]:
@@ -112,11 +136,16 @@ def split(files: tuple[Image, ...], samples: int | None = None, evaluate: int | 
         evaluate: how many of the rest to evaluate on; by default all, at most 500.
     """
     order = shuffled(files, seed)
-    if samples is None:
-        samples = min(DEFAULT_SAMPLES, max(1, len(order) // 2))
-    if evaluate is None:
-        evaluate = DEFAULT_EVALUATE
+    samples, evaluate = sizes(len(order), samples, evaluate)
     return Split(order[:samples], order[samples : samples + evaluate])
+
+
+def sizes(total: int, samples: int | None = None, evaluate: int | None = None) -> tuple[int, int]:
+    """How many of ``total`` samples calibrate, and how many others compare; see ``split``."""
+    if samples is None:
+        samples = min(DEFAULT_SAMPLES, max(1, total // 2))
+    samples = min(samples, total)
+    return samples, min(DEFAULT_EVALUATE if evaluate is None else evaluate, total - samples)
 
 
 def shuffled(files: tuple[Image, ...], seed: int = 0) -> tuple[Image, ...]:

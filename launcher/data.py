@@ -1,0 +1,108 @@
+"""The data that a job calibrates on: folder or file, labels, and a function of the user's."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import stat
+from pathlib import Path
+
+from launcher.errors import BadInputError, UsageError
+from launcher.paths import absolute, resolved, status
+
+_HOLDS = "put some images there, directly or in class folders, or TFRecords, or .npy or .npz files"
+
+
+def check_data(options: argparse.Namespace) -> None:
+    """Check that there are data where they are needed, and labels only for data that may have them.
+
+    Raises:
+        UsageError: an option is missing, or has nothing to work on.
+    """
+    sources = (options.data_location, options.data_function, options.callback)
+    if all(source is None for source in sources) and not options.dry_run:
+        raise UsageError(
+            "--data_location is missing: without images the ranges of the activations cannot be measured",
+            "name a folder of typical images, 100 are plenty: --data_location DIR; or give a --callback",
+        )
+    if options.data_function is not None and options.callback is not None:
+        raise UsageError("--data_function and --callback exclude each other: each calibrates", "drop one of them")
+    if options.labels is None:
+        return
+    if options.data_location is None:
+        raise UsageError("--labels are those of --data_location", "add --data_location DIR or drop --labels")
+    if options.data_function is not None:
+        raise UsageError("--labels are not for a --data_function", "let the function give 'labels' in its feed dicts")
+
+
+def data_location(options: argparse.Namespace) -> Path | None:
+    """The folder or file of data, links resolved.
+
+    Raises:
+        BadInputError: it is not there, is not readable, or holds nothing.
+    """
+    if options.data_location is None:
+        return None
+    path = resolved(absolute(options.data_location, "--data_location"), "--data_location")
+    if status(path, "--data_location") is None:
+        raise BadInputError(f"--data_location: {path} does not exist", "check the path")
+    if options.debug:
+        return path
+    if not path.is_dir():
+        return _regular(path, "--data_location")
+    if not os.access(path, os.R_OK | os.X_OK):
+        raise BadInputError(f"--data_location: {path} is not readable", f"chmod u+rx {shlex.quote(str(path))}")
+    if not _holds_a_file(path):
+        raise BadInputError(f"--data_location: {path} holds no files", _HOLDS)
+    return path
+
+
+def labels_file(options: argparse.Namespace) -> Path | None:
+    """The file of labels, links resolved.
+
+    Raises:
+        BadInputError: it is not there, or cannot be read.
+    """
+    if options.labels is None:
+        return None
+    return _regular(resolved(absolute(options.labels, "--labels"), "--labels"), "--labels")
+
+
+def data_function(options: argparse.Namespace) -> tuple[Path | None, str | None]:
+    """The file of --data_function, links resolved, and the name of the function.
+
+    Raises:
+        UsageError: the value is not FILE.py:FUNCTION.
+        BadInputError: the file is not there, or cannot be read.
+    """
+    if options.data_function is None:
+        return None, None
+    file, _colon, name = options.data_function.rpartition(":")
+    if not file.endswith(".py") or not name.isidentifier():
+        raise UsageError(
+            f"--data_function: {options.data_function!r} names no function in a file",
+            "write FILE.py:FUNCTION, such as feed.py:batches",
+        )
+    return _regular(resolved(absolute(file, "--data_function"), "--data_function"), "--data_function"), name
+
+
+def _regular(path: Path, option: str) -> Path:
+    found = status(path, option)
+    if found is None:
+        raise BadInputError(f"{option}: {path} does not exist", "check the path")
+    if not stat.S_ISREG(found.st_mode):
+        raise BadInputError(f"{option}: {path} is no regular file", "check the path")
+    if found.st_size == 0:
+        raise BadInputError(f"{option}: {path} is empty", "check how it was made or copied")
+    if not os.access(path, os.R_OK):
+        raise BadInputError(f"{option}: {path} is not readable", f"chmod u+r {shlex.quote(str(path))}")
+    return path
+
+
+def _holds_a_file(root: Path) -> bool:
+    """Whether any file is below root; stops at the first one."""
+    return any(
+        files or any(os.path.islink(os.path.join(directory, folder)) for folder in folders)
+        for directory, folders, files in os.walk(root)
+    )

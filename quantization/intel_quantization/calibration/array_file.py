@@ -1,0 +1,132 @@
+"""Arrays in .npy and .npz files, of which only the rows that are asked for are read."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from intel_quantization.errors import BadInputError
+
+EXTENSIONS = (".npy", ".npz")
+_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+
+
+@dataclass(frozen=True)
+class StoredArray:
+    """An array in a file.
+
+    Attributes:
+        path: the file.
+        member: its name in a .npz file, None in a .npy file.
+        shape: of the whole array.
+        dtype: of its values.
+    """
+
+    path: str
+    member: str | None
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
+    @property
+    def label(self) -> str:
+        """What to call it in messages."""
+        return self.path if self.member is None else f"{self.path} ({self.member})"
+
+    def rows(self, numbers):
+        """The rows (first dimension) of these ascending numbers, one after the other.
+
+        Raises:
+            BadInputError: the file ends early, or is damaged.
+        """
+        size = int(np.prod(self.shape[1:], dtype=np.int64)) * self.dtype.itemsize
+        with _opened(self.path, self.member) as stream:
+            _header(stream, self.label)
+            position = 0
+            try:
+                for number in numbers:
+                    _skip(stream, (number - position) * size)
+                    data = stream.read(size)
+                    if len(data) < size:
+                        raise _damaged(self.label, f"it ends in row {number} of {self.shape[0]}")
+                    yield np.frombuffer(data, self.dtype).reshape(self.shape[1:])
+                    position = number + 1
+            except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+                raise _damaged(self.label, str(error)) from None
+
+    def whole(self) -> np.ndarray:
+        """All of it, where it is small: labels, or a single value."""
+        if not self.shape:
+            with _opened(self.path, self.member) as stream:
+                _header(stream, self.label)
+                return np.frombuffer(stream.read(self.dtype.itemsize), self.dtype).reshape(())
+        return np.stack(list(self.rows(range(self.shape[0])))) if self.shape[0] else np.zeros(self.shape, self.dtype)
+
+
+def stored_arrays(path: str) -> dict[str, StoredArray]:
+    """The arrays of a file by name; the name of a .npy file's is that of the file without ``.npy``.
+
+    Raises:
+        BadInputError: the file cannot be read, or holds something else.
+    """
+    if path.lower().endswith(".npy"):
+        return {os.path.basename(path)[:-4]: _stored(path, None)}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [name for name in archive.namelist() if name.endswith(".npy")]
+    except (OSError, zipfile.BadZipFile) as error:
+        raise _damaged(path, str(error)) from None
+    if not members:
+        raise BadInputError(f"there are no arrays in {path}", "make it with numpy.savez(FILE, INPUT=array)")
+    return {name[:-4]: _stored(path, name[:-4]) for name in members}
+
+
+def _stored(path: str, member: str | None) -> StoredArray:
+    label = path if member is None else f"{path} ({member})"
+    with _opened(path, member) as stream:
+        shape, fortran, dtype = _header(stream, label)
+    if dtype.hasobject or dtype.names:
+        raise BadInputError(f"{label} holds Python objects or records, not numbers", "save an array of numbers")
+    if fortran and len(shape) > 1:
+        raise BadInputError(f"{label} is in Fortran order", "save numpy.ascontiguousarray(array)")
+    return StoredArray(path, member, shape, dtype)
+
+
+def _opened(path: str, member: str | None):
+    try:
+        if member is None:
+            return open(path, "rb")
+        with zipfile.ZipFile(path) as archive:
+            return archive.open(member + ".npy")
+    except (OSError, zipfile.BadZipFile, NotImplementedError) as error:
+        raise _damaged(path, str(error)) from None
+
+
+def _header(stream, label: str):
+    """(shape, whether in Fortran order, dtype)."""
+    try:
+        version = np.lib.format.read_magic(stream)
+        if version not in _HEADERS:
+            raise _damaged(label, "its format version is {}.{}".format(*version))
+        return _HEADERS[version](stream)
+    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise _damaged(label, str(error).split("\n")[0][:200]) from None
+
+
+def _skip(stream, count: int) -> None:
+    """Go forward; what is compressed has to be read."""
+    if count and stream.seekable() and not isinstance(stream, zipfile.ZipExtFile):
+        stream.seek(count, os.SEEK_CUR)
+        return
+    while count > 0:
+        got = len(stream.read(min(count, 1 << 20)))
+        if not got:
+            return  # the next row is found to be missing
+        count -= got
+
+
+def _damaged(label: str, why: str) -> BadInputError:
+    return BadInputError(f"{label} is no numpy file, or is damaged: {why}", "expected .npy or .npz, of numbers")

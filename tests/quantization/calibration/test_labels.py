@@ -1,0 +1,64 @@
+"""Labels of images in a file of their own."""
+
+from __future__ import annotations
+
+import pytest
+
+from intel_quantization.calibration.images import Image, Images
+from intel_quantization.calibration.labels import labelled
+from intel_quantization.errors import BadInputError
+
+IMAGES = Images(tuple(Image("/data/" + name) for name in ("a b.jpg", "c.jpg", "sub/d.jpg")))
+
+
+def labels_of(tmp_path, text, name="labels.txt"):
+    path = tmp_path / name
+    path.write_text(text)
+    images, numbered = labelled(IMAGES, "/data", str(path))
+    return [image.label for image in images.files], images.classes, numbered
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("l.txt", "a b.jpg 7\nc.jpg   3\nsub/d.jpg\t5\n"),
+        ("l.txt", "# names\n\na b 7\nc 3\n./sub/d.jpg 5\nmore.jpg 9"),
+        ("l.txt", "\ufeffd.jpg 5\nc.jpg 3\na b.jpg 7\n"),
+        ("l.csv", "file,label\na b.jpg,7\nc.jpg,3\nd.jpg,5\n"),
+        ("l.csv", "author,class,filename\nx,7,a b.jpg\ny,3,c.jpg\nz,5,sub/d.jpg\n"),
+        ("l.csv", 'Image;Label\n"a b.jpg";7\nc.jpg;3\nd.jpg;5\n'),
+        ("l.csv", "a b.jpg,7\nc.jpg,3\nd.jpg,5\n"),
+        ("l.tsv", "a b.jpg\t7\nc.jpg\t3\nd.jpg\t5\n"),
+    ],
+)
+def test_numbers(tmp_path, name, text):
+    assert labels_of(tmp_path, text, name) == ([7, 3, 5], (), True)
+
+
+def test_names_are_numbered_in_their_order(tmp_path):
+    text = "a b.jpg zebra\nc.jpg ape\nd.jpg zebra\nmore.jpg bee\n"
+    assert labels_of(tmp_path, text) == ([2, 0, 2], ("ape", "bee", "zebra"), False)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("c.jpg 3\nd.jpg 4\n", "no label for a b.jpg"),
+        ("", "no labels"),
+        ("alone\n", "has the line 'alone'"),
+        ("c.jpg 3\nc.jpg 4\n", "two labels for c.jpg: 3 and 4"),
+    ],
+)
+def test_files_that_do_not_do(tmp_path, text, said):
+    with pytest.raises(BadInputError, match=r"labels\.txt") as caught:
+        labels_of(tmp_path, text)
+    assert said in caught.value.message
+    assert "file and label" in caught.value.remedy or "remove one" in caught.value.remedy
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    with pytest.raises(BadInputError, match="cannot read the labels"):
+        labelled(IMAGES, "/data", str(tmp_path / "none"))
+    (tmp_path / "l.txt").write_bytes(b"\xff\xfe\x00\x01")
+    with pytest.raises(BadInputError, match="is no text"):
+        labelled(IMAGES, "/data", str(tmp_path / "l.txt"))
