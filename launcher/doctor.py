@@ -11,14 +11,18 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from launcher import environment
 from launcher.build_site import CA_VARIABLES
 from launcher.errors import LauncherError, UsageError
-from launcher.image import ImageSpec, find_image, lock_file
+from launcher.image import ImageSpec, find_image, lock_file, variants
 from launcher.progress import write_line
 from launcher.registry import dead_runs, runs_root
 from launcher.run import ca_path
+
+if TYPE_CHECKING:
+    from launcher.engine import Engine
 
 OK, WARNING, PROBLEM = "ok", "warning", "problem"
 _MARKS = {OK: "ok      ", WARNING: "warning ", PROBLEM: "PROBLEM "}
@@ -79,8 +83,14 @@ def examine(options: argparse.Namespace) -> Iterator[Finding]:
     yield _python()
     yield _architecture()
     yield _cpu()
-    yield from _engine(options)
+    engine, finding = _engine(options)
+    yield finding
+    if engine is not None:
+        yield _image(lambda: find_image(engine, ImageSpec(options.tensorflow, options.base_image, ca_path(options))))
     yield _local(lock)
+    yield from _variants(engine, options)
+    if engine is not None:
+        engine.close()
     yield _cache()
     yield _ca(options)
     yield _proxies()
@@ -128,20 +138,16 @@ def _cpu() -> Finding:
     return Finding("cpu", OK, ", ".join(have))
 
 
-def _engine(options: argparse.Namespace) -> Iterator[Finding]:
+def _engine(options: argparse.Namespace) -> tuple[Engine | None, Finding]:
     from launcher.engine import connect
 
     try:
         engine = connect()
     except LauncherError as error:
         level = PROBLEM if options.runtime == "docker" else WARNING
-        yield Finding("engine", level, error.message, error.remedy)
-        return
-    yield Finding(
-        "engine", OK, f"{engine.describe()}, API {engine.api_version}, {engine.cpus} CPUs, {engine.memory / 1e9:.1f} GB"
-    )
-    yield _image(lambda: find_image(engine, ImageSpec(options.tensorflow, options.base_image, ca_path(options))))
-    engine.close()
+        return None, Finding("engine", level, error.message, error.remedy)
+    text = f"{engine.describe()}, API {engine.api_version}, {engine.cpus} CPUs, {engine.memory / 1e9:.1f} GB"
+    return engine, Finding("engine", OK, text)
 
 
 def _image(find: Callable[[], str | None]) -> Finding:
@@ -163,6 +169,31 @@ def _local(lock: Path) -> Finding:
         return Finding("local python", PROBLEM, error.message, error.remedy)
     state = "environment ready" if found.complete else "environment not made yet; the first local run makes it"
     return Finding("local python", OK, f"{found.base.full} at {found.base.path}; {state}")
+
+
+def _variants(engine: Engine | None, options: argparse.Namespace) -> Iterator[Finding]:
+    """Each TensorFlow variant, and what there is of it here; none of them is a problem."""
+    for variant in variants():
+        where = [] if engine is None else [_variant_image(engine, variant, options.base_image)]
+        where.append(_variant_environment(lock_file(variant)))
+        yield Finding(f"variant {variant}", OK, "; ".join(where))
+
+
+def _variant_image(engine: Engine, variant: str, base: str | None) -> str:
+    try:
+        tag = find_image(engine, ImageSpec(variant, base))
+    except LauncherError as error:
+        return f"image not known: {error.message}"
+    return "image not built, or not up to date" if tag is None else f"image {tag}"
+
+
+def _variant_environment(lock: Path) -> str:
+    try:
+        found = environment.find_environment(lock)
+    except LauncherError as error:
+        return f"no local environment: {error.message}"
+    state = "ready" if found.complete else "not made yet"
+    return f"local environment {state}, Python {found.base.full}"
 
 
 def _cache() -> Finding:

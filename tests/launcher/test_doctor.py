@@ -10,6 +10,7 @@ from launcher.build_site import CA_VARIABLES
 from launcher.cli import main
 from launcher.doctor import OK, PROBLEM, WARNING, Finding
 from launcher.errors import BuildError, EngineUnreachableError
+from launcher.pythons import Python
 
 
 @pytest.fixture(autouse=True)
@@ -38,6 +39,7 @@ def test_everything_is_looked_at(capsys: pytest.CaptureFixture[str]) -> None:
         "cpu",
         "engine",
         "local python",
+        *(f"variant {variant}" for variant in ("1.15", "2.0", "2.1", "2.14", "stock")),
         "disk (cache)",
         "company CA",
         "proxies",
@@ -73,6 +75,36 @@ def test_no_python_for_the_local_runtime(capsys: pytest.CaptureFixture[str], mon
 
     monkeypatch.setattr(doctor.environment, "find_environment", none)
     assert findings(capsys)["local python"]["level"] == PROBLEM
+
+
+def test_each_variant_and_what_there_is_of_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Somewhere:
+        api_version, cpus, memory = "1.41", 2, 8e9
+
+        def describe(self) -> str:
+            return "Docker"
+
+        def close(self) -> None:
+            pass
+
+    def python(lock: Path) -> object:
+        if "1.15" in lock.name:
+            raise BuildError("it needs Python 3.7 and found none", "install one")
+        return type("Found", (), {"complete": "2.14" in lock.name, "base": Python(Path("/p"), (3, 11, 7))})()
+
+    monkeypatch.setattr(engine, "connect", Somewhere)
+    monkeypatch.setattr(
+        doctor, "find_image", lambda _engine, spec: "quantization:2.14-abc" if spec.variant == "2.14" else None
+    )
+    monkeypatch.setattr(doctor.environment, "find_environment", python)
+    found = findings(capsys)
+    assert found["variant 2.14"]["found"] == "image quantization:2.14-abc; local environment ready, Python 3.11.7"
+    assert found["variant stock"]["found"] == "image not built, or not up to date; local environment not made yet, Python 3.11.7"
+    assert found["variant 1.15"]["found"] == (
+        "image not built, or not up to date; no local environment: it needs Python 3.7 and found none"
+    )
 
 
 @pytest.mark.parametrize(
