@@ -189,6 +189,9 @@ def _settle(
         fits = summand.shape is not None and (summand.shape, summand.count) == (result.shape, result.count)
         # a signed summand widens the range of the result (see emission), which then does not end at 6
         fits = fits and not (signed and group.activation == "Relu6")
+        # TensorFlow before 2.1 (whose QuantizeV2 has no axis) loses the shape of what it quantized from FP32 in
+        # oneDNN's own layout, and fails or aborts when that is added ("MklToTfOp: Failed to forward input tensor")
+        fits = fits and (group.summand in results or capabilities.has_attr("QuantizeV2", "axis"))
         if fits and capabilities.has_kernel(quantized_op(group, signed), **_types(group, unsigned, signed)):
             return group
         group = replace(group, summand=None, activation="", root=group.members[1], members=group.members[:2])
