@@ -101,7 +101,10 @@ def test_each_variant_and_what_there_is_of_it(
     monkeypatch.setattr(doctor.environment, "find_environment", python)
     found = findings(capsys)
     assert found["variant 2.14"]["found"] == "image quantization:2.14-abc; local environment ready, Python 3.11.7"
-    assert found["variant stock"]["found"] == "image not built, or not up to date; local environment not made yet, Python 3.11.7"
+    assert (
+        found["variant stock"]["found"]
+        == "image not built, or not up to date; local environment not made yet, Python 3.11.7"
+    )
     assert found["variant 1.15"]["found"] == (
         "image not built, or not up to date; no local environment: it needs Python 3.7 and found none"
     )
