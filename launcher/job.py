@@ -56,6 +56,8 @@ class Job:
         excluded_ops: op types that stay in FP32.
         excluded_nodes: nodes that stay in FP32.
         per_channel: one scale per output channel of a weight instead of one per weight.
+        equalize: scale channels that share one range to like sizes first.
+        bias_correction: let the bias take back what rounding the weights adds on average.
         callback: a command of the user that runs inference on the graph to calibrate it, or None.
         samples: how many samples to calibrate on; None: chosen inside.
         batch_size: images per calibration batch; None: chosen inside.
@@ -87,6 +89,8 @@ class Job:
     excluded_ops: tuple[str, ...] = ()
     excluded_nodes: tuple[str, ...] = ()
     per_channel: bool = True
+    equalize: bool = True
+    bias_correction: bool = True
     callback: str | None = None
     samples: int | None = None
     batch_size: int | None = None
@@ -162,6 +166,8 @@ class Job:
             "outputs": list(self.outputs),
             "signature": self.signature,
             "per_channel": self.per_channel,
+            "equalize": self.equalize,
+            "bias_correction": self.bias_correction,
             "excluded_ops": list(self.excluded_ops),
             "excluded_nodes": list(self.excluded_nodes),
             "callback": self.callback,

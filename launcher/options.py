@@ -245,6 +245,13 @@ def _add_quantization(parser: Parser) -> None:
         action="store_false",
         help="one weight scale per tensor",
     )
+    for name, text in (
+        ("equalize", "scale channels that share one range to like sizes first (default: true)"),
+        ("bias_correction", "let biases take back what rounding the weights adds on average (default: true)"),
+    ):
+        group.add_argument(
+            *_spellings(name), nargs="?", const=True, default=True, type=boolean, metavar="BOOL", help=text
+        )
     group.add_argument(
         "--callback",
         metavar="COMMAND",

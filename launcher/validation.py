@@ -56,6 +56,8 @@ def checked_job(options: argparse.Namespace) -> Job:
         excluded_ops=options.excluded_ops,
         excluded_nodes=options.excluded_nodes,
         per_channel=options.per_channel,
+        equalize=options.equalize,
+        bias_correction=options.bias_correction,
         samples=options.samples,
         batch_size=options.batch_size,
         callback=options.callback,

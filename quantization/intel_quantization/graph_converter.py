@@ -73,6 +73,9 @@ class GraphConverter:
         calibration_data: what the inputs are fed while calibrating: an iterable of feed dicts
             (tensor or node name -> array), such as an ImageFeed; an array for the only input, its first
             dimension the samples; one feed dict; or a function that returns one of these.
+        equalize: scale the channels of a tensor between two INT8 ops to like sizes, so that they share one range
+            better; matters most without ``per_channel``.
+        bias_correction: let the bias take back what rounding the weights adds to each channel on average.
         signature: the signature of a SavedModel; empty: ``serving_default``, or the only one.
         samples: stop calibrating after so many samples; None: all of ``calibration_data``, or 100 of a command.
         on_stage: called with the name of each stage (``STAGES``) when it begins.
@@ -110,6 +113,8 @@ class GraphConverter:
         algo: str = "DIRECT",
         *,
         calibration_data: Optional[CalibrationData] = None,
+        equalize: bool = True,
+        bias_correction: bool = True,
         samples: Optional[int] = None,
         signature: str = "",
         on_stage: Optional[Callable[[str], None]] = None,
@@ -132,6 +137,8 @@ class GraphConverter:
         self.excluded_ops = tuple(excluded_ops or ())
         self.excluded_nodes = tuple(excluded_nodes or ())
         self.per_channel = per_channel
+        self.equalize = equalize
+        self.bias_correction = bias_correction
         self.algo = algo
         self.calibration_data = calibration_data
         self.samples = samples
@@ -211,7 +218,7 @@ class GraphConverter:
         decisions = in_graph_order(fp32_graph, refused + left + decided)
         if not items:
             raise nothing_to_quantize(graph, decisions)
-        emit(graph, items, statistics, self.per_channel, ranges)
+        emit(graph, items, statistics, self.per_channel, ranges, self.equalize, self.bias_correction)
         files.debug(FROZEN_RANGES, graph)
         op_table = op_counts(decisions)
 

@@ -32,6 +32,8 @@ class Job:
     outputs: tuple[str, ...] = ()
     signature: str | None = None
     per_channel: bool = True
+    equalize: bool = True
+    bias_correction: bool = True
     excluded_ops: tuple[str, ...] = ()
     excluded_nodes: tuple[str, ...] = ()
     callback: str | None = None
@@ -100,7 +102,7 @@ def parse(text: str) -> Job:
 
 _PATHS = ("in_graph", "out_graph", "data_location", "labels", "models_zoo", "models_source_dir")
 _LISTS = ("inputs", "outputs", "excluded_ops", "excluded_nodes")
-_FLAGS = ("per_channel", "intermediate")
+_FLAGS = ("per_channel", "equalize", "bias_correction", "intermediate")
 _COUNTS = {"samples": 1, "batch_size": 1, "threads": 1, "evaluate": 0, "seed": 0}
 
 

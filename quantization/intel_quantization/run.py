@@ -192,6 +192,8 @@ class _Run:
             excluded_ops=job.excluded_ops,
             excluded_nodes=job.excluded_nodes,
             per_channel=job.per_channel,
+            equalize=job.equalize,
+            bias_correction=job.bias_correction,
             algo=self._algo,
             on_stage=self._stages.enter,
             intermediate_dir=self._publication.path(".intermediate") if job.intermediate else None,

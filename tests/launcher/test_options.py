@@ -83,6 +83,7 @@ def test_a_misspelt_option_names_the_nearest(argv: list[str], message: str, reme
     "argv",
     [
         ("--per_channel", "perhaps"),
+        ("--equalize", "perhaps"),
         ("--samples", "0"),
         ("--samples", "-1"),
         ("--samples", "1.5"),

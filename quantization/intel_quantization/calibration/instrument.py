@@ -36,7 +36,7 @@ def calibrate(
         observed: float32 tensors, also of loops and branches. One that never ran keeps the count 0.
         feed: batches, each a dict tensor name -> array.
         on_batch: called after each batch with the number of batches so far.
-        channel_means: those of the observed tensors whose channels are summed up, too.
+        channel_means: those of the observed tensors of which each channel is looked at, too.
         histograms: also collect histograms (of a regular sample of the values).
         threads: see :func:`open_session`.
 
@@ -69,8 +69,8 @@ def calibrate(
     return result
 
 
-def _look(found: TensorStatistics, channel_sums: bool, histogram: bool) -> Look:
-    return lambda value: found.merge(summary(value, channel_sums, histogram))
+def _look(found: TensorStatistics, channels: bool, histogram: bool) -> Look:
+    return lambda value: found.merge(summary(value, channels, histogram))
 
 
 def _check(name: str, found: TensorStatistics) -> None:

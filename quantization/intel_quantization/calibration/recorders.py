@@ -8,8 +8,9 @@ is never stripped; and since Print and WriteFile are stateful, no optimizer fold
 does with Identity.
 
 A record is a serialized float32 tensor of one dimension: rank, dimensions; then, unless the recorder only counts,
-whether all values are finite, the minimum, the maximum; then, as asked for, the sum of each channel (the last
-axis) and the histogram of :func:`~intel_quantization.calibration.statistics.histogram_of`.
+whether all values are finite, the minimum, the maximum; then, as asked for, the sum and the largest magnitude of
+each channel (the last axis), and the histogram of
+:func:`~intel_quantization.calibration.statistics.histogram_of`.
 """
 
 from __future__ import annotations
@@ -42,13 +43,13 @@ class Recorder:
     Attributes:
         tensor: whose values.
         values: minimum and maximum; otherwise only the shape.
-        channel_sums: also the sum of each channel.
+        channels: also the sum and the largest magnitude of each channel.
         histogram: also a histogram.
     """
 
     tensor: str
     values: bool = True
-    channel_sums: bool = False
+    channels: bool = False
     histogram: bool = False
 
 
@@ -108,8 +109,8 @@ class _Writer:
         if recorder.values:
             flat = self._reshape(self._source, self._constant([-1], np.int32))
             parts += [self._vector(value) for value in self._extremes(flat)]
-            if recorder.channel_sums:
-                parts.append(self._channel_sums(shape))
+            if recorder.channels:
+                parts += self._channels(shape)
             if recorder.histogram:
                 parts.append(self._histogram(flat, shape))
         return self._concat(parts, _FLOAT)
@@ -139,10 +140,10 @@ class _Writer:
         everywhere = self._add("All", [finite, axis], Tidx=_INT32, keep_dims=False)
         return [self._cast(everywhere, _BOOL, _FLOAT), *(self._reduce(op, flat, axis) for op in ("Min", "Max"))]
 
-    def _channel_sums(self, shape: str) -> str:
-        """The sum over all axes but the last: float32 [channels].
+    def _channels(self, shape: str) -> List[str]:
+        """The sum and the largest magnitude over all axes but the last: float32 [channels] each.
 
-        First along one axis in float32, which keeps those sums short, then in float64.
+        The sum is taken first along one axis in float32, which keeps those sums short, then in float64.
         """
         ones, zero, one = self._constant([1, 1], np.int32), self._constant([0], np.int32), self._constant([1], np.int32)
         padded = self._concat([ones, shape], _INT32)
@@ -153,7 +154,9 @@ class _Writer:
         rows = self._vector(self._reduce("Prod", outer, self._constant(0, np.int32), _INT32))
         cube = self._reshape(self._source, self._concat([rows, inner], _INT32))
         sums = self._cast(self._reduce("Sum", cube, self._constant(1, np.int32)), _FLOAT, _DOUBLE)
-        return self._cast(self._reduce("Sum", sums, self._constant(0, np.int32), _DOUBLE), _DOUBLE, _FLOAT)
+        total = self._cast(self._reduce("Sum", sums, self._constant(0, np.int32), _DOUBLE), _DOUBLE, _FLOAT)
+        magnitudes = self._add("Abs", [cube], T=_FLOAT)
+        return [total, self._reduce("Max", magnitudes, self._constant([0, 1], np.int32))]
 
     def _histogram(self, flat: str, shape: str) -> str:
         """Of a regular sample, the same that ``summary.summary`` takes: float32 [BINS]."""

@@ -1,9 +1,9 @@
 """What calibration saw: mergeable data that does not depend on how it was collected.
 
 For each tensor: how many values, their minimum and maximum, the sums of each batch's minimum and
-maximum, its shape, the sum of each channel, and a histogram with fixed log-spaced bins. A bin is the
-sign, the exponent and the three leading mantissa bits of a float32, so 8 bins for each octave, the
-same for every tensor and every run: histograms merge by addition.
+maximum, its shape, the sum and the largest magnitude of each channel, and a histogram with fixed
+log-spaced bins. A bin is the sign, the exponent and the three leading mantissa bits of a float32, so 8
+bins for each octave, the same for every tensor and every run: histograms merge by addition.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ class TensorStatistics:
         shape: of one batch, None where batches differ (the batch dimension always counts as differing).
         channel_sum: float64, shape [channels] (the last axis): the sum of each channel's values; None
             where it was not collected.
+        channel_maximum: float64, shape [channels]: the largest magnitude of each channel; None where it was
+            not collected.
         histogram: int64, shape [BINS]; None where it was not collected.
         batches: how many batches had values; 0 where batches were not told apart.
         minimum_sum: the sum of the smallest value of each batch.
@@ -44,6 +46,7 @@ class TensorStatistics:
     maximum: float = float("-inf")
     shape: Optional[Tuple[Optional[int], ...]] = None
     channel_sum: Optional[np.ndarray] = None
+    channel_maximum: Optional[np.ndarray] = None
     histogram: Optional[np.ndarray] = None
     batches: int = 0
     minimum_sum: float = 0.0
@@ -62,11 +65,12 @@ class TensorStatistics:
             return
         first = not self.count
         self.shape = other.shape if first else _common_shape(self.shape, other.shape)
-        self.channel_sum = _sum(self.channel_sum, other.channel_sum, first)
+        self.channel_sum = _joined(np.add, self.channel_sum, other.channel_sum, first)
+        self.channel_maximum = _joined(np.maximum, self.channel_maximum, other.channel_maximum, first)
         self.count += other.count
         self.minimum = min(self.minimum, other.minimum)
         self.maximum = max(self.maximum, other.maximum)
-        self.histogram = _sum(self.histogram, other.histogram, first)
+        self.histogram = _joined(np.add, self.histogram, other.histogram, first)
         told_apart = bool(other.batches and (first or self.batches))
         self.batches = self.batches + other.batches if told_apart else 0
         self.minimum_sum = self.minimum_sum + other.minimum_sum if told_apart else 0.0
@@ -160,13 +164,15 @@ def bin_edges(index: int) -> Tuple[float, float]:
     return float(low), float(high)
 
 
-def _sum(mine: Optional[np.ndarray], other: Optional[np.ndarray], first: bool) -> Optional[np.ndarray]:
+def _joined(
+    function: np.ufunc, mine: Optional[np.ndarray], other: Optional[np.ndarray], first: bool
+) -> Optional[np.ndarray]:
     if first:
         return other
-    # what one side did not collect, or counted otherwise, the sum cannot tell
+    # what one side did not collect, or counted otherwise, nothing can tell of both
     if mine is None or other is None or mine.shape != other.shape:
         return None
-    return mine + other
+    return np.asarray(function(mine, other))
 
 
 def _common_shape(
@@ -184,6 +190,8 @@ def _to_json(item: TensorStatistics) -> Dict[str, Any]:
         result["batches"] = {"count": item.batches, "min_sum": item.minimum_sum, "max_sum": item.maximum_sum}
     if item.channel_sum is not None:
         result["channel_sum"] = [float(value) for value in item.channel_sum]
+    if item.channel_maximum is not None:
+        result["channel_maximum"] = [float(value) for value in item.channel_maximum]
     if item.histogram is not None:
         used = np.flatnonzero(item.histogram)
         result["histogram"] = {str(index): int(item.histogram[index]) for index in used}
@@ -206,6 +214,7 @@ def _from_json(data: Dict[str, Any]) -> TensorStatistics:
         float(data["max"]),
         None if shape is None else tuple(shape),
         np.array(data["channel_sum"], np.float64) if "channel_sum" in data else None,
+        np.array(data["channel_maximum"], np.float64) if "channel_maximum" in data else None,
         histogram,
         int(batches["count"]),
         float(batches["min_sum"]),

@@ -17,29 +17,32 @@ IMAGES = 8
 _BLOCK = 1 << 15
 
 
-def summary(values: np.ndarray, channel_sums: bool = False, histogram: bool = False) -> TensorStatistics:
+def summary(values: np.ndarray, channels: bool = False, histogram: bool = False) -> TensorStatistics:
     """Count, minimum, maximum and shape of an array; minimum or maximum are not finite where a value is not.
 
     Args:
         values: float32, any shape.
-        channel_sums: also sum up each channel (the last axis).
+        channels: also the sum and the largest magnitude of each channel (the last axis).
         histogram: also count a regular sample of the values, at most three times 65536 of them.
     """
     shape = tuple(int(size) for size in values.shape)
     result = TensorStatistics(int(values.size), shape=(None, *shape[1:]) if shape else ())
     if not values.size:
         return result
-    channels = shape[-1] if shape else 1
-    rows = values.reshape(-1, channels)
-    step = max(_BLOCK // channels, 1)
+    width = shape[-1] if shape else 1
+    rows = values.reshape(-1, width)
+    step = max(_BLOCK // width, 1)
     blocks = [rows[start : start + step] for start in range(0, len(rows), step)]
     with np.errstate(invalid="ignore", over="ignore"):
-        extremes = [(block.min(), block.max(), block.sum(axis=0) if channel_sums else 0.0) for block in blocks]
-        low, high, sums = zip(*extremes)
+        axis = 0 if channels else None
+        low, high, sums = zip(
+            *[(block.min(axis), block.max(axis), block.sum(axis=0) if channels else 0.0) for block in blocks]
+        )
         # unlike Python's own, numpy's min and max pass NaN on
         result.minimum, result.maximum = float(np.min(low)), float(np.max(high))
         result.batches, result.minimum_sum, result.maximum_sum = 1, result.minimum, result.maximum
-        if channel_sums:
+        if channels:
+            result.channel_maximum = np.maximum(np.max(high, axis=0), -np.min(low, axis=0)).astype(np.float64)
             result.channel_sum = np.stack(sums).sum(axis=0, dtype=np.float64)
     if histogram:
         result.histogram = histogram_of(values.reshape(-1)[:: _sample_step(shape)])

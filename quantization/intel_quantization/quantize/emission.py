@@ -19,13 +19,14 @@ from intel_quantization.graph.graph import Graph, NodeDef
 from intel_quantization.graph.waits import waits_of
 from intel_quantization.quantize.carries import Carry
 from intel_quantization.quantize.carry_emission import carry_ops
+from intel_quantization.quantize.equalization import equalization, scale_inputs
 from intel_quantization.quantize.fused_depthwise import FUSED_DEPTHWISE, fused_attrs, needs_fused_op
 from intel_quantization.quantize.groups import Group
 from intel_quantization.quantize.int8_tensor import Int8Tensor
 from intel_quantization.quantize.plan import Item, gives_float, is_unsigned, quantized_op
 from intel_quantization.quantize.ranges import shared_ranges
 from intel_quantization.quantize.weights import bias_correction, dequantized, quantize_weights
-from intel_quantization.transforms.linear import output_channels
+from intel_quantization.transforms.linear import output_channels, scale_weights
 
 _SMALLEST_RANGE = 1e-6
 # oneDNN's AVX2 kernels give 127 for all that is larger when the summand is qint8, although the result
@@ -34,7 +35,13 @@ _SIGNED_SUM_WIDENING = 255.0 / 127.0
 
 
 def emit(
-    graph: Graph, items: Sequence[Item], statistics: Statistics, per_channel: bool, ranges: Ranges = min_max
+    graph: Graph,
+    items: Sequence[Item],
+    statistics: Statistics,
+    per_channel: bool,
+    ranges: Ranges = min_max,
+    equalize: bool = True,
+    correct_bias: bool = True,
 ) -> None:
     """Replace groups, and what carries INT8 values between them, by INT8 ops, in place.
 
@@ -45,8 +52,11 @@ def emit(
         per_channel: weights get one range for each output channel where the kernel takes that.
         ranges: what makes the range of a tensor from its statistics. Results without an activation that no
             INT8 op reads keep all that was seen: they may be scores, of which the largest counts.
+        equalize: see :mod:`intel_quantization.quantize.equalization`.
+        correct_bias: see :func:`intel_quantization.quantize.weights.bias_correction`.
     """
-    emitter = _Emitter(graph, statistics, per_channel, ranges, items)
+    factors = equalization(graph, items, statistics, per_channel) if equalize else {}
+    emitter = _Emitter(graph, statistics, per_channel, ranges, items, factors, correct_bias)
     for item in items:
         if isinstance(item, Carry):
             emitter.carry(item)
@@ -63,9 +73,13 @@ class _Emitter:
         per_channel: bool,
         ranges: Ranges,
         items: Sequence[Item],
+        factors: Dict[str, np.ndarray],
+        correct_bias: bool,
     ) -> None:
         self._ranges = ranges
         self._whole = _possible_scores(items)
+        self.factors = factors
+        self.correct_bias = correct_bias
         self.shared = shared_ranges(graph, items)
         self.graph = graph
         self.statistics = statistics
@@ -138,12 +152,22 @@ class _Emitter:
 
     def _limit(self, tensor: str, unsigned: bool) -> float:
         """The largest magnitude of a tensor, and of those that share its range."""
+        if tensor in self.factors:
+            return self._equalized_limit(tensor)
         limits = [_SMALLEST_RANGE]
         for name in self.shared.get(tensor, (tensor,)):
             low, high = self.ranges(name)
             high += self.shifts.get(name, 0.0)
             limits.append(high if unsigned else max(-low, high))
         return max(limits)
+
+    def _equalized_limit(self, tensor: str) -> float:
+        """The largest magnitude of an equalized tensor; a range that cuts values off cuts off the same share."""
+        seen = self.statistics.tensors[tensor]
+        assert seen.channel_maximum is not None  # a condition of equalization
+        low, high = self.ranges(tensor)
+        share = max(-low, high) / max(-seen.minimum, seen.maximum)
+        return max(float((seen.channel_maximum / self.factors[tensor]).max()) * share, _SMALLEST_RANGE)
 
     def _range(self, tensor: str, unsigned: bool, limit: float, beside: str) -> Tuple[str, str]:
         stem = tensor.replace(":", "_")
@@ -155,12 +179,18 @@ class _Emitter:
     def _weights_and_bias(self, group: Group, node: NodeDef, source: Int8Tensor) -> List[str]:
         weights = self.graph.constant(self.graph.data_inputs(node)[1])
         assert weights is not None  # a condition of every candidate
-        values, limit = quantize_weights(node, weights, self.per_channel, source.unsigned)
         bias = self.graph.constant(group.bias) if group.bias else None
         if bias is None:
             bias = np.zeros(output_channels(node, weights) or 0, np.float32)
         mean = self.statistics.tensors[group.source].channel_mean
-        if mean is not None:
+        if group.source in self.factors:
+            weights = scale_inputs(node, weights, self.factors[group.source])
+            mean = None if mean is None else mean / self.factors[group.source]
+        if group.root in self.factors:
+            weights = scale_weights(node, weights, 1.0 / self.factors[group.root])
+            bias = bias / self.factors[group.root]
+        values, limit = quantize_weights(node, weights, self.per_channel, source.unsigned)
+        if mean is not None and self.correct_bias:
             bias = bias + bias_correction(node, weights - dequantized(node, values, limit), mean)
         bias = bias + self.shifts.get(group.root, 0.0) - self.shifts.get(group.summand or "", 0.0)
         if group.op == "MatMul" and attribute(node, "transpose_b").b:

@@ -70,7 +70,7 @@ def assert_same(given, wanted):
 
 def check(record, graph_def, names, feeds, output="out"):
     """Recording and calibrating in process agree on some tensors, and the output has the same values."""
-    recorders = [Recorder(name, channel_sums=True, histogram=True) for name in names]
+    recorders = [Recorder(name, channels=True, histogram=True) for name in names]
     recording, records, values = record(graph_def, recorders, feeds, output)
     wanted = calibrate(graph_def, names, feeds, channel_means=names, histograms=True)
     for name in names:
@@ -193,7 +193,7 @@ def test_what_is_not_finite_is_told(record, value):
 
 
 def test_a_record_that_is_cut_off_is_none(tmp_path):
-    recorder = Recorder("x", channel_sums=True, histogram=True)
+    recorder = Recorder("x", channels=True, histogram=True)
     records = Records(str(tmp_path / "records"), [recorder])
     graph = Graph(build(lambda: tf.nn.relu(image(name="x"), name="out")))
     add_recorders(graph, [recorder], records.directory)

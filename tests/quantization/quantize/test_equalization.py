@@ -1,0 +1,161 @@
+"""Tests of cross-layer equalization."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from intel_quantization.calibration.instrument import calibrate
+from intel_quantization.graph.graph import Graph
+from intel_quantization.graph_converter import GraphConverter
+from intel_quantization.quantize.candidates import find_candidates
+from intel_quantization.quantize.equalization import equalization, scale_inputs
+from intel_quantization.quantize.plan import decide
+from tests.quantization import builders as b
+
+# channels whose weights differ by a factor of a thousand: one range for all of them does none of them justice
+SIZES = np.geomspace(0.03, 30.0, 8).astype(np.float32)
+SHIFT = np.linspace(-0.5, 0.5, 8).astype(np.float32)
+FEED = {"input:0": b.random("values", (4, 8, 8, 4))}
+
+
+def uneven(activation="relu", reader="conv", pad=False, second=None, dead=False):
+    """Two linear ops; the channels between have very different sizes, which the second one takes back."""
+    x = b.image()
+    sizes = SIZES.copy()
+    first = b.weights_for("first", (3, 3, 4, 8)) * sizes
+    values = SHIFT * sizes
+    if activation == "relu6":
+        first, values = first * 0.05, values * 0.05
+    if dead:
+        values[7] = -1e4
+    y = b.bias(b.conv(x, weights=first, name="first"), "first/bias", values)
+    y = b.activate(y, activation, "between")
+    read = tf.pad(y, [[0, 0], [1, 1], [1, 1], [0, 0]], name="pad") if pad else y
+    if reader == "conv":
+        weights = b.weights_for("last", (3, 3, 8, 6)) / SIZES[:, None]
+        z = b.conv(read, weights=weights, name="last", padding="VALID" if pad else "SAME")
+    else:
+        z = b.depthwise(read, weights=b.random("last", (3, 3, 8, 1)) / SIZES[:, None], name="last")
+    z = tf.nn.relu(b.bias(z, "last/bias"), "out")
+    if second:
+        tf.identity(read if second == "pad" else y, name="second")
+    return z
+
+
+def factors_of(graph_def, outputs=("out",), per_channel=False):
+    graph = Graph(graph_def, outputs)
+    candidates, _ = find_candidates(graph)
+    names = sorted({name for group in candidates for name in group.observed()})
+    statistics = calibrate(graph_def, names, [FEED], channel_means=[group.source for group in candidates])
+    items, _ = decide(graph, candidates, statistics)
+    return equalization(graph, items, statistics, per_channel), statistics
+
+
+def sqnr(graph_def, equalize, per_channel=False):
+    conversion = GraphConverter(
+        graph_def, outputs=["out"], per_channel=per_channel, calibration_data=[FEED], equalize=equalize
+    ).convert()
+    want, got = (b.run(graph, FEED, "out:0")[0] for graph in (graph_def, conversion.graph))
+    assert got.dtype == want.dtype
+    return 10 * np.log10((want**2).sum() / ((want - got) ** 2).sum())
+
+
+@pytest.mark.parametrize(
+    ("activation", "reader"),
+    [("relu", "conv"), ("relu6", "conv"), (None, "conv"), ("relu", "depthwise"), ("relu6", "depthwise")],
+)
+def test_channels_of_different_size_gain_much(activation, reader):
+    graph_def = b.build(uneven, activation, reader)
+    gain = sqnr(graph_def, True) - sqnr(graph_def, False)
+    assert gain > 6, "one bit at least"
+
+
+def test_one_range_for_each_channel_of_the_weights_gains_too():
+    graph_def = b.build(uneven)
+    assert sqnr(graph_def, True, per_channel=True) > sqnr(graph_def, False, per_channel=True) + 3
+
+
+def test_a_pad_between_does_not_matter():
+    graph_def = b.build(uneven, pad=True)
+    assert "between" in factors_of(graph_def)[0]
+    assert sqnr(graph_def, True) > sqnr(graph_def, False) + 6
+
+
+@pytest.mark.parametrize("second", ["between", "pad"])
+def test_what_is_read_elsewhere_stays(second):
+    graph_def = b.build(uneven, pad=True, second=second)
+    assert factors_of(graph_def, ("out", "second"))[0] == {}
+
+
+def test_a_tensor_with_two_readers_behind_one_pad_stays():
+    def two():
+        uneven(pad=True)
+        read = tf.compat.v1.get_default_graph().get_tensor_by_name("pad:0")
+        b.conv_block(read, "other", padding="VALID")
+
+    assert factors_of(b.build(two), ("out", "other/out"))[0] == {}
+
+
+def test_an_addition_is_not_equalized():
+    def residual():
+        x = b.image((None, 8, 8, 8))
+        y = b.conv_block(x, "before")
+        z = b.bias(b.conv(y, name="first"), "first/bias")
+        z = tf.nn.relu(z + y, "sum")
+        return tf.nn.relu(b.bias(b.conv(z, name="last"), "last/bias"), "out")
+
+    graph = Graph(b.build(residual), ["out"])
+    candidates, _ = find_candidates(graph)
+    names = sorted({name for group in candidates for name in group.observed()})
+    feed = {"input:0": b.random("values", (2, 8, 8, 8))}
+    statistics = calibrate(graph.to_graph_def(), names, [feed], channel_means=[group.source for group in candidates])
+    items, _ = decide(graph, candidates, statistics)
+    assert equalization(graph, items, statistics, False) == {}
+
+
+def test_a_relu6_still_ends_at_6():
+    graph_def = b.build(uneven, "relu6")
+    factors, statistics = factors_of(graph_def)
+    seen = statistics.tensors["between"].channel_maximum
+    limit = (seen / factors["between"]).max()
+    # no channel is cut off below what it reached, and none goes on above 6
+    assert np.all(limit * factors["between"] >= seen * (1 - 1e-9))
+    assert np.all(limit * factors["between"] <= 6 * (1 + 1e-9))
+
+
+def test_a_channel_that_is_never_above_zero_does_no_harm():
+    graph_def = b.build(uneven, dead=True)
+    factors, statistics = factors_of(graph_def)
+    assert statistics.tensors["between"].channel_maximum[7] == 0
+    assert np.all(np.isfinite(factors["between"]))
+    assert np.all(factors["between"] > 0)
+    assert sqnr(graph_def, True) > sqnr(graph_def, False) + 3
+
+
+def test_without_channel_statistics_nothing_is_equalized():
+    graph_def = b.build(uneven)
+    graph = Graph(graph_def, ["out"])
+    candidates, _ = find_candidates(graph)
+    names = sorted({name for group in candidates for name in group.observed()})
+    statistics = calibrate(graph_def, names, [FEED])
+    items, _ = decide(graph, candidates, statistics)
+    assert equalization(graph, items, statistics, False) == {}
+
+
+@pytest.mark.parametrize(
+    ("function", "shape"), [(b.conv, (3, 3, 4, 6)), (b.depthwise, (3, 3, 4, 1)), (b.dense, (4, 6))]
+)
+def test_scaled_weights_are_scaled_inputs(function, shape):
+    scale = np.array([0.5, 1.0, 2.0, 4.0])
+    x = b.random("x", (2, 4) if function is b.dense else (1, 5, 5, 4))
+    weights = b.random("w", shape)
+
+    def value(data, w):
+        graph_def = b.build(lambda: function(b.image(data.shape), name="op", weights=w))
+        return b.run(graph_def, {"input:0": data.astype(np.float32)}, "op:0")[0], b.node(graph_def, "op")
+
+    want, node = value(x * scale, weights)
+    got, _ = value(x, scale_inputs(node, weights, scale))
+    np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
