@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
 import tempfile
@@ -66,7 +67,12 @@ with open(arguments.input_graph, "rb") as file:
 if "optimize" in arguments.how:
     from tensorflow.python.tools.optimize_for_inference_lib import optimize_for_inference
     graph_def = optimize_for_inference(graph_def, ["input"], ["out"], tf.float32.as_datatype_enum)
-    print("ops:", {node.op for node in graph_def.node})
+if "transform" in arguments.how:
+    from tensorflow.tools.graph_transforms import TransformGraph
+    transforms = ["strip_unused_nodes", "remove_nodes(op=Identity, op=CheckNumerics)",
+                  "fold_constants(ignore_errors=true)", "fold_batch_norms", "fold_old_batch_norms"]
+    graph_def = TransformGraph(graph_def, ["input"], ["out"], transforms)
+print("ops:", {node.op for node in graph_def.node})
 config = tf1.ConfigProto()
 rewrites = config.graph_options.rewrite_options
 if "grappler" in arguments.how:
@@ -116,10 +122,12 @@ def by_command(command, **options):
     )
 
 
-@pytest.mark.parametrize(
-    ("how", "batches"),
-    [("optimize prefix grappler", 3), ("processes", 6)],
-)
+HOW = [("optimize prefix grappler", 3), ("processes", 6)]
+if importlib.util.find_spec("tensorflow.tools.graph_transforms"):  # in TensorFlow 1.15
+    HOW.append(("transform", 3))
+
+
+@pytest.mark.parametrize(("how", "batches"), HOW)
 def test_the_ranges_are_those_of_calibration_in_process(script, how, batches):
     progress, lines = [], []
     words = command_words("%s %s --how '%s'" % (sys.executable, script, how))
@@ -138,7 +146,7 @@ def test_the_ranges_are_those_of_calibration_in_process(script, how, batches):
         assert np.abs(given.histogram - expected.histogram).sum() <= 2e-3 * expected.histogram.sum()
     means = found.tensors["first/out"].channel_mean, wanted.tensors["first/out"].channel_mean
     np.testing.assert_allclose(*means, rtol=0, atol=TOLERANCE * found.tensors["first/out"].maximum)
-    if "optimize" in how:
+    if "processes" not in how:
         (optimized,) = (line for line in lines if line.startswith("ops:"))
         assert "Identity" not in optimized
         assert "Print" in optimized
@@ -167,7 +175,10 @@ def test_gen_calib_data_cmds(script, tmp_path):
     converter.gen_calib_data_cmds = command
     converter.debug = True
     conversion = converter.convert()
-    assert sum(int8_ops(conversion.graph).values()) == 3
+    feed = [{"input:0": batch(number)} for number in range(5)]
+    by_feed = GraphConverter(build(with_leftovers), inputs=["input"], outputs=["out"], calibration_data=feed).convert()
+    assert int8_ops(conversion.graph) == int8_ops(by_feed.graph) != {}
+    assert conversion.decisions == by_feed.decisions
     assert conversion.statistics.samples == 5 * BATCH
     assert {"fp32_logged_graph.pb", "int8.pb"} <= {path.name for path in tmp_path.iterdir()}
 
