@@ -65,6 +65,15 @@ def write_images(folder: Path, count: int) -> Path:
     return folder
 
 
+def write_array(path: Path, rows: int) -> Path:
+    """A .npy of float32 [rows, 16, 16, 3], from -1 to 1; by hand, since these tests need no numpy."""
+    header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, 16, 16, 3), }}".encode().ljust(117) + b"\n"
+    values = [(number * 37 % 201) / 100 - 1 for number in range(rows * 16 * 16 * 3)]
+    start = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header
+    path.write_bytes(start + struct.pack(f"<{len(values)}f", *values))
+    return path
+
+
 class Launcher:
     """Calls the launcher as a user does, as a program of its own.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.support import Launcher, leftovers
+from tests.e2e.support import Launcher, leftovers, write_array
 
 INFER = """\
 import sys
@@ -27,19 +27,10 @@ with tf1.Session(graph=graph) as session:
 @pytest.fixture
 def program(tmp_path: Path) -> Path:
     """A folder with an inference script and its data."""
-    import io
-    import struct
-
     folder = tmp_path / "program"
     folder.mkdir()
     (folder / "infer.py").write_text(INFER)
-    # a .npy of float32 [5, 16, 16, 3], by hand: numpy is not among what these tests need
-    header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (5, 16, 16, 3), }".ljust(117) + b"\n"
-    stream = io.BytesIO()
-    stream.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header)
-    for number in range(5 * 16 * 16 * 3):
-        stream.write(struct.pack("<f", (number * 37 % 201) / 100 - 1))
-    (folder / "images.npy").write_bytes(stream.getvalue())
+    write_array(folder / "images.npy", 5)
     return folder
 
 
