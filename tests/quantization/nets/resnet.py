@@ -8,16 +8,16 @@ v1 = tf.compat.v1
 BLOCKS_50 = (3, 4, 6, 3)
 
 
-def resnet50(layers, size=224, classes=1000, blocks=BLOCKS_50):
+def resnet50(layers, size=224, classes=1000, blocks=BLOCKS_50, base=64):
     """``input`` -> ``predict``; as in Keras: Pads ahead of the first convolution and the max pool, the stride of a
     stage in its first 1x1 convolutions. Without biases ahead of the batch norms. 53 Conv2D with four stages of 50."""
     x = v1.placeholder(tf.float32, (None, size, size, 3), "input")
-    x = layers.conv_norm(layers.pad(x, 3, 3, "conv1_pad"), 64, 7, 2, "VALID", "conv1")
+    x = layers.conv_norm(layers.pad(x, 3, 3, "conv1_pad"), base, 7, 2, "VALID", "conv1")
     x = tf.nn.max_pool2d(layers.pad(x, 1, 1, "pool1_pad"), 3, 2, "VALID", name="pool1")
     for stage, count in enumerate(blocks):
         for block in range(count):
             name = "conv%d_block%d" % (stage + 2, block + 1)
-            x = _bottleneck(layers, x, 64 << stage, 2 if stage and block == 0 else 1, block == 0, name)
+            x = _bottleneck(layers, x, base << stage, 2 if stage and block == 0 else 1, block == 0, name)
     x = tf.reduce_mean(x, [1, 2], name="avg_pool")
     tf.nn.softmax(layers.dense(x, classes, "predictions"), name="predict")
 
@@ -31,17 +31,17 @@ def _bottleneck(layers, x, filters, strides, project, name):
     return tf.nn.relu(tf.raw_ops.AddV2(x=x, y=y, name=name + "_add"), name=name + "_out")
 
 
-def resnet50_v1_5(layers, size=224, classes=1001, blocks=BLOCKS_50):
+def resnet50_v1_5(layers, size=224, classes=1001, blocks=BLOCKS_50, base=64):
     """``input_tensor`` -> ``softmax_tensor`` and ``ArgMax``; as in TensorFlow's official models: the stride in the 3x3
     convolution, with a Pad ahead of each strided convolution, projection first."""
     x = v1.placeholder(tf.float32, (None, size, size, 3), "input_tensor")
-    x = _fixed_padding(layers, x, 64, 7, 2, "resnet_model/conv2d")
+    x = _fixed_padding(layers, x, base, 7, 2, "resnet_model/conv2d")
     x = tf.nn.relu(layers.norm(x, "resnet_model/batch_normalization", 1e-5), name="resnet_model/Relu")
     x = tf.nn.max_pool2d(x, 3, 2, "SAME", name="resnet_model/max_pooling2d/MaxPool")
     for stage, count in enumerate(blocks):
         for block in range(count):
             name = "resnet_model/block_layer%d/%d" % (stage + 1, block)
-            x = _official_bottleneck(layers, x, 64 << stage, 2 if stage and block == 0 else 1, block == 0, name)
+            x = _official_bottleneck(layers, x, base << stage, 2 if stage and block == 0 else 1, block == 0, name)
     x = tf.identity(tf.reduce_mean(x, [1, 2], keepdims=True, name="resnet_model/Mean"), name="resnet_model/final_pool")
     x = layers.dense(tf.squeeze(x, [1, 2], name="resnet_model/Squeeze"), classes, "resnet_model/dense")
     tf.argmax(x, axis=1, name="ArgMax")
