@@ -8,6 +8,7 @@ from typing import Callable, Optional, Tuple
 from intel_quantization.errors import BadInputError, InvalidGraphError
 from intel_quantization.graph.graph import Graph
 from intel_quantization.graph.verify import verify
+from intel_quantization.transforms.convert_layout import convert_layout
 from intel_quantization.transforms.drop_zero_padding import drop_zero_padding
 from intel_quantization.transforms.fix_training_switches import fix_training_switches
 from intel_quantization.transforms.flatten_atrous_conv import flatten_atrous_conv
@@ -59,6 +60,7 @@ OPTIMIZE_FP32: Tuple[Transform, ...] = (
     fold_batch_norms,
     fold_old_batch_norms,
     *_FOLD_PIECES,  # what stands behind a fused batch norm
+    convert_layout,
     strip_unused,
 )
 

@@ -1,0 +1,205 @@
+"""Turn convolutions on NCHW images into ones on NHWC images, the only ones with an INT8 kernel.
+
+::
+
+    f_NCHW(x) == Transpose(f_NHWC(Transpose(x, [0, 2, 3, 1])), [0, 3, 1, 2])
+
+for a convolution, and what stands between convolutions is turned with them, so that the Transposes of
+neighbours cancel: pools, BiasAdd, batch norm, activations, additions, concatenations along the channels, Pad,
+means over and Squeeze of rows and columns. A Transpose of the graph's own, as MLPerf's SSD-ResNet34 has one at
+its input, cancels, too. What is turned keeps its name, unless it is an output; that stays, as a Transpose.
+
+Conditions: float32; there is a convolution in NCHW. All the images that an op other than a convolution
+reads must be there in NHWC already; scalars may stand beside them.
+"""
+
+from __future__ import annotations
+
+from typing import Dict, List, Optional, Sequence, Tuple
+
+import numpy as np
+
+from intel_quantization.graph import tensors
+from intel_quantization.graph.attributes import DT_FLOAT, DT_INT32, attribute, dtype_attr
+from intel_quantization.graph.graph import Graph, NodeDef
+from intel_quantization.transforms.linear import is_channels_last
+
+TO_LAST, TO_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
+
+_CONVOLUTIONS = ("Conv2D", "DepthwiseConv2dNative")
+_BATCH_NORMS = ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3")
+_FORMATTED = (*_CONVOLUTIONS, *_BATCH_NORMS, "BiasAdd", "MaxPool", "AvgPool")
+_UNARY = ("Relu", "Relu6", "LeakyRelu", "Elu", "Selu", "Sigmoid", "Tanh", "Softplus", "Identity")
+_BINARY = ("Add", "AddV2", "Sub", "Mul", "Maximum", "Minimum")
+# attributes with a number for each dimension, or two
+_BY_DIMENSION = ("strides", "dilations", "ksize", "explicit_paddings")
+
+
+def convert_layout(graph: Graph) -> int:
+    """Turn all convolutions on NCHW images, and what stands between them; returns how many convolutions."""
+    if not any(node.op in _CONVOLUTIONS and _is_turnable(node) for node in graph.nodes.values()):
+        return 0
+    layout = _Layout(graph)
+    for node in graph.topological():
+        layout.visit(node)
+    layout.tidy()
+    return layout.convolutions
+
+
+def _is_turnable(node: NodeDef) -> bool:
+    return attribute(node, "T").type == DT_FLOAT and not is_channels_last(node)
+
+
+class _Layout:
+    """``last`` has the NHWC tensor of each NCHW tensor for which there is one."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.last: Dict[str, str] = {}
+        self.convolutions = 0
+        self._turned: List[Tuple[str, str]] = []
+        self._permutations: Dict[Tuple[int, ...], str] = {}
+
+    def visit(self, node: NodeDef) -> None:
+        """Turn a node, whose producers have been visited, if its images are there in NHWC."""
+        if node.op in _CONVOLUTIONS and _is_turnable(node):
+            self._turn(node, [self._image(node), *self.graph.data_inputs(node)[1:]])
+            self.convolutions += 1
+        elif node.op == "Transpose":
+            self._visit_transpose(node)
+        elif attribute(node, "T").type == DT_FLOAT:
+            inputs = self._inputs(node)
+            if inputs is not None:
+                self._turn(node, inputs)
+
+    def tidy(self) -> None:
+        """Drop the Transposes that nobody reads, and give their names back to what they stood for."""
+        for first, last in self._turned:
+            self.graph.sweep([first])
+            if first not in self.graph and last in self.graph:
+                self.graph.rename(last, first)
+
+    def _visit_transpose(self, node: NodeDef) -> None:
+        source, permutation = self.graph.data_inputs(node)
+        order = self.graph.constant(permutation)
+        if order is None:
+            return
+        if tuple(order) == TO_FIRST:
+            self.last[node.name] = source
+        elif tuple(order) == TO_LAST and source in self.last:
+            self.graph.redirect(node.name, self.last[source])
+            self.graph.set_input(node, 0, self.last[source])
+            self.graph.set_input(node, 1, self._permutation((0, 1, 2, 3), self.last[source]))
+            self.graph.sweep([node.name])
+
+    def _inputs(self, node: NodeDef) -> Optional[List[str]]:
+        """What a node would read in NHWC; None where it is to be left alone, or was turned in its place."""
+        inputs = self.graph.data_inputs(node)
+        images = [self.last.get(tensor) for tensor in inputs]
+        first = images[0] if images else None
+        if node.op in _BINARY:
+            return self._of_binary(inputs)
+        if first is None:
+            return None
+        if node.op in _UNARY:
+            return [first]
+        if node.op in _FORMATTED:
+            return [first, *inputs[1:]] if not is_channels_last(node) and self._has_one_output(node) else None
+        if node.op == "ConcatV2":
+            return self._of_concat(node)
+        if node.op == "Pad":
+            paddings = self.graph.constant(inputs[1])
+            if paddings is None or paddings.shape != (4, 2):
+                return None
+            return [first, self.graph.add_constant(node.name + "/paddings", paddings[list(TO_LAST)], beside=first)]
+        if node.op in ("Mean", "Squeeze"):
+            return self._of_reduction(node, first)
+        return None
+
+    def _of_binary(self, inputs: Sequence[str]) -> Optional[List[str]]:
+        result = []
+        for tensor in inputs:
+            value = self.graph.constant(tensor)
+            scalar = tensor if value is not None and value.ndim == 0 else None
+            result.append(self.last.get(tensor, scalar))
+        known = [tensor for tensor in result if tensor is not None]
+        return known if len(known) == 2 and any(tensor in self.last for tensor in inputs) else None
+
+    def _of_concat(self, node: NodeDef) -> Optional[List[str]]:
+        inputs = self.graph.data_inputs(node)
+        images = [self.last[tensor] for tensor in inputs[:-1] if tensor in self.last]
+        axis = self.graph.constant(inputs[-1])
+        if axis is None or len(images) < len(inputs) - 1 or attribute(node, "Tidx").type not in (0, DT_INT32):
+            return None
+        axis = np.array(TO_FIRST.index(int(axis) % 4), np.int32)
+        return [*images, self.graph.add_constant(node.name + "/axis", axis, beside=images[0])]
+
+    def _of_reduction(self, node: NodeDef, image: str) -> Optional[List[str]]:
+        """Without rows and columns there is nothing left to turn: the node reads the other image and keeps its name."""
+        if node.op == "Squeeze":
+            if sorted(axis % 4 for axis in attribute(node, "squeeze_dims").list.i) == [2, 3]:
+                self.graph.set_input(node, 0, image)
+                node.attr["squeeze_dims"].list.i[:] = [1, 2]
+            return None
+        axes = self.graph.constant(self.graph.data_inputs(node)[1])
+        if axes is None or sorted(int(axis) % 4 for axis in axes.reshape(-1)) != [2, 3]:
+            return None
+        kind = np.int64 if axes.dtype == np.int64 else np.int32
+        name = self.graph.add_constant(node.name + "/axes", np.array([1, 2], kind), beside=image)
+        if attribute(node, "keep_dims").b:
+            return [image, name]
+        self.graph.set_input(node, 0, image)
+        self.graph.set_input(node, 1, name)
+        return None
+
+    def _has_one_output(self, node: NodeDef) -> bool:
+        """Batch norms have more, and inference reads one; in training they are not turned."""
+        if node.op not in _BATCH_NORMS:
+            return True
+        read = {name for reader in self.graph.consumers(node.name) for name in self.graph.data_inputs(reader)}
+        others = {"%s:%d" % (node.name, index) for index in range(1, 6)}
+        return not read & others and "is_training" in node.attr and not node.attr["is_training"].b
+
+    def _image(self, node: NodeDef) -> str:
+        """What a convolution reads, in NHWC."""
+        tensor = self.graph.data_inputs(node)[0]
+        if tensor not in self.last:
+            name = self.graph.unique_name(node.name + "/to_nhwc")
+            self.last[tensor] = self._transpose(name, tensor, TO_LAST, node.device).name
+        return self.last[tensor]
+
+    def _turn(self, node: NodeDef, inputs: Sequence[str]) -> None:
+        """Add the node in NHWC; its old name becomes that of a Transpose of it, for those who read NCHW."""
+        graph = self.graph
+        attrs = {key: value for key, value in node.attr.items() if key != "_output_shapes"}
+        name = graph.unique_name(node.name + "/nhwc")
+        twin = graph.add(node.op, name, [*inputs, *graph.control_inputs(node)], attrs, node.device)
+        if node.op in _FORMATTED:
+            twin.attr["data_format"].s = b"NHWC"
+            for key in _BY_DIMENSION:
+                values = list(attribute(twin, key).list.i)
+                if values:
+                    turned = np.array(values).reshape(4, -1)[list(TO_LAST)].reshape(-1)
+                    twin.attr[key].list.i[:] = [int(value) for value in turned]
+        node.op = "Transpose"
+        for key in list(node.attr):
+            del node.attr[key]
+        node.attr["T"].type, node.attr["Tperm"].type = DT_FLOAT, DT_INT32
+        graph.set_inputs(node, [name, self._permutation(TO_FIRST, name)])
+        self.last[node.name] = name
+        self._turned.append((node.name, name))
+
+    def _transpose(self, name: str, tensor: str, order: Tuple[int, ...], device: str) -> NodeDef:
+        types = {"T": dtype_attr(DT_FLOAT), "Tperm": dtype_attr(DT_INT32)}
+        return self.graph.add("Transpose", name, [tensor, self._permutation(order, tensor)], types, device)
+
+    def _permutation(self, order: Tuple[int, ...], beside: str) -> str:
+        """A constant for a Transpose; outside of loops one serves all."""
+        in_loop = bool(self.graph.frame(beside))
+        name = None if in_loop else self._permutations.get(order)
+        if name is None or name not in self.graph:
+            stem = "%s/permutation" % tensors.node_of(beside)
+            name = self.graph.add_constant(stem, np.array(order, np.int32), beside=beside)
+            if not in_loop:
+                self._permutations[order] = name
+        return name
