@@ -23,6 +23,7 @@ from intel_quantization.report import write_report
 from intel_quantization.report.content import build
 from intel_quantization.runner import Runner
 from intel_quantization.synthetic import synthetic_feed
+from intel_quantization.transforms.convert_layout import in_nhwc
 
 DEFAULT_SEED = 0
 ALGORITHM = "MSE"
@@ -68,6 +69,7 @@ class _Run:
         self._graph = loaded.graph_def
         self._inputs = [info.name for info in loaded.inputs]
         self._outputs = [info.name for info in loaded.outputs]
+        self._runnable = in_nhwc(self._graph, self._outputs)
         if loaded.signature:
             self._events.log(f"SavedModel, signature {loaded.signature}")
         self._tensors = loaded.inputs
@@ -141,7 +143,7 @@ class _Run:
         if self._job.preprocess is not None:
             return self._job.preprocess
         some = (data.split.calibration or data.split.evaluation)[: preprocess_choice.IMAGES]
-        with Runner(self._graph, self._outputs, self._job.threads, "the FP32 graph") as runner:
+        with Runner(self._runnable, self._outputs, self._job.threads, "the FP32 graph") as runner:
             choice = preprocess_choice.choose_by_trying(
                 runner, lambda mode: data.feed(some, mode, self._job.batch_size), data.layout, data.labelling
             )
@@ -217,7 +219,7 @@ class _Run:
     def _compare(self, conversion):
         """(Accuracy | None, Latency | None)."""
         threads, outputs = self._job.threads, self._outputs
-        with Runner(self._graph, outputs, threads, "the FP32 graph") as fp32, Runner(
+        with Runner(self._runnable, outputs, threads, "the FP32 graph") as fp32, Runner(
             conversion.graph, outputs, threads, "the INT8 graph"
         ) as int8:
             latency = self._latency(conversion, fp32, int8)

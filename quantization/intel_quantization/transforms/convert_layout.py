@@ -5,7 +5,7 @@
     f_NCHW(x) == Transpose(f_NHWC(Transpose(x, [0, 2, 3, 1])), [0, 3, 1, 2])
 
 for a convolution, and what stands between convolutions is turned with them, so that the Transposes of
-neighbours cancel: pools, BiasAdd, batch norm, activations, additions, concatenations along the channels, Pad,
+neighbours cancel: pools, BiasAdd, batch norm, activations, additions, concatenations, Pad,
 means over and Squeeze of rows and columns. A Transpose of the graph's own, as MLPerf's SSD-ResNet34 has one at
 its input, cancels, too. What is turned keeps its name, unless it is an output; that stays, as a Transpose.
 
@@ -15,9 +15,10 @@ reads must be there in NHWC already; scalars may stand beside them.
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Dict, Iterable, List, Optional, Sequence, Tuple
 
 import numpy as np
+from tensorflow.core.framework.graph_pb2 import GraphDef
 
 from intel_quantization.graph import tensors
 from intel_quantization.graph.attributes import DT_FLOAT, DT_INT32, attribute, dtype_attr
@@ -37,13 +38,30 @@ _BY_DIMENSION = ("strides", "dilations", "ksize", "explicit_paddings")
 
 def convert_layout(graph: Graph) -> int:
     """Turn all convolutions on NCHW images, and what stands between them; returns how many convolutions."""
-    if not any(node.op in _CONVOLUTIONS and _is_turnable(node) for node in graph.nodes.values()):
+    if not _has_any(graph.nodes.values()):
         return 0
     layout = _Layout(graph)
     for node in graph.topological():
         layout.visit(node)
     layout.tidy()
     return layout.convolutions
+
+
+def in_nhwc(graph_def: GraphDef, outputs: Sequence[str]) -> GraphDef:
+    """The same graph with its convolutions in NHWC, for running it; the graph itself where it has none in NCHW.
+
+    TensorFlow before 2.16 confuses pools of the same size in NCHW and in NHWC that run in one process
+    (https://github.com/tensorflow/tensorflow/issues/61482). So what runs beside a converted graph is turned, too.
+    """
+    if not _has_any(graph_def.node):
+        return graph_def
+    graph = Graph(graph_def, outputs)
+    convert_layout(graph)
+    return graph.to_graph_def()
+
+
+def _has_any(nodes: Iterable[NodeDef]) -> bool:
+    return any(node.op in _CONVOLUTIONS and _is_turnable(node) for node in nodes)
 
 
 def _is_turnable(node: NodeDef) -> bool:
@@ -57,6 +75,7 @@ class _Layout:
         self.graph = graph
         self.last: Dict[str, str] = {}
         self.convolutions = 0
+        self._own: List[str] = []  # the graph's Transposes to NCHW
         self._turned: List[Tuple[str, str]] = []
         self._permutations: Dict[Tuple[int, ...], str] = {}
 
@@ -78,6 +97,7 @@ class _Layout:
             self.graph.sweep([first])
             if first not in self.graph and last in self.graph:
                 self.graph.rename(last, first)
+        self.graph.sweep(self._own)
 
     def _visit_transpose(self, node: NodeDef) -> None:
         source, permutation = self.graph.data_inputs(node)
@@ -86,6 +106,7 @@ class _Layout:
             return
         if tuple(order) == TO_FIRST:
             self.last[node.name] = source
+            self._own.append(node.name)
         elif tuple(order) == TO_LAST and source in self.last:
             self.graph.redirect(node.name, self.last[source])
             self.graph.set_input(node, 0, self.last[source])
@@ -131,7 +152,7 @@ class _Layout:
         axis = self.graph.constant(inputs[-1])
         if axis is None or len(images) < len(inputs) - 1 or attribute(node, "Tidx").type not in (0, DT_INT32):
             return None
-        axis = np.array(TO_FIRST.index(int(axis) % 4), np.int32)
+        axis = np.array(TO_LAST.index(int(axis) % 4), np.int32)
         return [*images, self.graph.add_constant(node.name + "/axis", axis, beside=images[0])]
 
     def _of_reduction(self, node: NodeDef, image: str) -> Optional[List[str]]:

@@ -27,6 +27,7 @@ class Layers:
     def __init__(self, statistics=None, folded=False, channels_first=False) -> None:
         self._statistics = statistics
         self._folded = folded and statistics is not None
+        self.channels_first = channels_first
         self._format = "NCHW" if channels_first else "NHWC"
         self.moments: dict[str, tuple[tf.Tensor, tf.Tensor]] = {}
 
@@ -164,7 +165,8 @@ def freeze(network, feed, **options):
     Returns:
         A GraphDef, with loops and branches as frozen graphs have them.
     """
-    measuring = Layers(**options)
+    # in NHWC: TensorFlow before 2.16 confuses max pools of one size in both formats (tensorflow issue 61482)
+    measuring = Layers()
     with old_control_flow():
         with tf.Graph().as_default(), v1.Session() as session:
             network(measuring)

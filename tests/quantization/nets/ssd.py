@@ -38,9 +38,10 @@ def ssd_mobilenet_v1(layers, size=300, classes=90, width=1.0):
     detections(boxes[:, :, None], scores, 10)
 
 
-def ssd_resnet34(layers, size=300, classes=81, base=64, batch=1, channels_first=True):
+def ssd_resnet34(layers, size=300, classes=81, base=64, batch=1):
     """``input`` -> ``v/stack`` boxes and ``v/Softmax`` scores; of ResNet-34 the first three stages, the third without
-    its stride. Images are turned to NCHW at the input, as MLPerf trained it. 51 Conv2D."""
+    its stride. With Layers of NCHW the images are turned at the input, as MLPerf trained it. 51 Conv2D."""
+    channels_first = layers.channels_first
     x = v1.placeholder(tf.float32, (batch, size, size, 3), "input")
     if channels_first:
         x = tf.transpose(x, [0, 3, 1, 2], name="v/transpose")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from intel_quantization.graph.interface import find_outputs
+from intel_quantization.transforms.convert_layout import in_nhwc
 from tests.quantization.builders import convert, run
 from tests.quantization.nets.layers import freeze, pictures
 
@@ -32,7 +33,8 @@ def check(network, images, feeds, outputs, expected, **options):
     assert {row.op: row.int8 for row in conversion.op_table if row.op in LINEAR} == expected
     assert find_outputs(conversion.graph, outputs) == find_outputs(graph_def, outputs)
     feed = {images: feeds[3]}
-    for before, after in zip(run(graph_def, feed, *outputs), run(conversion.graph, feed, *outputs)):
+    reference = in_nhwc(graph_def, outputs)
+    for before, after in zip(run(reference, feed, *outputs), run(conversion.graph, feed, *outputs)):
         assert (after.dtype, after.shape) == (before.dtype, before.shape)
         assert np.isfinite(after).all()
     return conversion, {(item.op, item.reason) for item in left}
@@ -40,7 +42,8 @@ def check(network, images, feeds, outputs, expected, **options):
 
 def sqnr(conversion, feed, name, function=lambda values: values):
     """Decibels of the signal over the error in a tensor that both graphs have, centred along its last axis."""
-    before, after = (function(run(graph, feed, name)[0]) for graph in (conversion.input_graph, conversion.graph))
+    reference = in_nhwc(conversion.input_graph, [info.node for info in conversion.outputs])
+    before, after = (function(run(graph, feed, name)[0]) for graph in (reference, conversion.graph))
     before, after = (values - values.mean(axis=-1, keepdims=True) for values in (before, after))
     return 10 * np.log10((before**2).sum() / ((after - before) ** 2).sum())
 
