@@ -100,6 +100,7 @@ def parse(data: bytes, recorder: Recorder) -> Optional[_Parsed]:
         seen.minimum, seen.maximum = float(rest[1]), float(rest[2])
         if not rest[0]:
             seen.minimum = float("nan")
+        seen.empties = int(not seen.count)
         if seen.count:
             seen.batches, seen.minimum_sum, seen.maximum_sum = 1, seen.minimum, seen.maximum
         if recorder.channels:

@@ -39,6 +39,7 @@ class TensorStatistics:
         batches: how many batches had values; 0 where batches were not told apart.
         minimum_sum: the sum of the smallest value of each batch.
         maximum_sum: the sum of the largest value of each batch.
+        empties: how many times the tensor had no values, as where nothing was detected.
     """
 
     count: int = 0
@@ -51,6 +52,7 @@ class TensorStatistics:
     batches: int = 0
     minimum_sum: float = 0.0
     maximum_sum: float = 0.0
+    empties: int = 0
 
     @property
     def channel_mean(self) -> Optional[np.ndarray]:
@@ -61,6 +63,7 @@ class TensorStatistics:
 
     def merge(self, other: TensorStatistics) -> None:
         """Add what another batch, shard or process saw of the same tensor."""
+        self.empties += other.empties
         if not other.count:
             return
         first = not self.count
@@ -188,6 +191,8 @@ def _to_json(item: TensorStatistics) -> Dict[str, Any]:
     result["shape"] = None if item.shape is None else list(item.shape)
     if item.batches:
         result["batches"] = {"count": item.batches, "min_sum": item.minimum_sum, "max_sum": item.maximum_sum}
+    if item.empties:
+        result["empties"] = item.empties
     if item.channel_sum is not None:
         result["channel_sum"] = [float(value) for value in item.channel_sum]
     if item.channel_maximum is not None:
@@ -219,4 +224,5 @@ def _from_json(data: Dict[str, Any]) -> TensorStatistics:
         int(batches["count"]),
         float(batches["min_sum"]),
         float(batches["max_sum"]),
+        int(data.get("empties", 0)),
     )

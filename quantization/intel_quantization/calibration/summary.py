@@ -28,6 +28,7 @@ def summary(values: np.ndarray, channels: bool = False, histogram: bool = False)
     shape = tuple(int(size) for size in values.shape)
     result = TensorStatistics(int(values.size), shape=(None, *shape[1:]) if shape else ())
     if not values.size:
+        result.empties = 1
         return result
     width = shape[-1] if shape else 1
     rows = values.reshape(-1, width)

@@ -83,6 +83,8 @@ def _check_frames(graph: Graph, after: str) -> None:
     """TensorFlow asks that all that a node reads or waits for be of one loop (BuildControlFlowInfo in
     tensorflow/core/graph/control_flow.cc), and that a loop be entered from one place only.
     """
+    if not any(node.op in ENTER or node.op in EXIT for node in graph.nodes.values()):
+        return
     known: Dict[str, Frame] = {}
     parents: Dict[str, Frame] = {}
     for node in graph.nodes.values():

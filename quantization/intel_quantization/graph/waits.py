@@ -4,6 +4,9 @@ A node runs if all that it reads is there. In a branch that is not taken, nothin
 of a loop, when its condition fails, neither is what the body computes. A constant is brought in by Switch,
 or waits for a node of the branch. Were it put in the place of another one without that, its readers might
 run where they must not.
+
+A constant inside a loop costs about a microsecond a round. One that comes in through Enter costs less, but
+Enter has no kernel for INT8, and oneDNN reorders weights once and for all only if they are a Const.
 """
 
 from __future__ import annotations

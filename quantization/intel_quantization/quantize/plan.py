@@ -166,8 +166,10 @@ def _settle(
     seen = statistics.tensors[group.source]
     weights = graph.constant(graph.data_inputs(graph.nodes[group.linear])[1])
     assert weights is not None  # a condition of every candidate
+    if seen.empties and not gives_float(group):
+        return "its input may be empty, on which TensorFlow's INT8 kernels crash"
     if not seen.count or not statistics.tensors[group.root].count:
-        return "never ran during calibration"
+        return "had no values during calibration" if seen.empties else "never ran during calibration"
     if seen.shape is None or len(seen.shape) != weights.ndim:
         return "the input does not always have %d dimensions" % weights.ndim
     if seen.minimum == seen.maximum == 0:

@@ -82,10 +82,7 @@ def _subgraph(graph: Graph, foldable: Dict[str, NodeDef]) -> graph_pb2.GraphDef:
     result = graph_pb2.GraphDef()
     constants: Dict[str, NodeDef] = {}
     for node in foldable.values():
-        copy = result.node.add()
-        copy.CopyFrom(node)
-        copy.device = ""
-        del copy.input[:]
+        copy = _add_alone(result, node)
         for name in graph.data_inputs(node):
             if tensors.node_of(name) in foldable:
                 copy.input.append(name)
@@ -94,11 +91,18 @@ def _subgraph(graph: Graph, foldable: Dict[str, NodeDef]) -> graph_pb2.GraphDef:
                 constants[constant.name] = constant
                 copy.input.append(constant.name)
     for constant in constants.values():
-        copy = result.node.add()
-        copy.CopyFrom(constant)
-        copy.device = ""
-        del copy.input[:]
+        _add_alone(result, constant)
     return result
+
+
+def _add_alone(graph_def: graph_pb2.GraphDef, node: NodeDef) -> NodeDef:
+    """Add a copy of a node without its inputs, and wherever TensorFlow likes."""
+    copy = graph_def.node.add()
+    copy.CopyFrom(node)
+    copy.device = ""
+    copy.attr.pop("_class", None)
+    del copy.input[:]
+    return copy
 
 
 def _waits(graph: Graph, foldable: Dict[str, NodeDef]) -> Dict[str, List[str]]:

@@ -74,6 +74,7 @@ def test_an_empty_tensor():
     nothing, all_of_it = dict(feed, **{"keep:0": np.zeros(3, bool)}), dict(feed, **{"keep:0": np.ones(3, bool)})
     statistics = calibrate(graph_def, [name], [nothing, all_of_it, nothing], channel_means=[name])
     assert (statistics.tensors[name].count, statistics.tensors[name].shape) == (6, (None, 2))
+    assert statistics.tensors[name].empties == 2
     assert statistics.tensors[name].channel_mean.tolist() == [1, 1]
 
 

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from intel_quantization.calibration.statistics import BINS, Statistics, TensorStatistics, bin_edges, histogram_of
+from intel_quantization.calibration.summary import summary
 from intel_quantization.errors import BadInputError, QuantizationError
 
 pytestmark = pytest.mark.tensorflow
@@ -63,13 +64,20 @@ def test_merging_does_not_change_the_other():
     same(second, seen([[3, 4]]))
 
 
-def test_an_empty_batch_changes_nothing():
+def test_an_empty_batch_changes_nothing_and_is_counted(tmp_path):
     merged = seen([[1, 2]])
     merged.merge(seen(np.zeros((0, 2))))
     same(merged, seen([[1, 2]]))
     merged = seen(np.zeros((0, 2)))
     merged.merge(seen([[1, 2]]))
     same(merged, seen([[1, 2]]))
+    for values in (np.zeros((0, 2)), [[3, 4]], np.zeros((0, 5))):
+        merged.merge(summary(np.array(values, np.float32)))
+    assert merged.empties == 2
+    path = str(tmp_path / "statistics.json")
+    Statistics("", 3, {"x": merged, "y": seen([[1, 2]])}).save(path)
+    loaded = Statistics.load(path).tensors
+    assert (loaded["x"].empties, loaded["y"].empties) == (2, 0)
 
 
 def test_shapes_that_differ():

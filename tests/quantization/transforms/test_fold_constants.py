@@ -215,3 +215,18 @@ def test_an_alias_in_a_loop_is_no_second_copy():
         tf.identity(y, name="out")
 
     check_rewrite(fold_constants, net, 0)
+
+
+def test_what_is_to_be_where_another_node_is():
+    """As the loops of map_fn write it."""
+
+    def net():
+        x = image((2,))
+        place = tf.nn.relu(x, name="place")
+        with v1.colocate_with(place):
+            value = tf.constant(1.0) + 2.0
+        tf.add(place, value, name="out")
+
+    graph_def = build(net)
+    assert any(item.attr["_class"].list.s == [b"loc:@place"] for item in graph_def.node)
+    check_rewrite(fold_constants, net, 1)
