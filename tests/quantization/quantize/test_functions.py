@@ -83,7 +83,7 @@ def told(graph_def):
         (call_in_a_loop, ("While", "StatelessWhile")),
     ],
 )
-def test_a_body_stays_as_it_is(block, ops):
+def test_what_is_in_a_body_is_told(block, ops):
     def net():
         x = conv_block(image(SHAPE), "before", filters=4)
         tf.identity(conv_block(tf.ensure_shape(block(x), SHAPE), "after"), name="out")
@@ -99,12 +99,23 @@ def test_a_body_stays_as_it_is(block, ops):
     name = inside.split("/")[0]
     assert told(graph_def) == {inside: ("Conv2D", "inside function '%s'" % name)}
 
+
+@pytest.mark.parametrize("block", [loop, branch, case, call_in_a_loop])
+def test_a_body_stays_as_it_is(block):
+    """Of While, If and Case; what is merely called is put in the place of the call: test_inline_functions.py."""
+
+    def net():
+        x = conv_block(image(SHAPE), "before", filters=4)
+        tf.identity(conv_block(tf.ensure_shape(block(x), SHAPE), "after"), name="out")
+
+    graph_def = build(net)
+    ((inside, (_, reason)),) = told(graph_def).items()
     conversion = convert(graph_def, outputs=["out"])
     assert conversion.graph.library.SerializeToString() == graph_def.library.SerializeToString()
     assert list(reasons(conversion).items()) == [
         ("before", ""),
         ("after", ""),
-        (inside, "inside function '%s'" % name),
+        (inside, reason),
     ]
     (row,) = conversion.op_table
     assert (row.op, row.total, row.int8, row.fp32) == ("Conv2D", 3, 2, 1)
@@ -151,7 +162,7 @@ def test_an_empty_library():
 
 def test_a_graph_with_all_in_functions():
     with pytest.raises(QuantizationError, match=r"no operation can become INT8; .*/conv: inside function '"):
-        convert(build(lambda: tf.identity(call(image(SHAPE)), name="out")))
+        convert(build(lambda: tf.identity(loop(image(SHAPE)), name="out")))
 
 
 def test_a_feed_reaches_the_function_in_the_int8_graph():
