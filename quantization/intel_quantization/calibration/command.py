@@ -22,6 +22,7 @@ GRAPH = "{}"
 _GRAPH_OPTION = re.compile(r"(-{0,2}(?:input|in)[-_]graph)(=.*)?", re.DOTALL)
 _CHUNK = 1 << 16
 _LONGEST_LINE = 1000
+_LAST_WORDS_SECONDS = 5.0
 _TAIL_LINES = 20
 _SHOWN_LINES = 5
 _SHOWN_CHARACTERS = 800
@@ -101,16 +102,18 @@ class Command:
 
     def poll(self) -> Optional[int]:
         """The exit status, 128 + number after a signal; None while it runs."""
-        return self._process.poll()
+        status = self._process.poll()
+        return 128 - status if status is not None and status < 0 else status
 
     def end(self) -> None:
         """End all processes of the command, if need be, and take in the rest of its output."""
         if self._process.poll() is None:
             self._process.terminate()
         self._process.wait()
-        self._reader.join()  # the guard was the last to hold the other end
-        assert self._process.stdout is not None
-        self._process.stdout.close()
+        # the guard is the last to hold the other end, unless somebody has killed it
+        self._reader.join(_LAST_WORDS_SECONDS)
+        if not self._reader.is_alive() and self._process.stdout is not None:
+            self._process.stdout.close()
 
     def last_lines(self) -> str:
         """The last lines of its output as one line; empty where it said nothing."""

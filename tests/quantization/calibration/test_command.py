@@ -162,6 +162,16 @@ def test_one_that_ignores_the_request_to_end_is_killed(tmp_path):
     assert not alive(lines[0])
 
 
+def test_even_without_its_guard_it_ends(tmp_path):
+    lines = []
+    with Command([sys.executable, "-c", FAMILY, "stubborn"], str(tmp_path), lines.append) as command:
+        wait_for(lambda: lines)
+        os.kill(command._process.pid, signal.SIGKILL)
+        wait_for(lambda: command.poll() is not None)
+        wait_for(lambda: not alive(lines[0]))
+    assert command.poll() == 128 + signal.SIGKILL
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_nothing_is_left_of_it_when_we_are_killed(tmp_path, number):
     place = tmp_path / "private"
