@@ -41,7 +41,11 @@ def check(network, images, feeds, outputs, expected, **options):
 
 
 def sqnr(conversion, feed, name, function=lambda values: values):
-    """Decibels of the signal over the error in a tensor that both graphs have, centred along its last axis."""
+    """Decibels of the signal over the error in a tensor that both graphs have, centred along its last axis.
+
+    What does not depend on the input at all gives about -3. Narrow networks of random weights give little more than
+    4 to 10, so tests ask for half of what they have.
+    """
     reference = in_nhwc(conversion.input_graph, [info.node for info in conversion.outputs])
     before, after = (function(run(graph, feed, name)[0]) for graph in (reference, conversion.graph))
     before, after = (values - values.mean(axis=-1, keepdims=True) for values in (before, after))

@@ -26,7 +26,7 @@ def test_ssd_mobilenet_v1():
     )
     assert {op for op, _ in left} == {"ConcatV2"}
     for head in ("ClassPredictor", "BoxEncodingPredictor"):
-        assert sqnr(conversion, {IMAGES: feeds[3]}, "BoxPredictor_0/%s/Reshape" % head) > 4
+        assert sqnr(conversion, {IMAGES: feeds[3]}, "BoxPredictor_0/%s/Reshape" % head) > 2
     assert_same_loops(conversion)
 
 
@@ -44,7 +44,7 @@ def test_ssd_resnet34(channels_first):
     )
     assert {op for op, _ in left} == {"ConcatV2"}
     assert not channels_first or "v/transpose" not in {node.name for node in conversion.graph.node}
-    assert sqnr(conversion, {"input:0": feeds[3]}, "v/Softmax", np.log) > 8
+    assert sqnr(conversion, {"input:0": feeds[3]}, "v/Softmax", np.log) > 5
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_two_stages(network, convolutions, products):
         {"Conv2D": convolutions, **products},
     )
     assert left <= {("ConcatV2", "an input is not INT8"), ("MaxPool", "an input is not INT8")}
-    assert sqnr(conversion, {IMAGES: feeds[3]}, "FirstStageBoxPredictor/ClassPredictor/Reshape") > 4
+    assert sqnr(conversion, {IMAGES: feeds[3]}, "FirstStageBoxPredictor/ClassPredictor/Reshape") > 2
     assert_same_loops(conversion)
 
 
