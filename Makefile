@@ -15,16 +15,19 @@ VENV := .venv
 BIN := $(VENV)/bin
 SCRIPTS := .ci/run $(wildcard image/*/*.sh tests/*.sh tests/*/*.sh)
 
-.PHONY: help demo test lint format image engine base bench wheel clean
+.PHONY: help demo test test-variants lint format image engine base bench wheel clean
 
 help: ## this list
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
 demo: $(VENV)/ready ## train a small network on handwritten digits and quantize it
 	@$(BIN)/python quantization/examples/digits/demo.py --runtime "$(RUNTIME)"
 
 test: $(VENV)/ready ## all tests, on both runtimes
 	@tests/run.sh $(ARGS)
+
+test-variants: $(VENV)/ready ## tests of quantization/ on the other TensorFlow variants (VARIANTS="1.15 stock")
+	@VARIANTS="$${VARIANTS:-1.15 2.0 2.1 stock}" tests/run.sh $(ARGS)
 
 lint: $(VENV)/ready ## ruff, mypy, hadolint, shellcheck
 	@$(BIN)/ruff check .

@@ -60,7 +60,7 @@ def pytest_terminal_summary(terminalreporter):
     reasons = Counter(_left_out)
     for report in terminalreporter.stats.get("skipped", ()):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-        reasons[reason.removeprefix("Skipped: ")] += 1
+        reasons[reason.replace("Skipped: ", "", 1)] += 1
     terminalreporter.section("not run")
     for reason, count in reasons.items():
         terminalreporter.line(f"{count} tests: {reason}")

@@ -1,4 +1,7 @@
-"""Prints the Python of the local runtime's environment, making the environment first if it is missing."""
+"""Prints the Python of the local runtime's environment, making the environment first if it is missing.
+
+Takes the TensorFlow variant; none or an empty one is the default.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,9 @@ from launcher.local_runtime import LocalRuntime
 
 def main() -> int:
     """Returns the exit status."""
-    runtime = LocalRuntime(DEFAULT_TENSORFLOW)
+    variant = "".join(sys.argv[1:]) or DEFAULT_TENSORFLOW
     try:
+        runtime = LocalRuntime(variant)
         runtime.ensure(lambda line: print(line, file=sys.stderr))
     except LauncherError as error:
         print(f"tests: error: {error.message}; {error.remedy}", file=sys.stderr)
