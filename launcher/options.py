@@ -308,7 +308,7 @@ def _add_where(parser: Parser, *, named_image: bool = False) -> None:
         type=variant,
         default=DEFAULT_TENSORFLOW,
         metavar="VARIANT",
-        help=f"TensorFlow variant (default: {DEFAULT_TENSORFLOW})",
+        help=f"TensorFlow variant: 1.15, 2.0, 2.1, 2.14 or stock (default: {DEFAULT_TENSORFLOW})",
     )
     group.add_argument(
         *_spellings("base_image"),
