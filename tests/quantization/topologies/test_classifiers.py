@@ -19,10 +19,11 @@ WHOLE_MEAN = ("AvgPool", "a mean over the whole image keeps its digits in float3
 @pytest.mark.parametrize("folded", [True, False], ids=["folded", "unfused"])
 def test_resnet50(folded):
     """As Intel publishes it, with the batch norms folded into BiasAdds, and as it was trained."""
+    feeds = square(64)
     conversion, left = check(
         lambda layers: resnet50(layers, 64, 100, base=16),
         "input:0",
-        feeds := square(64),
+        feeds,
         ["predict"],
         {"Conv2D": 53, "MatMul": 1},
         folded=folded,
@@ -33,10 +34,11 @@ def test_resnet50(folded):
 
 def test_resnet50_v1_5():
     """The official model: two outputs, Pads ahead of strided convolutions, some of nothing."""
+    feeds = square(64)
     conversion, left = check(
         lambda layers: resnet50_v1_5(layers, 64, 101, base=16),
         "input_tensor:0",
-        feeds := square(64),
+        feeds,
         ["softmax_tensor", "ArgMax"],
         {"Conv2D": 53, "MatMul": 1},
     )
@@ -46,11 +48,13 @@ def test_resnet50_v1_5():
 
 def test_resnet101():
     """TF-slim: shortcuts through a max pool of 1x1, the classifier a convolution."""
+    feeds = square(64)
+    name = "resnet_v1_101/predictions/Reshape_1"
     conversion, left = check(
         lambda layers: resnet_v1_101(layers, 64, 100, base=16),
         "input:0",
-        feeds := square(64),
-        [name := "resnet_v1_101/predictions/Reshape_1"],
+        feeds,
+        [name],
         {"Conv2D": 105},
     )
     assert left == set()
@@ -59,10 +63,11 @@ def test_resnet101():
 
 def test_inception_v3():
     """TF-slim: 15 concatenations, pools within branches; the last three concatenations have no INT8 reader."""
+    feeds = square(139)
     conversion, left = check(
         lambda layers: inception_v3(layers, 139, 101, 0.25),
         "input:0",
-        feeds := square(139),
+        feeds,
         ["predict"],
         {"Conv2D": 95},
     )
@@ -74,11 +79,13 @@ def test_inception_v3():
 
 def test_mobilenet_v1():
     """TF-slim of 2017: batch norm in Rsqrt, Mul, Sub and Add."""
+    feeds = square(96)
+    name = "MobilenetV1/Predictions/Reshape_1"
     conversion, left = check(
         lambda layers: mobilenet_v1_slim(layers, 96, 101, 0.5),
         "input:0",
-        feeds := square(96),
-        [name := "MobilenetV1/Predictions/Reshape_1"],
+        feeds,
+        [name],
         {"Conv2D": 15, "DepthwiseConv2dNative": 13},
     )
     assert left == {WHOLE_MEAN}
@@ -87,10 +94,11 @@ def test_mobilenet_v1():
 
 def test_mobilenet_v1_keras():
     """Pads ahead of the strided convolutions, of the depthwise ones, too: none is left."""
+    feeds = square(96)
     conversion, left = check(
         lambda layers: mobilenet_v1_keras(layers, 96, 100),
         "input:0",
-        feeds := square(96),
+        feeds,
         ["predict"],
         {"Conv2D": 15, "DepthwiseConv2dNative": 13},
     )

@@ -17,10 +17,11 @@ IMAGES = "image_tensor:0"
 
 def test_ssd_mobilenet_v1():
     """Resizing and suppression in loops; the box predictors end in concatenations that nothing INT8 reads."""
+    feeds = photos(80, 70)
     conversion, left = check(
         lambda layers: ssd_mobilenet_v1(layers, 96, 5, 0.5),
         IMAGES,
-        feeds := photos(80, 70),
+        feeds,
         DETECTIONS,
         {"Conv2D": 34, "DepthwiseConv2dNative": 13},
     )
@@ -54,10 +55,11 @@ def test_ssd_resnet34(channels_first):
 )
 def test_two_stages(network, convolutions, products):
     """Images of any size, a branch in the loop that resizes them; the second stage runs on crops of proposals."""
+    feeds = photos(90, 140)
     conversion, left = check(
         lambda layers: network(layers, (96, 128), 5, 16, proposals=20),
         IMAGES,
-        feeds := photos(90, 140),
+        feeds,
         DETECTIONS,
         {"Conv2D": convolutions, **products},
     )
