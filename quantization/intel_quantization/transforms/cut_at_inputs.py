@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Iterable
 
+from tensorflow.python.framework import dtypes
+
 from intel_quantization.graph import registry, tensors
 from intel_quantization.graph.attributes import dtype_attr
 from intel_quantization.graph.graph import Graph
@@ -22,6 +24,8 @@ def cut_at_inputs(graph: Graph, inputs: Iterable[str]) -> int:
     count = 0
     for name in inputs:
         node = graph.producer(name)
+        if node.op == "PlaceholderWithDefault" and registry.output_dtype(node) != dtypes.bool.as_datatype_enum:
+            continue  # nothing removes or folds it, but a bool might be taken for a training switch that nobody feeds
         definition = registry.op_def(node.op)
         single = definition is not None and registry.output_dtype(node, 1) == 0
         if node.op != "Placeholder" and single and tensors.split(name)[1] == 0:

@@ -9,7 +9,7 @@ import tensorflow as tf
 from intel_quantization.graph.graph import Graph
 from intel_quantization.transforms.cut_at_inputs import cut_at_inputs
 from intel_quantization.transforms.pipeline import optimize
-from tests.quantization.builders import build, image, ops, run
+from tests.quantization.builders import build, image, ops, run, v1
 
 pytestmark = pytest.mark.tensorflow
 
@@ -41,3 +41,17 @@ def test_placeholders_stay_as_they_are():
 def test_nodes_with_several_outputs_stay():
     graph = Graph(build(lambda: tf.nn.relu(tf.split(image(), 2, axis=3, name="halves")[1], name="out")), ["out"])
     assert cut_at_inputs(graph, ["halves", "halves:1"]) == 0
+
+
+def test_a_default_stays_unless_it_is_a_switch():
+    def net():
+        x = v1.placeholder_with_default(np.zeros((1, 4), np.float32), (None, 4), "photo")
+        training = v1.placeholder_with_default(False, (), "training")
+        tf.cond(training, lambda: x * 2, lambda: x, name="out")
+
+    graph = Graph(build(net), ["out/Identity"])
+    before = graph.nodes["photo"].SerializeToString()
+    assert cut_at_inputs(graph, ["photo", "training"]) == 1
+    assert graph.nodes["photo"].SerializeToString() == before
+    assert graph.nodes["training"].op == "Placeholder"
+    assert graph.nodes["training"].attr["dtype"].type == tf.bool.as_datatype_enum
