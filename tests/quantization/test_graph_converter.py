@@ -221,7 +221,7 @@ def test_an_output_that_is_always_zero():
     assert not run(convert(graph_def).graph, batch(graph_def), "out")[0].any()
 
 
-def test_channels_first_stays_fp32():
+def test_channels_first_becomes_int8_too():
     def net():
         x = image((2, 4, 8, 8))
         weights = tf.constant(np.ones((3, 3, 4, 8), np.float32))
@@ -231,7 +231,8 @@ def test_channels_first_stays_fp32():
 
     graph_def = build(net)
     conversion = convert(graph_def, outputs=["out"])
-    assert reasons(conversion) == {"first": "data format NCHW has no INT8 kernel", "last": ""}
+    assert reasons(conversion) == {"first": "", "last": ""}
+    assert error(conversion, batch(graph_def, seed=1)) < 0.1
 
 
 def test_loops_and_branches_run_on():
