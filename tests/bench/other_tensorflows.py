@@ -1,7 +1,7 @@
 """Whether the INT8 graphs give in other TensorFlow versions what they give in the one that made them.
 
 The real graphs of ../shared are converted here and run on 50 images here and by each other Python, which needs
-nothing but TensorFlow. Of each output the largest difference is told, and, of the first, how often the largest value
+nothing but TensorFlow. The largest difference of a float is told, and how often the largest value of the first output
 is at the same place; beside it the same for FP32, whose differences are those of float rounding.
 
 Usage: other_tensorflows.py [--target VERSION] [--names PART,PART] PYTHON ...
@@ -59,7 +59,8 @@ def run(python: str, graph: Path, outputs: list[str], folder: Path) -> tuple[str
     surroundings.update(TF_ENABLE_ONEDNN_OPTS="1", TF_CPP_MIN_LOG_LEVEL="2", OMP_NUM_THREADS="1")
     done = subprocess.run(command, env=surroundings, capture_output=True, text=True, check=False)
     if done.returncode:
-        return f"{python}: exit status {done.returncode}: {done.stderr.strip().splitlines()[-1:]}", []
+        last = (done.stderr.strip().splitlines() or [""])[-1]
+        return f"{python}: exit status {done.returncode}: {last[:120]}", []
     with np.load(results) as found:
         values = [[found[f"{number}|{name}"] for number in range(IMAGES)] for name in outputs]
     return done.stdout.split("\n")[0], values
@@ -70,7 +71,8 @@ def difference(here: list[list[np.ndarray]], there: list[list[np.ndarray]]) -> s
     pairs = [list(zip(*values, strict=True)) for values in zip(here, there, strict=True)]
     if any(first.shape != second.shape for pair in pairs for first, second in pair):
         return "the shapes of results differ"
-    apart = [(first != second, first, second) for pair in pairs for first, second in pair]
+    floats = [both for pair in pairs for both in pair if both[0].dtype.kind == "f"]
+    apart = [(first != second, first, second) for first, second in floats]
     largest = max(np.abs(first[unequal] - second[unequal]).max(initial=0) for unequal, first, second in apart)
     same = sum(int(first.argmax() == second.argmax()) for first, second in pairs[0])
     return f"largest difference {largest:.2g}, same largest {same}/{IMAGES}"
