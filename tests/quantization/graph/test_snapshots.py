@@ -50,7 +50,7 @@ def test_merged_kernels_take_what_the_registered_ones_take(running):
     """Every pair of types of every two attributes of the INT8 ops, and single ones of the others."""
     asked = 0
     for op, (attrs, _) in running.ops.items():
-        if not running.knows_kernels(op):
+        if not running.knows_kernels(op) or registry.op_def(op) is None:  # Python of 1.15 knows no internal ops
             continue
         names = sorted(name for name, attr in attrs.items() if attr["type"] == "type")
         some = (QINT8, QUINT8, FLOAT, HALF, types_pb2.DT_QINT32, types_pb2.DT_INT32)

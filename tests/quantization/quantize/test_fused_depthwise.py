@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.framework import types_pb2
 
+from intel_quantization.graph import registry
 from intel_quantization.graph.attributes import dtype_attr
 from intel_quantization.quantize.fused_depthwise import FUSED_DEPTHWISE, fused_attrs, fused_types, needs_fused_op
 from intel_quantization.quantize.groups import Group
@@ -26,7 +27,10 @@ from tests.quantization.builders import (
 )
 from tests.quantization.simulation import check_int8_op
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [
+    pytest.mark.tensorflow,
+    pytest.mark.skipif(registry.op_def(FUSED_DEPTHWISE) is None, reason="this TensorFlow has no such op"),
+]
 
 OLDER = "QuantizedDepthwiseConv2DWithBiasAndReluAndRequantize"
 
