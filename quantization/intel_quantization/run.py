@@ -142,7 +142,9 @@ class _Run:
             return None
         if self._job.preprocess is not None:
             return self._job.preprocess
-        some = (data.split.calibration or data.split.evaluation)[: preprocess_choice.IMAGES]
+        part = data.split.calibration or data.split.evaluation
+        # some kinds of data keep the order of their files, which may be that of the classes
+        some = part[:: max(len(part) // preprocess_choice.IMAGES, 1)][: preprocess_choice.IMAGES]
         with Runner(self._runnable, self._outputs, self._job.threads, "the FP32 graph") as runner:
             choice = preprocess_choice.choose_by_trying(
                 runner, lambda mode: data.feed(some, mode, self._job.batch_size), data.layout, data.labelling

@@ -32,10 +32,9 @@ def open_dataset(path: str, inputs, samples=None, evaluate=None, seed=0, labels:
         BadInputError: there are no such data, or they do not fit the inputs.
     """
     if os.path.isdir(path):
-        records = _record_files(path)
-        if records:
+        records, arrays = _record_files(path), array_files(path)
+        if records and not _holds_images(path):
             return _records(records, inputs, samples, evaluate, seed, labels)
-        arrays = array_files(path)
         if arrays and not _holds_images(path):
             return array_data(arrays, inputs, samples, evaluate, seed, labels)
         return _folder(path, inputs, samples, evaluate, seed, labels)

@@ -17,6 +17,7 @@ from intel_quantization.calibration.images import DEFAULT_EVALUATE, DEFAULT_SAMP
 from intel_quantization.errors import BadInputError, QuantizationError
 from intel_quantization.outputs import Labelling
 
+_PLAIN = inspect.Parameter.POSITIONAL_OR_KEYWORD
 LABELS = ("labels", "label")
 """Keys of a feed dict that are no inputs, but the labels of the batch."""
 
@@ -36,7 +37,7 @@ def function_data(path: str, name: str, inputs, samples=None, evaluate=None, dat
         BadInputError: there is no such function.
     """
     function = _function(path, name)
-    call = (lambda: function(data_location)) if _takes_an_argument(function) else function
+    call = (lambda: function(data_location)) if _takes_a_path(function, data_location) else function
     what = f"{os.path.basename(path)}:{name}"
     first = DEFAULT_SAMPLES if samples is None else samples
     second = DEFAULT_EVALUATE if evaluate is None else evaluate
@@ -177,12 +178,15 @@ def _function(path: str, name: str):
     return function
 
 
-def _takes_an_argument(function) -> bool:
+def _takes_a_path(function, path) -> bool:
+    """Whether the function has an argument for the path, and cannot or need not be called without."""
     try:
-        parameters = inspect.signature(function).parameters.values()
+        parameters = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):  # a builtin
         return False
-    return any(each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD) for each in parameters)
+    if not parameters or parameters[0].kind not in (inspect.Parameter.POSITIONAL_ONLY, _PLAIN):
+        return False
+    return path is not None or parameters[0].default is inspect.Parameter.empty
 
 
 def _told(error: Exception) -> str:

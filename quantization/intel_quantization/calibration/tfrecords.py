@@ -16,7 +16,7 @@ from intel_quantization.graph.session import first_line
 tf1 = tf.compat.v1
 
 IMAGE, LABEL = "image/encoded", "image/class/label"
-_NAMES = re.compile(r"(\.tfrecords?|\.tfrec|\.records?)([.-]|$)|-\d{5}-of-\d{5}$")
+_NAMES = re.compile(r"\.(tfrecords?|tfrec|records?)(-\d{5}-of-\d{5})?(\.gz)?$|-\d{5}-of-\d{5}(\.gz)?$")
 _GZIP = b"\x1f\x8b"
 # Of so many times as many records as are needed, some are drawn; further files are not read.
 _CHOICE = 4

@@ -63,6 +63,9 @@ def test_records(tmp_path):
     assert len(next(iter(one.feed(one.split.calibration, "tf")))["x:0"]) == 1
     (tmp_path / "train-00000-of-00001").rename(tmp_path / "data.bin")
     assert open_dataset(str(tmp_path / "data.bin"), INPUTS).total == 3
+    pictures(tmp_path / "both", "a.png")
+    write_records(str(tmp_path / "both" / "a.tfrecord"), [(encode("png", plain(1)), 1)])
+    assert open_dataset(str(tmp_path / "both"), INPUTS).what == "1 images in a flat folder"
     with pytest.raises(BadInputError, match="TFRecords have their own"):
         open_dataset(str(tmp_path), INPUTS, labels="l.txt")
 

@@ -69,6 +69,13 @@ def test_what_it_may_return(tmp_path, name, rows):
     assert {image.label for batch in batches for image in batch.images} == {None}
 
 
+def test_an_argument_with_a_default_is_not_for_the_path_that_is_none(tmp_path):
+    data = data_of(tmp_path, "import numpy as np\ndef batches(rows=3): return np.ones((rows, 2))", "batches")
+    assert sum(len(feed["x:0"]) for feed in data.feed(data.split.calibration, None)) == 3
+    data = data_of(tmp_path, "import numpy as np\ndef batches(path): return np.full((1, 2), path is None)", "batches")
+    assert next(iter(data.feed(data.split.calibration, None)))["x:0"][0, 0] == 1
+
+
 @pytest.mark.parametrize("name", ["reader", "optional"])
 def test_it_may_take_the_path_of_the_data(tmp_path, name):
     data = data_of(tmp_path, GOOD, name, 1, 0, "/data")

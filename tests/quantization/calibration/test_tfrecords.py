@@ -39,6 +39,9 @@ def shards(tmp_path):
         ("a.TFRecord", True),
         ("records.png", False),
         ("recordings.txt", False),
+        ("coco.record.txt", False),
+        ("train-00000-of-00002.gz", True),
+        ("train-00000-of-00002.json", False),
         ("a.npz", False),
     ],
 )
