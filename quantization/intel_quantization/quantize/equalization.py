@@ -34,6 +34,9 @@ _SWEEPS = 4
 _LARGEST_FACTOR = 64.0
 # Overall sizes that are tried where a ReLU6 bounds the factors.
 _OCTAVES = range(-6, 7)
+# With one range for each channel of the weights there is little to gain; then only what is clear is worth
+# it: ResNet-50 with random weights lost 0.3 dB otherwise, and both MobileNets gained nothing by it.
+_CLEAR_GAIN = 0.5
 _TINY = 1e-12
 
 
@@ -123,7 +126,8 @@ def _factors(pair: _Pair, made: np.ndarray, read: np.ndarray, per_channel: bool)
     """The candidate with the least noise; all ones are among the candidates."""
     made, read, seen = (np.maximum(values.astype(np.float64), _TINY) for values in (made, read, pair.seen))
     noise = _Noise(pair, made, read, seen, per_channel)
-    best, least = np.ones(seen.size), noise(np.ones(seen.size))
+    best = np.ones(seen.size)
+    least = noise(best) * (_CLEAR_GAIN if per_channel else 1.0)
     for balance in (np.sqrt(made / read), np.sqrt(seen / read), np.sqrt(np.sqrt(made * seen) / read), seen):
         middle = np.exp(np.log(balance[pair.seen > 0]).mean()) if np.any(pair.seen > 0) else 1.0
         wanted = np.clip(balance / middle, 1.0 / _LARGEST_FACTOR, _LARGEST_FACTOR)
