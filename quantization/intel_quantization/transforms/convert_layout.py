@@ -10,7 +10,7 @@ means over and Squeeze of rows and columns. A Transpose of the graph's own, as M
 its input, cancels, too. What is turned keeps its name, unless it is an output; that stays, as a Transpose.
 
 Conditions: float32; there is a convolution in NCHW. All the images that an op other than a convolution
-reads must be there in NHWC already; scalars may stand beside them.
+reads must be there in NHWC already; constants may stand beside them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _CONVOLUTIONS = ("Conv2D", "DepthwiseConv2dNative")
 _BATCH_NORMS = ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3")
 _FORMATTED = (*_CONVOLUTIONS, *_BATCH_NORMS, "BiasAdd", "MaxPool", "AvgPool")
 _UNARY = ("Relu", "Relu6", "LeakyRelu", "Elu", "Selu", "Sigmoid", "Tanh", "Softplus", "Identity")
-_BINARY = ("Add", "AddV2", "Sub", "Mul", "Maximum", "Minimum")
+_BINARY = ("Add", "AddV2", "Sub", "Mul", "RealDiv", "Maximum", "Minimum")
 # attributes with a number for each dimension, or two
 _BY_DIMENSION = ("strides", "dilations", "ksize", "explicit_paddings")
 
@@ -138,13 +138,21 @@ class _Layout:
         return None
 
     def _of_binary(self, inputs: Sequence[str]) -> Optional[List[str]]:
-        result = []
-        for tensor in inputs:
-            value = self.graph.constant(tensor)
-            scalar = tensor if value is not None and value.ndim == 0 else None
-            result.append(self.last.get(tensor, scalar))
-        known = [tensor for tensor in result if tensor is not None]
-        return known if len(known) == 2 and any(tensor in self.last for tensor in inputs) else None
+        images = [self.last[tensor] for tensor in inputs if tensor in self.last]
+        values = [None if tensor in self.last else self.graph.constant(tensor) for tensor in inputs]
+        if not images or len(images) + sum(value is not None and value.ndim <= 4 for value in values) < 2:
+            return None
+        return [
+            self.last[tensor] if value is None else self._operand(tensor, value, images[0])
+            for tensor, value in zip(inputs, values)
+        ]
+
+    def _operand(self, tensor: str, value: np.ndarray, image: str) -> str:
+        """A constant that broadcasts over NHWC as ``tensor`` does over NCHW."""
+        if value.ndim == 0:
+            return tensor
+        value = value.reshape((1,) * (4 - value.ndim) + value.shape).transpose(TO_LAST)
+        return self.graph.add_constant(tensors.node_of(tensor) + "/nhwc", value, beside=image)
 
     def _of_concat(self, node: NodeDef) -> Optional[List[str]]:
         inputs = self.graph.data_inputs(node)

@@ -25,6 +25,8 @@ def fold_constants(graph: Graph) -> int:
 
     In a loop or a branch a result goes on waiting for what its parts waited for.
     """
+    if not any(_is_foldable(graph, node, {}) for node in graph.nodes.values()):
+        return 0
     foldable: Dict[str, NodeDef] = {}
     for node in graph.topological():
         if _is_foldable(graph, node, foldable):

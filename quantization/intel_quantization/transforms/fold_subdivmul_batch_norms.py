@@ -41,6 +41,8 @@ def fold_subdivmul_batch_norms(graph: Graph) -> int:
     """Fold every chain of pieces; returns how many."""
     count = 0
     for linear in roots(graph, LINEAR_OPS):
+        if not _is_followed(graph, linear):
+            continue
         weights = graph.constant(graph.data_inputs(linear)[1])
         channels = None if weights is None else output_channels(linear, weights)
         if weights is None or channels is None:
@@ -50,6 +52,14 @@ def fold_subdivmul_batch_norms(graph: Graph) -> int:
             replace_by_linear(graph, pieces[-1], linear, scale_weights(linear, weights, scale), shift)
             count += 1
     return count
+
+
+def _is_followed(graph: Graph, linear: NodeDef) -> bool:
+    """Whether a piece follows a linear op or its BiasAdd; spares most linear ops a look at their weights."""
+    readers = graph.consumers(linear.name)
+    if len(readers) == 1 and readers[0].op == "BiasAdd":
+        readers = graph.consumers(readers[0].name)
+    return len(readers) == 1 and readers[0].op in _PIECES
 
 
 def why_not(graph: Graph, linear: NodeDef) -> str:

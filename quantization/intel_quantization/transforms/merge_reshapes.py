@@ -14,6 +14,8 @@ _SHAPE_ONLY = ("Reshape", "Squeeze", "ExpandDims")
 
 def merge_reshapes(graph: Graph) -> int:
     """Bypass every op that only changes a shape ahead of a Reshape; returns how many."""
+    if not any(node.op == "Reshape" for node in graph.nodes.values()):
+        return 0
     count = 0
     known = contexts(graph)
     for node in [node for node in graph.topological() if node.op == "Reshape"]:

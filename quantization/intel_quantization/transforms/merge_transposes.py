@@ -17,6 +17,8 @@ from intel_quantization.transforms.take_place import take_place
 
 def merge_transposes(graph: Graph) -> int:
     """Merge every pair and bypass what changes nothing; returns how many nodes that changed."""
+    if not any(node.op == "Transpose" for node in graph.nodes.values()):
+        return 0
     count = 0
     known = contexts(graph)
     order = [node for node in graph.topological() if node.op == "Transpose"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Callable, Optional, Tuple
+from typing import Callable, Dict, Optional, Tuple
 
 from intel_quantization.errors import BadInputError, InvalidGraphError
 from intel_quantization.graph.graph import Graph
@@ -95,9 +95,15 @@ def optimize(
         remedy = "TensorFlow would not run it, either; write the frozen graph anew"
         raise BadInputError(error.message.replace("after 'read' the", "the"), remedy) from error
     done = []
+    version = 0
+    idle_at: Dict[Transform, int] = {}  # which version of the graph a pass found nothing in
     for number, transform in enumerate(passes):
-        count = transform(graph)
-        verify(graph, transform.__name__)
+        count = 0 if idle_at.get(transform) == version else transform(graph)
+        if count:
+            version += 1
+            verify(graph, transform.__name__)
+        else:
+            idle_at[transform] = version
         done.append(Applied(transform.__name__, count))
         if count and after_pass:
             after_pass(number, transform.__name__, graph)

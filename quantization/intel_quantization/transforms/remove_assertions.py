@@ -19,6 +19,8 @@ from intel_quantization.transforms.effects import Effects
 
 def remove_assertions(graph: Graph) -> int:
     """Drop every such control input; returns how many."""
+    if not any(graph.control_inputs(node) for node in graph.nodes.values()):
+        return 0
     known = contexts(graph)
     effective = _with_effect(graph)
     count = 0

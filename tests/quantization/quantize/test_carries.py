@@ -187,7 +187,7 @@ def test_concatenation_with_an_fp32_input_stays_fp32():
 def test_squeeze_reshape_and_expand_dims():
     def net(x):
         x = tf.nn.max_pool2d(block(x, "first"), 12, 12, "VALID")
-        x = tf.reshape(tf.expand_dims(tf.squeeze(x, [1, 2]), 1), [-1, 8])
+        x = tf.squeeze(tf.expand_dims(tf.reshape(x, [-1, 1, 8]), 1), [1, 2])
         return tf.nn.relu(tf.matmul(x, tf.constant(b.random("dense", (8, 5)))))
 
     conversion = convert(net)
