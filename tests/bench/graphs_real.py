@@ -1,7 +1,8 @@
 """The real graphs of ../shared: what becomes INT8, paired accuracy, speed, and what the conversion costs.
 
 For each graph, in a process of its own: convert with 100 calibration images, then compare FP32 and INT8 on all labelled
-images that were not used for calibration. Speed is measured in turns with one thread; times are medians.
+images that were not used for calibration: top-1, or COCO AP of a detector (see detection.py). Speed is measured in
+turns with one thread; times are medians.
 
 Usage: graphs_real.py [NAME ...] [--draws N]       names are parts of file names; N calibration draws, 1 by default
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import importlib.util
 import json
 import resource
 import subprocess
@@ -31,16 +33,21 @@ from intel_quantization.runner import Runner
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 CALIBRATION = 100
+DEFAULT_ALGO = "MSE"  # of the command, not of the API
 
 
 @dataclass(frozen=True)
 class Case:
-    """A graph of ../shared/models; ``offset`` is added to the labels, ``images`` is where they come from."""
+    """A graph of ../shared/models; ``offset`` is added to the labels, ``images`` is where they come from.
+
+    ``categories`` are those of a detector where they are not COCO's own: its class -> COCO's category.
+    """
 
     graph: str
     mode: str
     offset: int = 0
     images: str = "imagenet"
+    categories: tuple[tuple[int, int], ...] = ()
 
 
 CASES = (
@@ -50,7 +57,7 @@ CASES = (
     Case("aiy_squeezenet_160res_5x5_0.75", "tf", 1),
     Case("resnet8_cifar10_mlperf_tiny", "none", 0, "cifar"),
     Case("ssd_mobilenet_v1_0.75_300_coco_deq", "none", 0, "coco"),
-    Case("aiy_mobilenet_ssd_256res_0.125_person_cat_dog", "none", 0, "coco"),
+    Case("aiy_mobilenet_ssd_256res_0.125_person_cat_dog", "none", 0, "coco", ((1, 1), (2, 17), (3, 18))),
 )
 
 
@@ -84,9 +91,12 @@ def measure(case: Case, draw: int) -> dict[str, object]:
         graph = read_graph(str(SHARED / "models" / f"{case.graph}.pb"))
         tensor, outputs = find_inputs(graph)[0], [info.name for info in find_outputs(graph)]
         start = time.perf_counter()
-        conversion = GraphConverter(
-            graph, per_channel=True, calibration_data=ImageFeed(None, tensor, case.mode, None, chosen)
-        ).convert()
+
+        def convert(some):
+            feed = ImageFeed(None, tensor, case.mode, None, some)
+            return GraphConverter(graph, per_channel=True, algo=DEFAULT_ALGO, calibration_data=feed).convert()
+
+        conversion = convert(chosen)
         found: dict[str, object] = {
             "seconds": time.perf_counter() - start,
             "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
@@ -94,7 +104,9 @@ def measure(case: Case, draw: int) -> dict[str, object]:
             "reasons": sorted({f"{item.op}: {item.reason}" for item in conversion.decisions if item.reason}),
         }
         with Runner(conversion.input_graph, outputs, 1) as fp32, Runner(conversion.graph, outputs, 1) as int8:
-            if case.images != "coco":
+            if case.images == "coco":
+                found["detection"] = detected(case, [images[index] for index in order], convert, tensor)
+            else:
                 found["accuracy"] = paired(case, fp32, int8, ImageFeed(None, tensor, case.mode, 10, others))
             layout = ImageFeed(None, tensor, case.mode, 1, chosen).layout
             for batch in (1, 32) if layout.batch is None and layout.size else (layout.batch or 1,):
@@ -102,6 +114,20 @@ def measure(case: Case, draw: int) -> dict[str, object]:
                 timing = benchmark.measure(fp32, int8, feed, batch)
                 found[f"batch {batch}"] = (timing.fp32_ms, timing.int8_ms, timing.speedup)
         return found
+
+
+def detected(case: Case, images: list[Image], convert, tensor) -> dict[str, float]:
+    """COCO AP of both graphs; empty without pycocotools."""
+    if importlib.util.find_spec("pycocotools") is None:
+        return {}
+    import detection
+
+    def graphs(chosen):
+        conversion = convert(chosen)
+        return conversion.input_graph, conversion.graph
+
+    truth = detection.Truth(SHARED / "images" / "coco128_val_labels_instances.json", dict(case.categories))
+    return detection.compare(truth, images, graphs, lambda some: ImageFeed(None, tensor, case.mode, 1, some))
 
 
 def paired(case: Case, fp32: Runner, int8: Runner, feed: ImageFeed) -> dict[str, float]:
@@ -136,6 +162,12 @@ def show(case: Case, draw: int, found: dict) -> None:
         print(
             f"  top-1 on {each['images']} images: FP32 {each['fp32']:.2f}, INT8 {each['int8']:.2f}; "
             f"only FP32 right {each['only_fp32']}, only INT8 right {each['only_int8']}"
+        )
+    if found.get("detection"):
+        each = found["detection"]
+        print(
+            f"  COCO on {each['images']} images: AP FP32 {each['ap']:.2f}, INT8 {each['ap_int8']:.2f}; "
+            f"AP50 {each['ap50']:.2f}, {each['ap50_int8']:.2f}"
         )
     for key, value in found.items():
         if key.startswith("batch"):

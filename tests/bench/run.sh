@@ -21,4 +21,11 @@ if [ ! -d ../shared/models ]; then
     echo "not measured: real graphs, as there is no ../shared"
     exit 0
 fi
-"$python" tests/bench/graphs_real.py "$@"
+tools=build/bench-tools
+if ! cmp -s tests/requirements/coco.txt "$tools/coco.txt"; then
+    rm -rf "$tools"
+    "$python" -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --target "$tools" \
+        -r tests/requirements/coco.txt
+    cp tests/requirements/coco.txt "$tools/"
+fi
+PYTHONPATH=$PYTHONPATH:$PWD/$tools "$python" tests/bench/graphs_real.py "$@"

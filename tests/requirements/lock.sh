@@ -4,10 +4,11 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
-lock() { # name, oldest Python
-    uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header \
+lock() { # name, oldest Python, further options
+    uv pip compile "${@:3}" --quiet --universal --generate-hashes --no-annotate --no-header \
         --no-emit-index-url --no-emit-find-links --python-version "$2" "$1.in" -o "$1.txt"
 }
 
 lock dev 3.10
 lock tensorflow 3.7
+lock coco 3.9 --no-deps
