@@ -9,8 +9,10 @@ from tensorflow.core.framework.attr_value_pb2 import AttrValue
 
 DT_FLOAT = types_pb2.DT_FLOAT
 DT_INT32 = types_pb2.DT_INT32
+DT_INT8 = types_pb2.DT_INT8
 DT_QINT8 = types_pb2.DT_QINT8
 DT_QUINT8 = types_pb2.DT_QUINT8
+DT_UINT8 = types_pb2.DT_UINT8
 
 
 def attribute(node: node_def_pb2.NodeDef, key: str) -> AttrValue:

@@ -8,7 +8,10 @@ from intel_quantization.graph import registry, tensors
 from intel_quantization.graph.graph import Graph, NodeDef
 
 # Their output 0 is made of the very values of their first input, also where four of them are seen as one float32.
-_PASSING = frozenset(["Bitcast", "ExpandDims", "Identity", "Pad", "Reshape", "Squeeze", "Transpose"])
+_PASSING = frozenset(
+    ["BatchToSpaceND", "Bitcast", "DepthToSpace", "ExpandDims", "Identity", "Pad", "Reshape", "ResizeNearestNeighbor"]
+    + ["Slice", "SpaceToBatchND", "SpaceToDepth", "Squeeze", "StridedSlice", "Transpose"]
+)
 _POOLS = frozenset(["QuantizedAvgPool", "QuantizedMaxPool"])
 _FROZEN = ("min_freezed_output", "max_freezed_output")
 _FUSED = ("input", "filter", "bias", "min_input", "max_input", "min_filter", "max_filter", *_FROZEN)

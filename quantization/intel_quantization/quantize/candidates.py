@@ -11,7 +11,7 @@ from intel_quantization.graph.attributes import DT_FLOAT, attribute
 from intel_quantization.graph.capabilities import RUNNING, Capabilities
 from intel_quantization.graph.control_flow import context_of, contexts
 from intel_quantization.graph.graph import Graph, NodeDef
-from intel_quantization.quantize.carries import ALIASING
+from intel_quantization.quantize.carries import ALIASING, MOVING
 from intel_quantization.quantize.functions import refused_in_functions
 from intel_quantization.quantize.groups import LINEAR_OPS, Decision, Group
 from intel_quantization.transforms.linear import is_channels_last, output_channels
@@ -153,7 +153,7 @@ class _Finder:
         producer = graph.producer(summand)
         if graph.constant(summand) is not None or graph.is_output(producer.name):
             return None
-        if producer.op in ("Placeholder", "Pad", *ALIASING):  # memory that others may have a hand in
+        if producer.op in ("Placeholder", "Pad", *ALIASING, *MOVING):  # memory that others may have a hand in
             return None
         rival = self._biased_convolution(producer)
         if rival is not None and self.rank[rival.name] > self.rank[node.name]:
@@ -172,7 +172,7 @@ class _Finder:
         while stack:
             for reader in self.graph.consumers(stack.pop().name):
                 readers.append(reader)
-                if reader.op == "Pad" or reader.op in ALIASING:
+                if reader.op in ("Pad", *ALIASING, *MOVING):
                     stack.append(reader)
         return readers
 

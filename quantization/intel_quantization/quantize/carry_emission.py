@@ -8,8 +8,8 @@ import numpy as np
 
 from intel_quantization.graph.attributes import DT_FLOAT, DT_INT32, attribute, dtype_attr
 from intel_quantization.graph.graph import Graph, NodeDef
-from intel_quantization.quantize.carries import POOLS
-from intel_quantization.quantize.int8_tensor import Int8Tensor
+from intel_quantization.quantize.carries import MOVING, POOLS
+from intel_quantization.quantize.int8_tensor import Int8Tensor, as_bytes
 
 
 def carry_ops(graph: Graph, node: NodeDef, sources: Sequence[Int8Tensor]) -> str:
@@ -29,6 +29,8 @@ def carry_ops(graph: Graph, node: NodeDef, sources: Sequence[Int8Tensor]) -> str
     name = graph.unique_name(node.name + "/int8")
     if node.op == "Pad":
         return _pad(graph, node, sources[0], name)
+    if node.op in MOVING:
+        return _moved(graph, node, sources[0], name)
     if node.op in POOLS:
         attrs.update({key: attribute(node, key) for key in ("ksize", "strides", "padding")})
         inputs += [sources[0].low, sources[0].high]
@@ -40,6 +42,20 @@ def carry_ops(graph: Graph, node: NodeDef, sources: Sequence[Int8Tensor]) -> str
         return graph.add("QuantizedConcatV2", name, inputs + waits, attrs, node.device).name
     attrs.update({key: value for key, value in node.attr.items() if key != "T" and not key.startswith("_")})
     return graph.add(node.op, name, inputs + graph.data_inputs(node)[1:] + waits, attrs, node.device).name
+
+
+def _moved(graph: Graph, node: NodeDef, source: Int8Tensor, name: str) -> str:
+    """The op itself on bytes, which have kernels where INT8 types have none."""
+    int8, plain = dtype_attr(source.dtype), dtype_attr(as_bytes(source.dtype))
+
+    def add(op: str, suffix: str, inputs: List[str], attrs: Dict[str, Any]) -> str:
+        return graph.add(op, graph.unique_name("%s/%s" % (name, suffix)), inputs, attrs, node.device).name
+
+    data = add("Bitcast", "bytes", [source.tensor], {"T": int8, "type": plain})
+    attrs = {key: value for key, value in node.attr.items() if key != "T" and not key.startswith("_")}
+    inputs = [data, *graph.data_inputs(node)[1:], *graph.control_inputs(node)]
+    moved = add(node.op, "moved", inputs, dict(attrs, T=plain))
+    return graph.add("Bitcast", name, [moved], {"T": plain, "type": int8}, node.device).name
 
 
 def _pad(graph: Graph, node: NodeDef, source: Int8Tensor, name: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from intel_quantization.graph.attributes import DT_QINT8, DT_QUINT8
+from intel_quantization.graph.attributes import DT_INT8, DT_QINT8, DT_QUINT8, DT_UINT8
 
 
 @dataclass(frozen=True)
@@ -29,3 +29,8 @@ class Int8Tensor:
     def dtype(self) -> int:
         """Its DataType number."""
         return DT_QUINT8 if self.unsigned else DT_QINT8
+
+
+def as_bytes(dtype: int) -> int:
+    """The type without a range that has the same bits: uint8 for quint8, int8 for qint8."""
+    return DT_UINT8 if dtype == DT_QUINT8 else DT_INT8

@@ -9,9 +9,10 @@ from intel_quantization.calibration.statistics import Statistics
 from intel_quantization.graph.attributes import DT_FLOAT, DT_QINT8, DT_QUINT8
 from intel_quantization.graph.capabilities import RUNNING, Capabilities
 from intel_quantization.graph.graph import Graph
-from intel_quantization.quantize.carries import ALIASING, TOLD, Carry
+from intel_quantization.quantize.carries import ALIASING, MOVING, TOLD, Carry
 from intel_quantization.quantize.fused_depthwise import FUSED_DEPTHWISE, NOT_FASTER, fused_types, needs_fused_op
 from intel_quantization.quantize.groups import Decision, Group
+from intel_quantization.quantize.int8_tensor import as_bytes
 
 Item = Union[Group, Carry]
 
@@ -105,9 +106,12 @@ def _obstacle(carry: Carry, statistics: Statistics, results: Dict[str, bool], ca
         if seen is None or seen.shape is None or len(seen.shape) != 4 or (seen.shape[3] or 1) % 4:
             return "the number of channels is no multiple of 4"
     dtype = DT_QUINT8 if signs.pop() else DT_QINT8
-    op = carry.op if carry.op in (*ALIASING, "Pad") else "Quantized" + carry.op
+    op = carry.op if carry.op in (*ALIASING, *MOVING, "Pad") else "Quantized" + carry.op
     needed = ("Shape", "Reshape") if op == "Pad" else (op,)
-    has_kernels = all(capabilities.has_kernel(name, T=dtype) for name in needed)
+    kernel_type = as_bytes(dtype) if op in MOVING else dtype
+    has_kernels = all(capabilities.has_kernel(name, T=kernel_type) for name in needed)
+    if op in MOVING:
+        has_kernels = has_kernels and capabilities.has_kernel("Bitcast", T=dtype, type=kernel_type)
     if op == "Pad":
         has_kernels = has_kernels and capabilities.has_kernel("Bitcast", T=dtype, type=DT_FLOAT)
     if not has_kernels:

@@ -103,6 +103,48 @@ def test_result_that_fp32_reads_too_is_dequantized():
     assert error(conversion) < 0.03
 
 
+MOVING = {
+    "Transpose": lambda x: tf.transpose(x, [0, 2, 1, 3]),
+    "Slice": lambda x: tf.slice(x, [0, 1, 2, 0], [-1, 8, 8, -1]),
+    "StridedSlice": lambda x: x[:, ::2, 1::2, :],
+    "SpaceToBatchND": lambda x: tf.space_to_batch(x, [2, 3], [[1, 1], [0, 0]]),
+    "BatchToSpaceND": lambda x: tf.batch_to_space(x, [2, 1], [[1, 0], [0, 0]]),
+    "DepthToSpace": lambda x: tf.nn.depth_to_space(x, 2),
+    "SpaceToDepth": lambda x: tf.nn.space_to_depth(x, 2),
+    "ResizeNearestNeighbor": lambda x: v1.image.resize_nearest_neighbor(x, [18, 30]),
+}
+
+
+@pytest.mark.parametrize("activation", [tf.nn.relu, None], ids=["unsigned", "signed"])
+@pytest.mark.parametrize("op", MOVING)
+def test_what_moves_values_moves_bytes(op, activation):
+    conversion = convert(lambda x: block(MOVING[op](block(x, "first", activation)), "second"))
+    found = ops(conversion)
+    assert found[op] == 1
+    assert found["Bitcast"] == 2
+    assert (found["QuantizeV2"], found["Dequantize"]) == (1, 1)
+    (moving,) = (node for node in conversion.graph.node if node.op == op)
+    assert moving.attr["T"].type == (tf.uint8 if activation else tf.int8).as_datatype_enum
+    assert error(conversion) < 0.03
+
+
+def test_what_fp32_reads_is_moved_in_fp32():
+    conversion = convert(lambda x: tf.transpose(block(x, "first"), [0, 2, 1, 3]))
+    assert ops(conversion)["Bitcast"] == 0
+    assert ops(conversion)["Transpose"] == 1
+
+
+def test_a_sum_is_not_added_into_what_was_moved():
+    def net(x):
+        y = tf.slice(block(x, "first"), [0, 0, 0, 0], [1, -1, -1, -1])
+        z = tf.nn.bias_add(b.conv(y, 8, name="second"), tf.constant(b.random("second/bias", (8,), 0.1)))
+        return block(tf.nn.relu(z + y), "third")
+
+    conversion = convert(net)
+    assert not any("Sum" in op for op in ops(conversion))
+    assert error(conversion) < 0.03
+
+
 def ranges(conversion, op):
     """The upper ends of the ranges that the nodes of an op give."""
     graph = {node.name: node for node in conversion.graph.node}
