@@ -41,8 +41,9 @@ OPTIMIZE_FP32: Tuple[Transform, ...] = (
     strip_unused,
     inline_functions,
     remove_training_nodes,
-    fix_training_switches,
     fold_constants,
+    fix_training_switches,
+    fold_constants,  # what the switches decide
     fold_constant_branches,
     inline_functions,  # of an If that is decided now
     remove_training_nodes,  # what marked the branches

@@ -18,7 +18,8 @@ SHAPE = (3, 4)
 def uniform(x):
     """As tf.random_uniform wrote it."""
     drawn = tf.raw_ops.RandomUniform(shape=tf.shape(x), dtype=tf.float32)
-    return drawn * tf.constant(1.0) + tf.constant(0.0)
+    low, high = tf.constant(0.0), tf.constant(1.0)
+    return drawn * (high - low) + low
 
 
 def oldest(x, keep):

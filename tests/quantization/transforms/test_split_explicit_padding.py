@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import tensorflow as tf
 
+from intel_quantization.graph import registry
 from intel_quantization.graph.graph import Graph
 from intel_quantization.quantize.candidates import find_candidates
 from intel_quantization.transforms.pipeline import optimize
@@ -22,7 +23,12 @@ from tests.quantization.builders import (
     random,
 )
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [
+    pytest.mark.tensorflow,
+    pytest.mark.skipif(
+        not registry.has_attr("DepthwiseConv2dNative", "explicit_paddings"), reason="needs a newer TensorFlow"
+    ),
+]
 
 SPATIAL = [[0, 0], [1, 2], [0, 3], [0, 0]]
 FIRST = [[0, 0], [0, 0], [1, 2], [0, 3]]
