@@ -5,7 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 from hypothesis import strategies as st
 
-from tests.quantization.builders import bias, conv, dense, depthwise, image, norm
+from tests.quantization.builders import bias, conv, dense, depthwise, image, norm, random
 
 LAYERS = (
     "conv",
@@ -20,6 +20,11 @@ LAYERS = (
     "residual",
     "concat",
     "pad",
+    "pieces",
+    "mean",
+    "branches",
+    "move",
+    "activation",
 )
 
 
@@ -59,6 +64,43 @@ def _residual(x, name, choice):
     return tf.nn.relu(tf.raw_ops.Add(x=pair[0], y=pair[1]) if choice < 4 else tf.raw_ops.AddV2(x=pair[0], y=pair[1]))
 
 
+def _pieces(x, name, choice):
+    """A batch norm of single ops."""
+    shape = (int(x.shape[-1]),)
+    gamma, beta, mean = (tf.constant(random(name + part, shape, 0.4)) for part in ("/gamma", "/beta", "/mean"))
+    variance = tf.constant(abs(random(name + "/variance", shape)) + 0.3)
+    scale = tf.math.rsqrt(variance + 0.001) * (1 + gamma)
+    if choice % 2:
+        return x * scale + (beta - mean * scale)
+    return (x - mean) / tf.sqrt(variance + 0.001) * (1 + gamma) + beta
+
+
+def _branches(x, name, choice):
+    """Branches of different size, one of them through a pool."""
+    small = tf.nn.relu(bias(conv(x, 4, kernel=1, name=name + "/a"), name + "/a/bias") * 0.1)
+    large = tf.nn.relu(bias(conv(x, 4, name=name + "/b"), name + "/b/bias"))
+    pooled = tf.nn.avg_pool2d(large, 3, 1, "SAME") if choice % 2 else tf.nn.max_pool2d(large, 3, 1, "SAME")
+    return tf.concat([small, large, pooled][: 2 + choice // 4], axis=3)
+
+
+def _move(x, name, choice):
+    height, width, channels = (int(size) for size in x.shape[1:])
+    even = height % 2 == width % 2 == 0
+    if choice == 0 or min(height, width) < 4:
+        return tf.transpose(x, [0, 2, 1, 3])
+    if choice == 1 and even:
+        return tf.nn.space_to_depth(x, 2)
+    if choice == 2 and channels % 4 == 0:
+        return tf.nn.depth_to_space(x, 2)
+    if choice == 3:
+        return tf.compat.v1.image.resize_nearest_neighbor(x, [height + 1, width + 1])
+    if choice == 4 and even:
+        return tf.batch_to_space(tf.space_to_batch(x, [2, 2], [[0, 0], [0, 0]]) * 0.9, [2, 2], [[0, 0], [0, 0]])
+    return x[:, 1:, :-1, :] if choice % 2 else tf.slice(x, [0, 0, 0, 0], [-1, height - 1, width - 1, -1])
+
+
+_ACTIVATIONS = (tf.nn.elu, tf.sigmoid, tf.nn.leaky_relu, tf.nn.swish, tf.tanh, tf.nn.softplus, tf.nn.selu, tf.abs)
+
 _LAYERS = {
     "conv": _conv,
     "depthwise": lambda x, name, choice: depthwise(x, 1 + choice % 2, name=name),
@@ -71,6 +113,11 @@ _LAYERS = {
     "pool": lambda x, name, choice: tf.nn.max_pool2d(x, 2, 1, "SAME"),
     "residual": _residual,
     "concat": lambda x, name, choice: tf.concat([x, tf.nn.relu(x)], axis=3) if int(x.shape[-1]) < 16 else x,
+    "pieces": _pieces,
+    "mean": lambda x, name, choice: tf.nn.avg_pool2d(x, 2, 1 + choice % 2, "SAME"),
+    "branches": _branches,
+    "move": _move,
+    "activation": lambda x, name, choice: _ACTIVATIONS[choice](x),
     "pad": lambda x, name, choice: conv(
         tf.pad(x, [[0, 0], [choice % 3, 1], [1, choice % 2], [0, 0]]), 4, padding="VALID", name=name
     ),

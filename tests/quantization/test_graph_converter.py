@@ -391,7 +391,7 @@ def test_two_thousand_nodes():
     assert sum(int8_ops(conversion.graph).values()) == sum(row.int8 for row in conversion.op_table)
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(nets(), st.sampled_from([None, None, "1.15", "2.1"]))
 def test_random_networks(net, target):
     """Every INT8 op gives what integers give; the whole is as near as 8 bits a layer allow."""
