@@ -13,7 +13,7 @@ from intel_quantization.graph.control_flow import context_of, contexts
 from intel_quantization.graph.graph import Graph, NodeDef
 from intel_quantization.quantize.carries import ALIASING, MOVING
 from intel_quantization.quantize.functions import refused_in_functions
-from intel_quantization.quantize.groups import LINEAR_OPS, Decision, Group
+from intel_quantization.quantize.groups import LINEAR_OPS, WITHOUT_KERNEL, Decision, Group
 from intel_quantization.transforms.linear import is_channels_last, output_channels
 
 _ACTIVATIONS = ("Relu", "Relu6")
@@ -50,6 +50,8 @@ def find_candidates(
                 refused.append(Decision(node.name, node.op, False, reason))
             else:
                 groups.append(finder.grow(node))
+        elif node.op in WITHOUT_KERNEL and attribute(node, "T").type == DT_FLOAT:
+            refused.append(Decision(node.name, node.op, False, "%s has no INT8 kernel" % node.op))
     return _producers_first(groups), (*refused, *refused_in_functions(graph))
 
 

@@ -85,6 +85,7 @@ class _Emitter:
         self.statistics = statistics
         self.per_channel = per_channel
         self.int8: Dict[str, Int8Tensor] = {}  # by the name of the FP32 tensor
+        self.lifted: Dict[str, Int8Tensor] = {}  # likewise
         self.shifts: Dict[str, float] = {}  # what was added to the result of a shifted group
 
     def ranges(self, tensor: str) -> Tuple[float, float]:
@@ -93,7 +94,7 @@ class _Emitter:
         return (min_max if tensor in self._whole else self._ranges)(tensor, found)
 
     def emit(self, group: Group) -> None:
-        source = self._quantized(group.source)
+        source = self._lifted(group.source) if group.lifted else self._quantized(group.source)
         node = self.graph.nodes[group.linear]
         if group.shifted:
             self.shifts[group.root] = max(-self.ranges(group.root)[0], 0.0)
@@ -138,17 +139,30 @@ class _Emitter:
     def _quantized(self, tensor: str) -> Int8Tensor:
         if tensor not in self.int8:
             unsigned = is_unsigned(tensor, self.statistics, {})
-            limit = self._limit(tensor, unsigned)
-            low, high = self._range(tensor, unsigned, limit, tensor)
-            name = self.graph.unique_name(tensor.replace(":", "_") + "/quantize")
-            attrs: Dict[str, Any] = {
-                "T": dtype_attr(DT_QUINT8 if unsigned else DT_QINT8),
-                "mode": "SCALED",
-                "round_mode": "HALF_TO_EVEN",
-            }
-            self.graph.add("QuantizeV2", name, [tensor, low, high], attrs)
-            self.int8[tensor] = Int8Tensor(name, unsigned, limit, low, high)
+            self.int8[tensor] = self._quantize(tensor, unsigned, self._limit(tensor, unsigned))
         return self.int8[tensor]
+
+    def _lifted(self, tensor: str) -> Int8Tensor:
+        """A tensor plus what makes it positive, as quint8."""
+        if tensor not in self.lifted:
+            low, high = self.ranges(tensor)
+            stem = tensor.replace(":", "_") + "/lifted"
+            lift = self.graph.add_constant(stem + "/by", np.float32(-low), beside=tensor)
+            name = self.graph.unique_name(stem)
+            self.graph.add("Add", name, [tensor, lift], {"T": dtype_attr(DT_FLOAT)})
+            self.lifted[tensor] = self._quantize(name, True, max(high - low, _SMALLEST_RANGE))
+        return self.lifted[tensor]
+
+    def _quantize(self, tensor: str, unsigned: bool, limit: float) -> Int8Tensor:
+        low, high = self._range(tensor, unsigned, limit, tensor)
+        name = self.graph.unique_name(tensor.replace(":", "_") + "/quantize")
+        attrs: Dict[str, Any] = {
+            "T": dtype_attr(DT_QUINT8 if unsigned else DT_QINT8),
+            "mode": "SCALED",
+            "round_mode": "HALF_TO_EVEN",
+        }
+        self.graph.add("QuantizeV2", name, [tensor, low, high], attrs)
+        return Int8Tensor(name, unsigned, limit, low, high)
 
     def _limit(self, tensor: str, unsigned: bool) -> float:
         """The largest magnitude of a tensor, and of those that share its range."""
@@ -192,6 +206,9 @@ class _Emitter:
         values, limit = quantize_weights(node, weights, self.per_channel, source.unsigned)
         if mean is not None and self.correct_bias:
             bias = bias + bias_correction(node, weights - dequantized(node, values, limit), mean)
+        if group.lifted:
+            by_output = 1 if attribute(node, "transpose_b").b else 0
+            bias = bias + self.ranges(group.source)[0] * dequantized(node, values, limit).sum(axis=by_output)
         bias = bias + self.shifts.get(group.root, 0.0) - self.shifts.get(group.summand or "", 0.0)
         if group.op == "MatMul" and attribute(node, "transpose_b").b:
             values = values.T  # transposed weights have no kernel on AVX2

@@ -6,6 +6,15 @@ from dataclasses import dataclass
 from typing import Optional, Tuple
 
 LINEAR_OPS = ("Conv2D", "DepthwiseConv2dNative", "MatMul")
+# Linear, too, but no TensorFlow has an INT8 kernel that oneDNN runs for them.
+WITHOUT_KERNEL = (
+    "BatchMatMul",
+    "BatchMatMulV2",
+    "BatchMatMulV3",
+    "Conv2DBackpropInput",
+    "Conv3D",
+    "Conv3DBackpropInputV2",
+) + ("DepthwiseConv2dNativeBackpropInput", "Einsum")
 
 
 @dataclass(frozen=True)
@@ -25,6 +34,8 @@ class Group:
         shifted: the group has no activation, and all that reads its result is a residual addition:
             it gives the result minus its smallest value, as quint8, and the addition's bias takes
             that value back. A signed summand has half the levels, and the sum of one, too.
+        lifted: a MatMul whose input is signed: ``x w + b == (x + s) w + (b - s * sum(w))`` with s such that
+            ``x + s`` is never negative. FP32 adds s ahead of quantizing.
     """
 
     linear: str
@@ -37,6 +48,7 @@ class Group:
     root: str
     members: Tuple[str, ...]
     shifted: bool = False
+    lifted: bool = False
 
     @property
     def gives_unsigned(self) -> bool:

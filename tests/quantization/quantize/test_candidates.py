@@ -132,9 +132,20 @@ def transposed_input():
     tf.linalg.matmul(image((4, 6)), tf.constant(random("w", (4, 5))), transpose_a=True, name="out")
 
 
+def batched():
+    tf.raw_ops.BatchMatMulV2(x=image((2, 4, 6)), y=tf.constant(random("w", (2, 6, 5))), name="out")
+
+
+def in_space():
+    weights = tf.constant(random("w", (3, 3, 3, 4, 8)))
+    tf.raw_ops.Conv3D(input=image((None, 4, 8, 8, 4)), filter=weights, strides=[1] * 5, padding="SAME", name="out")
+
+
 @pytest.mark.parametrize(
     ("function", "reason"),
     [
+        (batched, "BatchMatMulV2 has no INT8 kernel"),
+        (in_space, "Conv3D has no INT8 kernel"),
         (half, "not float32"),
         (computed, "weights are not constant"),
         (infinite, "weights are not finite"),

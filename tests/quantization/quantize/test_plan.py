@@ -15,6 +15,8 @@ from tests.quantization.builders import bias, build, conv, conv_block, dense, de
 
 pytestmark = pytest.mark.tensorflow
 
+FEW_WEIGHTS = "signed input has to be lifted for MatMul, which is not faster for so few weights"
+
 
 def planned(function, seen):
     """The groups and reasons for a graph with the output ``out``; ``seen``: tensor -> (min, max, shape)."""
@@ -64,11 +66,20 @@ def test_reasons(function, seen, reason):
     assert reasons == {"c": reason}
 
 
-def test_signed_input_of_a_product():
+def test_signed_input_of_a_small_product():
     groups, reasons = planned(
         lambda: dense(image((None, 4)), name="out"), {"input": (-1, 1, (None, 4)), "out": (0, 1, (None, 10))}
     )
-    assert (groups, reasons) == ({}, {"out": "signed input has no INT8 kernel for MatMul"})
+    assert (groups, reasons) == ({}, {"out": FEW_WEIGHTS})
+
+
+def test_signed_input_of_a_large_product():
+    groups, reasons = planned(
+        lambda: dense(image((None, 1024)), 512, name="out"),
+        {"input": (-1, 1, (None, 1024)), "out": (0, 1, (None, 512))},
+    )
+    assert reasons == {"out": ""}
+    assert groups["out"].lifted
 
 
 def test_a_tensorflow_without_the_kernel(monkeypatch):
