@@ -18,7 +18,7 @@ def open_session(graph_def: graph_pb2.GraphDef, threads: int = 0, as_it_is: bool
     Args:
         graph_def: imported without a prefix.
         threads: threads within an op, 0 for as many as there are cores.
-        as_it_is: run the graph without Grappler, each of whose optimizers copies all the weights.
+        as_it_is: run the graph without Grappler, each of whose optimizers copies all the weights, and op after op.
 
     Raises:
         BadInputError: this TensorFlow cannot import the graph (unknown op, wrong types).
@@ -34,6 +34,9 @@ def open_session(graph_def: graph_pb2.GraphDef, threads: int = 0, as_it_is: bool
     config = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=threads, inter_op_parallelism_threads=1)
     if as_it_is:
         config.graph_options.rewrite_options.disable_meta_optimizer = True
+        # In the caller's thread: a pool runs what does not fit into its queue of 1024 at once, from within what
+        # was running, and with 10,000 probes that are ready its stack overflowed.
+        config.inter_op_parallelism_threads = -1
     return tf.compat.v1.Session(graph=graph, config=config)
 
 
