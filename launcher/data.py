@@ -50,7 +50,7 @@ def data_location(options: argparse.Namespace) -> Path | None:
     if options.debug:
         return path
     if not path.is_dir():
-        return _regular(path, "--data_location")
+        return regular_file(path, "--data_location")
     if not os.access(path, os.R_OK | os.X_OK):
         raise BadInputError(f"--data_location: {path} is not readable", f"chmod u+rx {shlex.quote(str(path))}")
     if not _holds_a_file(path):
@@ -66,7 +66,7 @@ def labels_file(options: argparse.Namespace) -> Path | None:
     """
     if options.labels is None:
         return None
-    return _regular(resolved(absolute(options.labels, "--labels"), "--labels"), "--labels")
+    return regular_file(resolved(absolute(options.labels, "--labels"), "--labels"), "--labels")
 
 
 def data_function(options: argparse.Namespace) -> tuple[Path | None, str | None]:
@@ -84,10 +84,15 @@ def data_function(options: argparse.Namespace) -> tuple[Path | None, str | None]
             f"--data_function: {options.data_function!r} names no function in a file",
             "write FILE.py:FUNCTION, such as feed.py:batches",
         )
-    return _regular(resolved(absolute(file, "--data_function"), "--data_function"), "--data_function"), name
+    return regular_file(resolved(absolute(file, "--data_function"), "--data_function"), "--data_function"), name
 
 
-def _regular(path: Path, option: str) -> Path:
+def regular_file(path: Path, option: str) -> Path:
+    """The path, which is a regular file that can be read and holds something.
+
+    Raises:
+        BadInputError: it is none.
+    """
     found = status(path, option)
     if found is None:
         raise BadInputError(f"{option}: {path} does not exist", "check the path")

@@ -50,6 +50,7 @@ class Job:
         models_zoo: a checkout of the Model Zoo, or None.
         models_source_dir: sources of TensorFlow models, or None.
         model_name: the name of the model in the zoo, or None.
+        models_config: a file that says what the names of models mean, instead of config/models.json, or None.
         inputs: names of input nodes or tensors; empty: found in the graph.
         outputs: names of output nodes or tensors; empty: found in the graph.
         signature: the signature of a SavedModel; None: chosen inside.
@@ -83,6 +84,7 @@ class Job:
     models_zoo: Path | None = None
     models_source_dir: Path | None = None
     model_name: str | None = None
+    models_config: Path | None = None
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     signature: str | None = None
@@ -141,6 +143,7 @@ class Job:
             (self.labels, self._labels_inside()),
             (self.models_zoo, "models_zoo"),
             (self.models_source_dir, "models_source_dir"),
+            (self.models_config, self._models_config_inside()),
         )
         return tuple(
             Mount(source, f"{WORKSPACE}/{target}")
@@ -162,6 +165,7 @@ class Job:
             "models_zoo": _present(self.models_zoo, "models_zoo"),
             "models_source_dir": _present(self.models_source_dir, "models_source_dir"),
             "model_name": self.model_name,
+            "models_config": self._models_config_inside(),
             "inputs": list(self.inputs),
             "outputs": list(self.outputs),
             "signature": self.signature,
@@ -224,6 +228,9 @@ class Job:
 
     def _labels_inside(self) -> str | None:
         return None if self.labels is None else f"labels/{self.labels.name}"
+
+    def _models_config_inside(self) -> str | None:
+        return None if self.models_config is None else f"models_config/{self.models_config.name}"
 
 
 def _present(path: Path | None, inside: str) -> str | None:

@@ -109,8 +109,11 @@ class LocalRuntime:
         variables = self._variables(Path(WORKSPACE), job)
         variables["HOME"] = variables["TMPDIR"] = variables["MPLCONFIGDIR"] = "$w/home"
         variables["WORKSPACE"] = "$w"
-        steps = ["set -e", "w=$(mktemp -d)", 'mkdir "$w/home" "$w/pretrained_model"']
-        for target, source in _links(job, job.output_dir).items():
+        links = _links(job, job.output_dir)
+        folders = sorted({"home", *(target.split("/")[0] for target in links if "/" in target)})
+        made = " ".join(f'"$w/{folder}"' for folder in folders)
+        steps = ["set -e", "w=$(mktemp -d)", f"mkdir {made}"]
+        for target, source in links.items():
             steps.append(f'ln -s {shlex.quote(os.fspath(source))} "$w"/{shlex.quote(target)}')
         assigned = " ".join(
             f'"{name}={value}"' if "$w" in value else shlex.quote(f"{name}={value}")

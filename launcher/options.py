@@ -208,7 +208,17 @@ def _add_paths(parser: Parser) -> None:
         "--labels", metavar="FILE", help="labels of the images or rows: lines 'NAME LABEL', CSV, or .npy"
     )
     group.add_argument("-z", *_spellings("models_zoo"), metavar="DIR", help="a checkout of the Intel Model Zoo")
-    group.add_argument("-n", *_spellings("model_name"), metavar="NAME", help="the model's name in the Model Zoo")
+    group.add_argument(
+        "-n",
+        *_spellings("model_name"),
+        metavar="NAME",
+        help="the model's name in the Model Zoo, whose own program calibrates",
+    )
+    group.add_argument(
+        *_spellings("models_config"),
+        metavar="FILE",
+        help="what the names of models mean, in place of quantization/config/models.json",
+    )
     group.add_argument(
         "-s",
         *_spellings("models_source_dir"),

@@ -50,11 +50,6 @@ def _run(options: argparse.Namespace, job: Job, out_graph: Path, view: View) -> 
         runtime.ensure(lambda line: view.build_line(safe_text(line)))
         # Programs that read events get them as they are.
         listener = Listener(view) if options.json else Listener(view, HostPaths(job, staging))
-        if job.models_zoo is not None and job.callback is None:
-            view.warn(
-                "models of the Model Zoo are not run yet, but will be in a later version: "
-                "this job calibrates on the images of --data_location"
-            )
         view.starting()
         status = runtime.run(job, staging, listener)
         listener.check(status)

@@ -18,6 +18,7 @@ from launcher.errors import BadInputError, OutputRefusedError, UsageError
 from launcher.input_graph import input_graph
 from launcher.job import Job
 from launcher.paths import absolute, here, status
+from launcher.zoo import check_zoo, models_config
 
 _NAME_MAX = 255
 _LONGEST_SUFFIX = ".statistics.json"
@@ -50,6 +51,7 @@ def checked_job(options: argparse.Namespace) -> Job:
         models_zoo=_directory(options.models_zoo, "--models_zoo"),
         models_source_dir=_directory(options.models_source_dir, "--models_source_dir"),
         model_name=options.model_name,
+        models_config=models_config(options),
         inputs=options.inputs,
         outputs=options.outputs,
         signature=options.signature or None,
@@ -86,19 +88,7 @@ def _check_combinations(options: argparse.Namespace) -> None:
     if options.in_graph is None:
         raise UsageError("--in_graph is missing", "name the frozen FP32 graph: --in_graph FILE.pb")
     check_data(options)
-    if options.model_name is not None and options.models_zoo is None:
-        raise UsageError(
-            "--model_name is a name in the Model Zoo and needs --models_zoo",
-            "add --models_zoo DIR or drop --model_name",
-        )
-    if options.callback is not None:
-        return  # its command may read all of them
-    if options.models_zoo is not None and options.model_name is None:
-        raise UsageError("--models_zoo needs --model_name", "add --model_name NAME or drop --models_zoo")
-    if options.models_source_dir is not None and options.models_zoo is None:
-        raise UsageError(
-            "--models_source_dir serves the Model Zoo and needs --models_zoo", "add --models_zoo DIR or drop it"
-        )
+    check_zoo(options)
 
 
 def _output_graph(options: argparse.Namespace, in_graph: Path | None) -> Path | None:

@@ -28,6 +28,7 @@ class Job:
     models_zoo: str | None = None
     models_source_dir: str | None = None
     model_name: str | None = None
+    models_config: str | None = None
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     signature: str | None = None
@@ -100,7 +101,7 @@ def parse(text: str) -> Job:
     return Job(**{key: _checked(key, value) for key, value in data.items()})
 
 
-_PATHS = ("in_graph", "out_graph", "data_location", "labels", "models_zoo", "models_source_dir")
+_PATHS = ("in_graph", "out_graph", "data_location", "labels", "models_zoo", "models_source_dir", "models_config")
 _LISTS = ("inputs", "outputs", "excluded_ops", "excluded_nodes")
 _FLAGS = ("per_channel", "equalize", "bias_correction", "intermediate")
 _COUNTS = {"samples": 1, "batch_size": 1, "threads": 1, "evaluate": 0, "seed": 0}

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import asdict
+from typing import Sequence
 
 from intel_quantization import benchmark, environment, evaluate, int8_kernels, preprocess_choice
 from intel_quantization import job as jobs
 from intel_quantization.calibration.callback import DEFAULT_SAMPLES
-from intel_quantization.calibration.command import command_words
+from intel_quantization.calibration.command import command_words, display
 from intel_quantization.calibration.dataset import Dataset, batch_of
 from intel_quantization.calibration.datasets import open_dataset
 from intel_quantization.calibration.function_data import function_data
@@ -24,6 +25,7 @@ from intel_quantization.report.content import build
 from intel_quantization.runner import Runner
 from intel_quantization.synthetic import synthetic_feed
 from intel_quantization.transforms.convert_layout import in_nhwc
+from intel_quantization.zoo_job import with_entry, zoo_entry, zoo_model
 
 DEFAULT_SEED = 0
 ALGORITHM = "MSE"
@@ -52,7 +54,8 @@ class _Run:
     """The state that the steps of one job share."""
 
     def __init__(self, job: jobs.Job, events: EventStream, surroundings: dict, publication: Publication) -> None:
-        self._job = job
+        self._zoo = zoo_entry(job)
+        self._job = job if self._zoo is None else with_entry(job, self._zoo)
         self._events = events
         self._stages = Stages(events)
         self._surroundings = surroundings
@@ -73,7 +76,7 @@ class _Run:
         if loaded.signature:
             self._events.log(f"SavedModel, signature {loaded.signature}")
         self._tensors = loaded.inputs
-        if job.callback is None:
+        if job.callback is None and self._zoo is None:
             data = self._dataset()
             self._mode = self._chosen_mode(data)
             conversion, calibration = self._by_data(data)
@@ -81,7 +84,7 @@ class _Run:
         else:
             self._data = self._dataset_to_compare()
             self._mode = self._chosen_mode(self._data) if self._data is not None else None
-            conversion, calibration = self._by_command(job.callback)
+            conversion, calibration = self._by_zoo() if job.callback is None else self._by_callback(job.callback)
         if job.target_tensorflow is not None:
             self._events.log(
                 "the INT8 graph has what these TensorFlow versions know: " + ", ".join(conversion.made_for)
@@ -171,7 +174,17 @@ class _Run:
             "seed": self._seed,
         }
 
-    def _by_command(self, command: str):
+    def _by_callback(self, command: str):
+        return self._by_command([jobs.here(word) for word in command_words(command)], command)
+
+    def _by_zoo(self):
+        assert self._zoo is not None
+        with zoo_model(self._job, self._zoo) as model:
+            shown = display(model.command)
+            self._events.log(f"Model Zoo {model.zoo}: {shown}")
+            return self._by_command(model.words, shown)
+
+    def _by_command(self, words: Sequence[str], shown: str):
         """(Conversion, what the report says of the calibration)."""
         total = self._job.samples or DEFAULT_SAMPLES
 
@@ -179,12 +192,12 @@ class _Run:
             self._events.progress("calibrate", samples, total)
 
         converter = self._converter(samples=total, on_progress=on_progress, on_output=_show)
-        converter.gen_calib_data_cmds = [jobs.here(word) for word in command_words(command)]
+        converter.gen_calib_data_cmds = list(words)
         conversion = converter.convert()
         samples = conversion.statistics.samples
         if samples < total:
             self._events.log(f"the calibration command fed {samples} samples, not {total}", "warning")
-        return conversion, {"samples": samples, "algorithm": self._algo, "command": command}
+        return conversion, {"samples": samples, "algorithm": self._algo, "command": shown}
 
     def _converter(self, **options) -> GraphConverter:
         job = self._job

@@ -1,0 +1,60 @@
+"""The options of the Model Zoo: which go together, and the user's own file of models."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from launcher.data import regular_file
+from launcher.errors import BadInputError, UsageError
+from launcher.paths import absolute, resolved
+
+
+def check_zoo(options: argparse.Namespace) -> None:
+    """Check that the options of the Model Zoo go together.
+
+    Raises:
+        UsageError: one is missing, or has nothing to work on.
+    """
+    if options.model_name is not None and options.models_zoo is None:
+        raise UsageError(
+            "--model_name is a name in the Model Zoo and needs --models_zoo",
+            "add --models_zoo DIR or drop --model_name",
+        )
+    if options.models_config is not None and options.model_name is None:
+        raise UsageError(
+            "--models_config says what a --model_name means, and there is none", "add --model_name NAME or drop it"
+        )
+    if options.data_function is not None and options.model_name is not None:
+        raise UsageError("--data_function and --model_name exclude each other: each calibrates", "drop one of them")
+    if options.callback is not None:
+        return  # its command may read all of them
+    if options.models_zoo is not None and options.model_name is None:
+        raise UsageError("--models_zoo needs --model_name", "add --model_name NAME or drop --models_zoo")
+    if options.models_source_dir is not None and options.models_zoo is None:
+        raise UsageError(
+            "--models_source_dir serves the Model Zoo and needs --models_zoo", "add --models_zoo DIR or drop it"
+        )
+
+
+def models_config(options: argparse.Namespace) -> Path | None:
+    """The user's file of models, links resolved. What is in it is checked inside.
+
+    Raises:
+        BadInputError: it is not there, is not readable, or is no JSON.
+    """
+    if options.models_config is None:
+        return None
+    path = regular_file(
+        resolved(absolute(options.models_config, "--models_config"), "--models_config"), "--models_config"
+    )
+    try:
+        json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise BadInputError(f"--models_config: cannot read {path}: {error.strerror}", "check the path") from error
+    except ValueError as error:
+        raise BadInputError(
+            f"--models_config: {path} is not valid JSON: {error}", "compare it with quantization/config/models.json"
+        ) from error
+    return path
