@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.support import PATIENCE, Launcher, leftovers
+from tests.e2e.support import PATIENCE, Launcher, leftovers, write_rows
+from tests.standin_zoo import write_zoo
 
 SUFFIXES = (".pb", ".report.html", ".report.json", ".statistics.json", ".manifest.json")
 
@@ -66,17 +67,18 @@ def test_intermediate_graphs_are_kept(launch: Launcher, graph: Path, images: Pat
     assert list((tmp_path / "out.intermediate").glob("*.pb"))
 
 
-def test_the_call_of_the_seed_tool(launch: Launcher, graph: Path, images: Path, tmp_path: Path) -> None:
-    (tmp_path / "zoo").mkdir()
+def test_the_call_of_the_seed_tool(launch: Launcher, graph: Path, tmp_path: Path) -> None:
+    zoo = write_zoo(tmp_path / "zoo", "v1.5")
+    write_rows(tmp_path / "data" / "validation-00000-of-00001", 7)
     named = ["--docker-image", "quantization:latest"] if launch.runtime == "docker" else []
 
     done = launch(
         *named,
         f"--in_graph={graph}",
         "--model_name=resnet50",
-        f"--models_zoo={tmp_path / 'zoo'}",
+        f"--models_zoo={zoo}",
         f"--out_graph={tmp_path / 'out.pb'}",
-        f"--data_location={images}",
+        f"--data_location={tmp_path / 'data'}",
     )
 
     assert done.returncode == 0, done.stderr

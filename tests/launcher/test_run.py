@@ -188,15 +188,6 @@ def test_only_people_are_told_of_host_paths(
     assert '"/workspace/dataset/a.png is cut off"' in capsys.readouterr().out
 
 
-def test_a_zoo_is_not_run_in_silence(
-    old: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert call(old, monkeypatch, good, "--models_zoo", str(old.parent), "--model_name", "resnet50") == 0
-    shown = capsys.readouterr().err
-    assert shown.count("Model Zoo") == 1
-    assert "calibrates on the images of --data_location" in shown
-
-
 def test_usage_errors_are_events_too(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--json", "--in_grahp", "x"]) == 2
     shown = capsys.readouterr()

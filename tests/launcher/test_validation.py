@@ -106,6 +106,28 @@ def test_the_zoo_is_mounted_with_its_model(graph: Path, images: Path, tmp_path: 
     assert isinstance(refused("-g", graph, "-d", images, "-z", tmp_path / "nowhere", "-n", "x"), BadInputError)
 
 
+def test_the_users_own_file_of_models_is_mounted(graph: Path, images: Path, tmp_path: Path) -> None:
+    (tmp_path / "zoo").mkdir()
+    config = tmp_path / "mine.json"
+    config.write_text("[]")
+    zoo = ("-z", tmp_path / "zoo", "-n", "x")
+    job = checked_job(options("-g", graph, "-d", images, *zoo, "--models_config", config))
+    assert job.inside()["models_config"] == "models_config/mine.json"
+    assert [mount.source for mount in job.mounts() if mount.target == "/workspace/models_config/mine.json"] == [config]
+    assert isinstance(refused("-g", graph, "-d", images, "--models_config", config), UsageError)
+    config.write_text("[")
+    error = refused("-g", graph, "-d", images, *zoo, "--models_config", config)
+    assert isinstance(error, BadInputError)
+    assert f"--models_config: {config} is not valid JSON" in error.message
+
+
+def test_a_zoo_model_and_a_function_both_calibrate(graph: Path, tmp_path: Path) -> None:
+    (tmp_path / "f.py").write_text("def feed(): ...")
+    error = refused("-g", graph, "-z", tmp_path, "-n", "x", "--data_function", f"{tmp_path}/f.py:feed")
+    assert isinstance(error, UsageError)
+    assert "exclude each other" in error.message
+
+
 def make_link(path: Path) -> None:
     path.with_name("real").write_bytes(b"graph")
     path.symlink_to("real")

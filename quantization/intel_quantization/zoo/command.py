@@ -29,7 +29,8 @@ def zoo_words(
     """Program and arguments, with ``{}`` where the path of the graph is to be.
 
     What is added to the entry's own words keeps the zoo from installing packages, writing into its tree, and
-    wanting tcmalloc, and limits its threads; an option that the entry has itself is left as it is.
+    wanting tcmalloc, and limits its threads; an option that the entry has itself is left as it is. But
+    ``--socket-id`` is left out: it wants numactl, and rights that a container does not give.
 
     Args:
         entry: the model.
@@ -45,6 +46,7 @@ def zoo_words(
             shell script would take apart.
     """
     words = [sys.executable, os.path.join(os.path.realpath(zoo), entry.script), *entry.command]
+    _remove_option(words, ("-i", "--socket-id"))
     if batch_size is not None:
         _set_option(words, ("-b", "--batch-size"), "--batch-size", str(batch_size))
     words += _filled(entry.in_graph, GRAPH)
@@ -115,6 +117,12 @@ def _option(words: Sequence[str], names: Sequence[str]) -> Optional[int]:
         if word in names or (word.split("=", 1)[0] in names and word.startswith("--")):
             return number
     return None
+
+
+def _remove_option(words: List[str], names: Sequence[str]) -> None:
+    number = _option(words, names)
+    if number is not None:
+        del words[number : number + (1 if "=" in words[number] else 2)]
 
 
 def _set_option(words: List[str], names: Sequence[str], name: str, value: str) -> None:

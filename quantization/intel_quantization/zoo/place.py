@@ -1,8 +1,8 @@
 """A private place for a run of the zoo, which expects to own the machine: root, a network, a tree to write into.
 
-Programs of the same names stand before the real ones on PATH: what installs or fetches does nothing, ``numactl``
-runs its command unbound. Sources of models, which the zoo patches, are a tree of links, so that only the links
-are replaced.
+Its bash scripts find functions in place of what installs or fetches things. Programs earlier on PATH would not do:
+where a job may write, it may not execute. Sources of models, which the zoo patches, are a tree of links, so that only
+the links are replaced.
 """
 
 from __future__ import annotations
@@ -32,16 +32,7 @@ LEFT_OUT = (
 )
 """What start.sh calls to change the machine, or to fetch things."""
 
-_DO_NOTHING = '#!/bin/sh\necho "left out: $(basename "$0") $*"\n'
-_UNBOUND = """#!/bin/sh
-while [ $# -gt 0 ]; do
-    case "$1" in
-        -N|-m|-C|-i|-p) shift 2;;
-        -*) shift;;
-        *) exec "$@";;
-    esac
-done
-"""
+_FUNCTION = 'function %s() { echo "left out: %s $*"; }\n'
 # From v1.6.0 on, the zoo's detection models import it before they run; they use it after the last image only.
 _COCO = {
     "__init__.py": "",
@@ -72,11 +63,10 @@ class Place:
         self._path = tempfile.mkdtemp(prefix="zoo-")
         try:
             self.logs = self._folder("logs")
-            self._programs = self._folder("programs")
             self._modules = self._folder("modules")
-            for name in LEFT_OUT:
-                self._program(name, _DO_NOTHING)
-            self._program("numactl", _UNBOUND)
+            self._functions = os.path.join(self._path, "functions.sh")
+            with open(self._functions, "w", encoding="utf-8") as file:
+                file.writelines(_FUNCTION % (name, name) for name in LEFT_OUT)
             if importlib.util.find_spec("pycocotools") is None:
                 self._stand_in("pycocotools", _COCO)
             self.sources = None if sources is None else self._linked(os.path.realpath(sources))
@@ -103,22 +93,13 @@ class Place:
             benchmarks: the folder of launch_benchmark.py; some models of v1.5.0 import from it without saying so.
         """
         modules = [os.path.abspath(path) for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
-        path = os.environ.get("PATH", os.defpath)
-        return {
-            "PATH": self._programs + os.pathsep + path,
-            "PYTHONPATH": os.pathsep.join([*modules, self._modules, benchmarks]),  # the zoo changes directories
-        }
+        # the zoo changes directories
+        return {"BASH_ENV": self._functions, "PYTHONPATH": os.pathsep.join([*modules, self._modules, benchmarks])}
 
     def _folder(self, *names: str) -> str:
         path = os.path.join(self._path, *names)
         os.makedirs(path)
         return path
-
-    def _program(self, name: str, text: str) -> None:
-        path = os.path.join(self._programs, name)
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(path, 0o700)
 
     def _stand_in(self, name: str, files: Dict[str, str]) -> None:
         folder = os.path.join(self._modules, name)
