@@ -34,7 +34,7 @@ PREPROCESSING = ("tf", "caffe", "torch", "vgg", "none")
 SUB_COMMANDS = ("build", "doctor", "clean")
 
 _DESCRIPTION = """\
-Turns a frozen FP32 TensorFlow graph into an INT8 graph for Intel CPUs.
+Turns a frozen FP32 TensorFlow graph into an INT8 graph for Intel and AMD CPUs.
 A frozen graph and a folder of images are enough:
 
   launch_quantization --in_graph resnet50.pb --data_location photos/

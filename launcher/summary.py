@@ -65,9 +65,13 @@ def human_bytes(count: float) -> str:
     """Bytes with a decimal unit, three digits: ``97.5 MB``."""
     for unit in ("bytes", "kB", "MB"):
         if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.3g} {unit}"
+            return f"{count:.0f} {unit}" if unit == "bytes" else f"{_three_digits(count)} {unit}"
         count /= 1000
-    return f"{count:.3g} GB"
+    return f"{_three_digits(count)} GB"
+
+
+def _three_digits(number: float) -> str:
+    return f"{number:.{2 if number < 10 else 1 if number < 100 else 0}f}"
 
 
 def _size(size: Mapping[str, int]) -> str:

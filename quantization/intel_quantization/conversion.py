@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Optional, Sequence, Tuple
 
 from tensorflow.core.framework import graph_pb2
@@ -44,13 +44,14 @@ class Conversion:
             and with a target those from that one on, the oldest first.
     """
 
-    graph: graph_pb2.GraphDef
-    fp32_graph: graph_pb2.GraphDef
-    input_graph: graph_pb2.GraphDef
+    # what fills pages is not in the repr, which notebooks show
+    graph: graph_pb2.GraphDef = field(repr=False)
+    fp32_graph: graph_pb2.GraphDef = field(repr=False)
+    input_graph: graph_pb2.GraphDef = field(repr=False)
     inputs: Tuple[TensorInfo, ...]
     outputs: Tuple[TensorInfo, ...]
-    statistics: Statistics
-    decisions: Tuple[Decision, ...]
+    statistics: Statistics = field(repr=False)
+    decisions: Tuple[Decision, ...] = field(repr=False)
     op_table: Tuple[OpCount, ...]
     output_graph: Optional[str] = None
     made_for: Tuple[str, ...] = ()

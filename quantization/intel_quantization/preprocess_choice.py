@@ -71,7 +71,9 @@ def choose_by_trying(runner, make_feed, layout, labelling: outputs.Labelling) ->
     if not scores:
         return choice
     details = ", ".join(_score_text(each) for each in scores)
-    return replace(choice, message=f"{choice.message} ({details}; --preprocess overrides)")
+    if choice.certain:
+        details += "; --preprocess overrides"
+    return replace(choice, message=f"{choice.message} ({details})")
 
 
 def choose(try_mode, dtype: str, channels: int) -> Choice:

@@ -267,10 +267,10 @@ class _Run:
         if not accuracy.images:
             self._events.log("nothing was left to compare FP32 and INT8 on", "warning")
             return None
-        if labelling.classes and not accuracy.labelled:
+        given = f"{labelling.classes} classes" if labelling.classes else "the labels" if self._job.labels else ""
+        if given and not accuracy.labelled:
             self._events.log(
-                f"top-1 is not known: {labelling.classes} classes do not fit the number that the graph tells apart",
-                "warning",
+                f"top-1 is not known: {given} do not fit the classes that the graph tells apart", "warning"
             )
         return accuracy
 

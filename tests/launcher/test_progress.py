@@ -15,6 +15,7 @@ from launcher.errors import BadInputError, Interrupted
 from launcher.events import Event, parse
 from launcher.json_view import JsonView
 from launcher.progress import PlainView, choose_view, write_line
+from launcher.summary import human_bytes
 from launcher.terminal import TerminalView
 from tests.launcher.support import RESULT, line, result_event
 
@@ -236,3 +237,8 @@ def test_a_failure_on_a_live_terminal() -> None:
 )
 def test_the_view_fits_the_options(options: dict[str, bool], expected: type) -> None:
     assert type(choose_view(verbose=False, **options)) is expected
+
+
+def test_sizes_have_three_digits() -> None:
+    shown = [human_bytes(count) for count in (999, 1_999_596, 30_023, 999_600, 4_000_000_000)]
+    assert shown == ["999 bytes", "2.00 MB", "30.0 kB", "1000 kB", "4.00 GB"]

@@ -88,8 +88,13 @@ def test_images_with_labels(tmp_path, run):
     for number, picture in enumerate(PICTURES):
         write(tmp_path / "dataset" / ("%d.png" % number), picture)
     (tmp_path / "l.csv").write_text("label,file\n" + "".join("%d,%d.png\n" % (n % 4, n) for n in range(32)))
-    result, _messages = run(data_location="dataset", labels="l.csv")
+    result, messages = run(data_location="dataset", labels="l.csv")
     check(result)
+    assert not any("top-1" in message for message in messages)
+    (tmp_path / "l.csv").write_text("label,file\n" + "".join("%d,%d.png\n" % (n, n) for n in range(32)))
+    result, messages = run(data_location="dataset", labels="l.csv")
+    check(result, labelled=False)
+    assert any("top-1 is not known: the labels do not fit" in message for message in messages)
 
 
 FUNCTION = """

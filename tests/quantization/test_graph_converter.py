@@ -68,6 +68,7 @@ def test_the_result(tmp_path):
     assert reasons(conversion) == {"stem": "", "a": "", "b": "", "logits": ""}
     assert "Requantize" not in ops(conversion.graph)
     assert not {"Conv2D", "MatMul", "FusedBatchNormV3"} & set(ops(conversion.graph))
+    assert len(repr(conversion)) < 1000  # what a notebook shows
     assert error(conversion, batch(graph_def, seed=1)) < 0.1
 
 

@@ -80,7 +80,7 @@ class Watch:
         Raises:
             CalibrationCommandError: it failed, or left no records.
         """
-        remedy = "run it by hand on the FP32 graph: %s" % display(command)
+        remedy = "run it by hand, with the FP32 graph for {}: %s" % display(command)
         if status:
             raise CalibrationCommandError(
                 "the calibration command %s, after %s%s" % (_ending(status), self._progress(), self._last_lines()),

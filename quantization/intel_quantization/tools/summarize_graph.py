@@ -17,14 +17,20 @@ from intel_quantization.errors import BadInputError, QuantizationError
 from intel_quantization.tools.flags import names
 
 _SHOWN = 5
+_NOT_INSTALLED = 6  # as the launcher where an environment is not there
+_READER_LEFT = 141
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """The command; returns its exit status."""
     options = _parser().parse_args(argv)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    from intel_quantization.graph_summary import summarize  # only now: this imports TensorFlow
-
+    try:
+        from intel_quantization.graph_summary import summarize  # only now: this imports TensorFlow
+    except ModuleNotFoundError as error:
+        print("summarize_graph: %s" % error, file=sys.stderr)
+        print("  TensorFlow is needed, any from 1.15 on: pip install tensorflow-cpu", file=sys.stderr)
+        return _NOT_INSTALLED
     try:
         binary = options.input_binary or not options.text
         found = summarize(options.in_graph, binary, options.signature, options.inputs, options.outputs)
@@ -33,10 +39,12 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         if error.remedy:
             print("  " + error.remedy, file=sys.stderr)
         return error.exit_code
-    if options.json:
-        print(json.dumps(found.to_json(), indent=1))
-    else:
-        print("\n".join(lines(found, options.all)))
+    text = json.dumps(found.to_json(), indent=1) if options.json else "\n".join(lines(found, options.all))
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:  # as with | head; what is still buffered must not fail at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _READER_LEFT
     return 0
 
 

@@ -79,16 +79,41 @@ def test_as_a_function(path, capsys):
             SummarizeGraph(missing)
 
 
-@pytest.mark.parametrize("command", [["-m", "intel_quantization.tools.summarize_graph"], ["tools/summarize_graph.py"]])
-def test_as_a_program(path, command):
+def call(command, **options):
     paths = [str(ROOT), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-    done = subprocess.run(
-        [sys.executable, *command, f"--in_graph={path}", "--input_binary"],
+    return subprocess.run(
+        [sys.executable, *command],
         cwd=str(ROOT),
         env=dict(os.environ, PYTHONPATH=os.pathsep.join(paths)),
-        capture_output=True,
+        stderr=subprocess.PIPE,
         text=True,
         check=False,
+        **{"stdout": subprocess.PIPE, **options},
     )
+
+
+@pytest.mark.parametrize("command", [["-m", "intel_quantization.tools.summarize_graph"], ["tools/summarize_graph.py"]])
+def test_as_a_program(path, command):
+    done = call([*command, f"--in_graph={path}", "--input_binary"])
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("Found 1 possible inputs:")
+
+
+def test_the_reader_may_leave(path):
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = call(["tools/summarize_graph.py", f"--in_graph={path}"], stdout=writer)
+    os.close(writer)
+    assert done.returncode == 141
+    assert "Traceback" not in done.stderr
+    assert "BrokenPipe" not in done.stderr
+
+
+def test_without_tensorflow(path):
+    code = "import sys; sys.modules['tensorflow'] = None\n"
+    code += "from intel_quantization.tools.summarize_graph import main; sys.exit(main(['-g', 'x.pb']))"
+    done = call(["-c", code])
+    assert done.returncode == 6
+    assert done.stderr.startswith("summarize_graph: ")
+    assert "pip install" in done.stderr
+    assert "Traceback" not in done.stderr
