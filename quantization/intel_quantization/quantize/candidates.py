@@ -10,6 +10,7 @@ from intel_quantization.graph import tensors
 from intel_quantization.graph.attributes import DT_FLOAT, attribute
 from intel_quantization.graph.capabilities import RUNNING, Capabilities
 from intel_quantization.graph.control_flow import context_of, contexts
+from intel_quantization.graph.frames import NEXT_ITERATION
 from intel_quantization.graph.graph import Graph, NodeDef
 from intel_quantization.quantize.carries import ALIASING, MOVING
 from intel_quantization.quantize.functions import refused_in_functions
@@ -187,6 +188,8 @@ class _Finder:
         return source
 
     def _runs_before(self, name: str, node: NodeDef) -> bool:
+        if self.graph.nodes[name].op in NEXT_ITERATION:
+            return False  # what a node reads of it is from the round before
         stack, seen = [node.name], {node.name}
         while stack:
             for tensor in self.graph.nodes[stack.pop()].input:

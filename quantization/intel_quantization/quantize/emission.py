@@ -126,7 +126,8 @@ class _Emitter:
         node = self.graph.nodes[carry.root]
         sources = [self.int8[name] for name in carry.sources]
         widest = max(sources, key=lambda source: source.limit)
-        tensor = carry_ops(self.graph, node, sources)
+        shape = self.statistics.tensors[carry.sources[0]].shape if carry.op == "Pad" else None
+        tensor = carry_ops(self.graph, node, sources, (shape[-1] if shape else None) or 0)
         self._give(carry.root, Int8Tensor(tensor, widest.unsigned, widest.limit, widest.low, widest.high))
 
     def _give(self, root: str, result: Int8Tensor) -> None:

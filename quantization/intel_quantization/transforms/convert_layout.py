@@ -78,6 +78,7 @@ class _Layout:
         self._own: List[str] = []  # the graph's Transposes to NCHW
         self._turned: List[Tuple[str, str]] = []
         self._permutations: Dict[Tuple[int, ...], str] = {}
+        self._operands: Dict[str, str] = {}
 
     def visit(self, node: NodeDef) -> None:
         """Turn a node, whose producers have been visited, if its images are there in NHWC."""
@@ -148,11 +149,18 @@ class _Layout:
         ]
 
     def _operand(self, tensor: str, value: np.ndarray, image: str) -> str:
-        """A constant that broadcasts over NHWC as ``tensor`` does over NCHW."""
+        """A constant that broadcasts over NHWC as ``tensor`` does over NCHW; outside of loops one for all readers."""
         if value.ndim == 0:
             return tensor
+        in_loop = bool(self.graph.frame(image))
+        name = None if in_loop else self._operands.get(tensor)
+        if name is not None and name in self.graph:
+            return name
         value = value.reshape((1,) * (4 - value.ndim) + value.shape).transpose(TO_LAST)
-        return self.graph.add_constant(tensors.node_of(tensor) + "/nhwc", value, beside=image)
+        name = self.graph.add_constant(tensors.node_of(tensor) + "/nhwc", value, beside=image)
+        if not in_loop:
+            self._operands[tensor] = name
+        return name
 
     def _of_concat(self, node: NodeDef) -> Optional[List[str]]:
         inputs = self.graph.data_inputs(node)
@@ -186,6 +194,7 @@ class _Layout:
         if node.op not in _BATCH_NORMS:
             return True
         read = {name for reader in self.graph.consumers(node.name) for name in self.graph.data_inputs(reader)}
+        read.update(self.graph.outputs)
         others = {"%s:%d" % (node.name, index) for index in range(1, 6)}
         return not read & others and "is_training" in node.attr and not node.attr["is_training"].b
 

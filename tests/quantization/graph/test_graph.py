@@ -280,6 +280,19 @@ def test_bypass_hands_on_what_the_node_waited_for():
     check_index(graph)
 
 
+def test_bypass_keeps_what_the_readers_wait_for_and_the_order_of_their_inputs():
+    graph = graph_of(
+        ("a", "Placeholder"),
+        ("b", "Identity", "a"),
+        ("c", "AddN", "a", "b:0", "a", "b", "^a"),
+        ("d", "AddN", "b", "a", "^b"),
+    )
+    graph.bypass("b")
+    assert list(graph.nodes["c"].input) == ["a", "a", "a", "a", "^a"]
+    assert list(graph.nodes["d"].input) == ["a", "a", "^a"]
+    check_index(graph)
+
+
 def test_bypass_refuses_outputs():
     graph = graph_of(("a", "Placeholder"), ("b", "Identity", "a"), outputs=["b"])
     with pytest.raises(ValueError, match="is an output"):

@@ -347,6 +347,31 @@ def test_a_reader_behind_a_pad_counts():
     assert candidates(net, ("out", "side/out"))[0]["last"].summand is None
 
 
+def test_a_summand_that_the_next_round_of_a_loop_reads_is_not_fused():
+    """What the convolution reads of it is from the round before, and says nothing of this one's reader."""
+
+    def net():
+        late = x = tf.nn.relu(image(WIDE), name="x")
+        for _ in range(20):  # what enters the loop late stands late in the order, too
+            late = tf.sqrt(late + 0.1)
+
+        def body(i, t, state):
+            summand = conv_block(t, "first")
+            y = bias(conv(conv_block(state, "second"), name="last"), "last/bias")
+            return i + 1, tf.nn.relu(y + summand) * 0.1, summand
+
+        with old_control_flow():
+            _, y, state = tf.while_loop(lambda i, t, state: i < 3, body, [0, x, late], name="while")
+        tf.add(y, state, name="out")
+
+    groups = candidates(net)[0]
+    assert {name: group.summand for name, group in groups.items()} == {
+        "while/first": None,
+        "while/second": None,
+        "while/last": None,
+    }
+
+
 def test_an_addition_that_is_excluded_or_has_no_relu_is_not_fused():
     assert candidates(residual(lambda x: x), excluded_nodes=["sum"])[0]["last"].summand is None
     assert candidates(residual(lambda x: x), excluded_ops=["AddV2", "Add"])[0]["last"].summand is None

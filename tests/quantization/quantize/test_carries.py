@@ -202,6 +202,18 @@ def test_concatenation_along_any_axis(axis):
     assert error(conversion) < 0.03
 
 
+def test_concatenation_with_an_axis_of_int64():
+    """QuantizedConcatV2 gives nothing at all then, and the graph fails."""
+
+    def net(x):
+        x = block(x, "stem")
+        return block(tf.concat([block(x, "one"), block(x, "two")], tf.constant(-1, tf.int64)), "last")
+
+    conversion = convert(net)
+    assert ops(conversion)["QuantizedConcatV2"] == 1
+    assert error(conversion) < 0.03
+
+
 def test_concatenation_of_matrices():
     def net(x):
         x = tf.reshape(block(tf.nn.max_pool2d(block(x, "stem"), 6, 6, "VALID"), "first"), [-1, 32])
@@ -249,6 +261,18 @@ def test_pad_works_on_four_channels_at_once(filters, int8):
     assert ops(conversion)["Bitcast"] == 2 * int8
     assert all(node.attr["T"].type == tf.float32.as_datatype_enum for node in conversion.graph.node if node.op == "Pad")
     assert error(conversion) < 0.03
+
+
+def test_pad_keeps_the_shape_known():
+    def net(x):
+        x = tf.pad(block(x, "first"), [[0, 0], [1, 2], [0, 1], [0, 0]])
+        return block(tf.nn.max_pool2d(x, 3, 2, "VALID"), "second")
+
+    conversion = convert(net)
+    assert ops(conversion)["Bitcast"] == 2
+    with tf.Graph().as_default() as graph:
+        tf.import_graph_def(conversion.graph, name="")
+        assert graph.get_tensor_by_name("out:0").shape.as_list() == [None, 7, 6, 8]
 
 
 def test_int8_pool_between_convolutions_is_exact():

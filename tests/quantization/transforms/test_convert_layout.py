@@ -168,6 +168,23 @@ def test_training_is_not_turned():
     assert graph.nodes["norm"].attr["data_format"].s == b"NCHW"
 
 
+def test_a_batch_norm_of_which_another_output_is_one_of_the_graph_is_not_turned():
+    graph = Graph(build(lambda: norm(conv_first(image(FIRST)))), ["norm", "norm:1"])
+    assert convert_layout(graph) == 1
+    assert graph.nodes["norm"].op == "FusedBatchNormV3"
+
+
+def test_a_constant_that_several_read_is_turned_once():
+    def net():
+        x, scale = image(FIRST), tf.constant(random("scale", (4, 1, 1)), name="scale")
+        for _ in range(3):
+            x = scale * tf.nn.relu(scale + conv_first(x, 4))
+        tf.identity(x, name="out")
+
+    graph = check_rewrite(convert_layout, net, 3)
+    assert [name for name in graph.nodes if name.startswith("scale")] == ["scale/nhwc"]
+
+
 def nhwc():
     conv(image(), name="out")
 
