@@ -48,7 +48,7 @@ sub-commands (each has its own --help):
 Each option may be spelt with hyphens or underscores.
 Exit codes: 0 ok, 2 usage, 3 bad input, 4 engine unreachable, 5 engine too old, 6 build failed,
 7 image missing, 8 quantization failed, 9 out of memory, 10 deadline, 11 output refused,
-12 accuracy below the goal, 13 busy, 70 internal, 130/141/143 signals; --debug returns the shell's own.
+13 busy, 70 internal, 130/141/143 signals; --debug returns the shell's own.
 """
 
 

@@ -129,17 +129,21 @@ def test_a_calibration_command_is_told_and_what_it_leaves_unmeasured():
     assert "Not compared: there were no images to compare on" in shown.text
     assert "Not measured" in shown.text
     assert "Speed" not in shown.text
+    compared = page(calibration={"samples": 104, "algorithm": "KL", "command": "python infer.py {}"})
+    assert "none of them used" in page().text
+    assert "none of them used" not in compared.text  # nobody knows which ones the command read
 
 
 def test_without_labels_it_says_how_to_get_them():
     shown = page(accuracy=dict(REPORT["accuracy"], labelled=False, top1_fp32=None, top1_int8=None))
     assert "Same answer as FP32" in shown.text
-    assert "one sub-folder of images for each class" in shown.text
+    assert "class folders, or --labels" in shown.text
 
 
 def test_a_detector_and_no_images_at_all():
     nothing = dict(REPORT["accuracy"], labelled=False, top1_fp32=None, top1_int8=None, agreement=None)
     assert "17.2 dB" in page(accuracy=nothing).text
+    assert "Top-1" not in page(accuracy=nothing).text
     assert "dB" not in page(accuracy=dict(nothing, sqnr_db=None)).text
     assert "Not compared" in page(accuracy=None).text
 
