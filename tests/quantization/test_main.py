@@ -330,7 +330,17 @@ def test_a_signal_ends_the_calibration_command_too(workspace, monkeypatch, numbe
     process.communicate()
     assert process.returncode == (128 + number if number == signal.SIGTERM else -number)
     pid = (workspace / "pid").read_text()
-    wait_for(lambda: os.listdir(workspace / "temporary") == [] and not os.path.exists(f"/proc/{pid}"))
+    wait_for(lambda: os.listdir(workspace / "temporary") == [])
+    wait_for(lambda: has_ended(pid))
+
+
+def has_ended(pid):
+    """Whether a process runs no more; where process 1 does not reap, it stays as a zombie."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
 
 
 def wait_for(condition):

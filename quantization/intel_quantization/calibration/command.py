@@ -108,7 +108,7 @@ class Command:
     def end(self) -> None:
         """End all processes of the command, if need be, and take in the rest of its output."""
         if self._process.poll() is None:
-            self._process.terminate()
+            self._process.send_signal(guard.STOP)
         self._process.wait()
         # the guard is the last to hold the other end, unless somebody has killed it
         self._reader.join(_LAST_WORDS_SECONDS)

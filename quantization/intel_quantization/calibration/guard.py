@@ -5,7 +5,9 @@ forks and abandons, also in sessions of their own, becomes its child, and is kil
 dies, however it dies, the kernel sends this process SIGTERM; then it ends the command and removes the directory.
 When this process dies, the kernel kills the command.
 
-SIGTERM asks all processes of the command to end, and kills them after a grace. Standard library only.
+To end the command, all its processes are asked to, and killed after a grace. The parent has that done with
+STOP, a signal of its own: that SIGTERM came tells that the parent has gone, which its process number does not
+while one of its threads is still about to end. Standard library only.
 """
 
 from __future__ import annotations
@@ -18,8 +20,11 @@ import signal
 import sys
 
 GRACE_SECONDS = 5
+STOP = signal.SIGUSR1
 CANNOT_RUN = 127
 
+_ENDING = (signal.SIGTERM, STOP)
+_seen: list = []
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -27,13 +32,13 @@ _PR_SET_CHILD_SUBREAPER = 36
 def main(argv) -> int:
     """Run the command; returns its exit status, 128 + number where a signal ended it."""
     parent, directory, command = int(argv[1]), argv[2], argv[3:]
-    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     status = 128 + signal.SIGTERM
     if os.getppid() == parent:  # it might have died before the first prctl
         status = _run(command)
-    if os.getppid() != parent:
+    if os.getppid() != parent or signal.SIGTERM in (*_seen, *signal.sigpending()):
         shutil.rmtree(directory, ignore_errors=True)
     return status
 
@@ -43,14 +48,15 @@ def _run(command) -> int:
     child = os.fork()
     if child == 0:
         _become(command, guard)
-    signal.signal(signal.SIGTERM, lambda _number, _frame: _ask_to_end())
+    for number in _ENDING:
+        signal.signal(number, _ask_to_end)
     signal.signal(signal.SIGALRM, lambda _number, _frame: _send_to_all(signal.SIGKILL))
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
     while True:
         pid, status = os.wait()
         if pid == child:
             break
-    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGALRM])
+    signal.pthread_sigmask(signal.SIG_BLOCK, [*_ENDING, signal.SIGALRM])
     _kill_the_rest()
     return 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
 
@@ -61,7 +67,7 @@ def _become(command, guard) -> None:
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != guard:
         os._exit(128 + signal.SIGKILL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
     for number in (signal.SIGPIPE, signal.SIGINT, signal.SIGHUP):  # Python ignores the first, nohup the last
         signal.signal(number, signal.SIG_DFL)
     try:
@@ -71,7 +77,8 @@ def _become(command, guard) -> None:
     os._exit(CANNOT_RUN)
 
 
-def _ask_to_end() -> None:
+def _ask_to_end(number, _frame) -> None:
+    _seen.append(number)
     _send_to_all(signal.SIGTERM)
     signal.alarm(GRACE_SECONDS)
 
