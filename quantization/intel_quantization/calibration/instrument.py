@@ -55,7 +55,7 @@ def calibrate(
     with open_session(light, threads, as_it_is=True) as session:
         targets = [session.graph.get_operation_by_name(name) for name in probes]
         for batch in feed:
-            _run(session, targets, {**weights, **batch})
+            _run(session, targets, weights, batch)
             for name, found in result.tensors.items():
                 _check(name, found)
             batches += 1
@@ -81,13 +81,26 @@ def _check(name: str, found: TensorStatistics) -> None:
         )
 
 
-def _run(session: tf.compat.v1.Session, targets: List[tf.Operation], batch: Dict[str, np.ndarray]) -> None:
+def _run(
+    session: tf.compat.v1.Session,
+    targets: List[tf.Operation],
+    weights: Dict[str, np.ndarray],
+    batch: Dict[str, np.ndarray],
+) -> None:
     try:
-        session.run(targets, feed_dict=batch)
+        session.run(targets, feed_dict={**weights, **batch})
     except (ValueError, TypeError, tf.errors.InvalidArgumentError) as error:
+        told = "the graph does not accept the calibration data: %s"
+        operations = session.graph.get_operations()
+        unknown = set(batch) - {tensor.name for operation in operations for tensor in operation.outputs}
+        if unknown:
+            placeholders = {each.name + ":0" for each in operations if each.type.startswith("Placeholder")}
+            raise BadInputError(
+                told % "it has no %s" % ", ".join(sorted(unknown)),
+                "its inputs are %s" % ", ".join(sorted(placeholders - set(weights))),
+            ) from error
         raise BadInputError(
-            "the graph does not accept the calibration data: %s" % first_line(error),
-            "compare the shapes and types of the data with the graph's inputs",
+            told % first_line(error), "compare the shapes and types of the data with the graph's inputs"
         ) from error
     except tf.errors.ResourceExhaustedError as error:
         message = "calibration ran out of memory: %s" % first_line(error)

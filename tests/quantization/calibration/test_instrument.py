@@ -122,6 +122,9 @@ def test_a_feed_that_does_not_fit(feed):
     with pytest.raises(BadInputError, match="does not accept the calibration data") as caught:
         calibrate(build(net), ["conv"], [feed])
     assert "\n" not in caught.value.message
+    if "other:0" in feed:
+        assert caught.value.message.endswith("it has no other:0")
+        assert caught.value.remedy == "its inputs are input:0"
 
 
 def test_an_empty_feed():
