@@ -48,7 +48,7 @@ ROWS = (
     Row("Conv2D, addition and ReLU", _CONV % "SumAndReluAnd", _conv(DT_QUINT8, Tsummand=DT_QUINT8)),
     Row("… of a signed tensor", _CONV % "SignedSumAndReluAnd", _conv(DT_QUINT8, Tsummand=DT_QINT8)),
     Row("DepthwiseConv2dNative and ReLU", _DEPTHWISE, _conv(DT_QUINT8)),
-    Row("… with a Pad in it", _DEPTHWISE, attr="padding_list"),
+    Row("… with a Pad in it", _FUSED, attr="explicit_paddings"),
     Row("… without a ReLU, or on signed input", _FUSED, _conv(DT_QINT8, DT_QINT8, Tsummand=DT_QINT8)),
     Row("MatMul and ReLU", "QuantizedMatMulWithBiasAndReluAndRequantize", _product(DT_QUINT8, DT_QUINT8)),
     Row("MatMul with a float32 result", "QuantizedMatMulWithBiasAndDequantize", _product(DT_QUINT8, DT_FLOAT)),

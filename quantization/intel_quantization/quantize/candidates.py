@@ -14,11 +14,17 @@ from intel_quantization.graph.frames import NEXT_ITERATION
 from intel_quantization.graph.graph import Graph, NodeDef
 from intel_quantization.quantize.carries import ALIASING, MOVING
 from intel_quantization.quantize.functions import refused_in_functions
+from intel_quantization.quantize.fused_depthwise import FUSED_DEPTHWISE
 from intel_quantization.quantize.groups import LINEAR_OPS, WITHOUT_KERNEL, Decision, Group
 from intel_quantization.transforms.linear import is_channels_last, output_channels
 
 _ACTIVATIONS = ("Relu", "Relu6")
 _ADDS = ("Add", "AddV2")
+# The oneDNN op that stands for its family, and its attribute that takes a Pad; see fused_depthwise.
+PADDING = {
+    "Conv2D": ("QuantizedConv2DWithBiasAndReluAndRequantize", "padding_list"),
+    "DepthwiseConv2dNative": (FUSED_DEPTHWISE, "explicit_paddings"),
+}
 
 
 def find_candidates(
@@ -215,16 +221,10 @@ class _Finder:
         paddings = graph.constant(graph.data_inputs(pad)[1])
         if paddings is None or paddings.shape != (4, 2) or np.any(paddings[[0, 3]]) or np.any(paddings < 0):
             return source, None
-        if not self.capabilities.has_attr(padded_op(node.op), "padding_list"):
+        if not self.capabilities.has_attr(*PADDING[node.op]):
             return source, None
         padded = graph.data_inputs(pad)[0]
         if self.contexts[pad.name] != context_of(graph, self.contexts, padded):
             return source, None  # the Pad belongs to a branch that its input does not belong to
         top, bottom, left, right = (int(size) for size in paddings[1:3].reshape(-1))
         return padded, (top, bottom, left, right)
-
-
-def padded_op(op: str) -> str:
-    """The oneDNN op that stands for its family when asked for the attribute padding_list."""
-    family = "QuantizedConv2D" if op == "Conv2D" else "QuantizedDepthwiseConv2D"
-    return family + "WithBiasAndReluAndRequantize"

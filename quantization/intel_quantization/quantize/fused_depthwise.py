@@ -1,7 +1,9 @@
-"""Depthwise convolutions that the older op cannot do: signed input, or no activation behind.
+"""Depthwise convolutions that the older op cannot do: signed input, no activation behind, or a Pad in it.
 
 ``_FusedQuantizedDepthwiseConv2D`` (mkl_conv_ops.cc, MklQuantizedConvOp) takes every combination of signs, and
 of activations only a ReLU. Elsewhere the older op serves as well and as fast, in more versions of TensorFlow.
+The older op pads, too, but infers its shape without (``padding_list`` is not in DepthwiseConv2DNativeShape): what
+stands behind it then has wrong static shapes, and a pool or a concatenation there may not even be imported.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ def needs_fused_op(group: Group, unsigned: bool) -> bool:
         group: any.
         unsigned: whether its source is quint8.
     """
-    return group.op == "DepthwiseConv2dNative" and not (unsigned and group.activation)
+    return group.op == "DepthwiseConv2dNative" and (group.pads is not None or not (unsigned and group.activation))
 
 
 def fused_types(group: Group, unsigned: bool) -> Dict[str, int]:

@@ -188,8 +188,11 @@ def _settle(
         if weights.size < _LEAST_LIFTED:
             return "signed input has to be lifted for MatMul, which is not faster for so few weights"
         group, unsigned = replace(group, lifted=True), True
+    plain = unsigned and bool(group.activation)
     if needs_fused_op(group, unsigned) and capabilities.has_kernel(FUSED_DEPTHWISE, **fused_types(group, unsigned)):
-        return group if group.source in results else NOT_FASTER
+        return group if plain or group.source in results else NOT_FASTER
+    if plain and needs_fused_op(group, unsigned):
+        return "%s has no kernel for this %s" % (FUSED_DEPTHWISE, capabilities.where)
     lacking = "" if capabilities.target is None else " " + capabilities.where
     if group.op != "Conv2D" and not unsigned:
         return "signed input has no INT8 kernel for %s%s" % (group.op, lacking)

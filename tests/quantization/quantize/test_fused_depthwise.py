@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import tensorflow as tf
 from tensorflow.core.framework import types_pb2
@@ -65,7 +67,7 @@ def checked(function, target=None):
 @pytest.mark.parametrize("pad", [False, True])
 def test_signs_activations_and_pads(signed, activation, pad):
     conversion = checked(block(signed, activation, pad))
-    newer = signed or activation is None
+    newer = signed or activation is None or pad
     assert int8_ops(conversion.graph)[FUSED_DEPTHWISE if newer else OLDER] == 1
     assert set(reasons(conversion).values()) == {""}
     if newer:
@@ -79,6 +81,23 @@ def test_signs_activations_and_pads(signed, activation, pad):
 )
 def test_other_shapes(options):
     assert int8_ops(checked(block(True, None, **options)).graph)[FUSED_DEPTHWISE] == 1
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_the_shape_behind_a_pad_is_the_right_one(signed):
+    """With padding_list in the older op TensorFlow thinks that this is 7x5, and does not import the pool."""
+
+    def net():
+        x = conv_block(image((None, 6, 6, 4)), "first", None if signed else "relu", filters=8)
+        x = tf.pad(x, [[0, 0], [1, 2], [2, 1], [0, 0]], name="pad")
+        x = tf.nn.relu(bias(depthwise(x, padding="VALID", name="d"), "d/bias"))
+        tf.nn.avg_pool2d(conv_block(x, "last", None), 7, 1, "VALID", name="out")
+
+    graph = checked(net).graph
+    assert int8_ops(graph)[FUSED_DEPTHWISE] == 1
+    with tf.Graph().as_default() as imported:
+        tf.import_graph_def(graph, name="")
+        assert imported.get_tensor_by_name("out:0").shape.as_list() == [None, 1, 1, 8]
 
 
 def test_older_targets_leave_it_in_float32():
@@ -130,6 +149,8 @@ def test_which_groups_need_it():
     assert needs_fused_op(group(activation="Relu"), False)
     assert not needs_fused_op(group(activation="Relu6"), True)
     assert not needs_fused_op(group("Conv2D"), False)
+    assert needs_fused_op(replace(group(activation="Relu"), pads=(0, 1, 0, 1)), True)
+    assert not needs_fused_op(replace(group("Conv2D"), pads=(0, 1, 0, 1)), True)
     assert fused_types(group(), False)["Tsummand"] == types_pb2.DT_QINT8
     assert fused_types(group(activation="Relu"), False)["out_type"] == types_pb2.DT_QUINT8
 

@@ -85,8 +85,8 @@ def test_the_int8_op_pads():
     graph = Graph(build(net_with_both), ["out"])
     optimize(graph)
     conversion = convert(graph.to_graph_def())
-    node = next(item for item in conversion.graph.node if item.op.startswith("QuantizedDepthwise"))
-    assert list(node.attr["padding_list"].list.i) == [0, 0, 1, 2, 0, 3, 0, 0]
+    node = next(item for item in conversion.graph.node if item.op == "_FusedQuantizedDepthwiseConv2D")
+    assert list(node.attr["explicit_paddings"].list.i) == [0, 0, 1, 2, 0, 3, 0, 0]
     assert "Pad" not in {item.op for item in conversion.graph.node}
     assert error(conversion, batch(conversion.input_graph, seed=1)) < 0.05
 
