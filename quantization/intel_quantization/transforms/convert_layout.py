@@ -32,6 +32,7 @@ _BATCH_NORMS = ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3")
 _FORMATTED = (*_CONVOLUTIONS, *_BATCH_NORMS, "BiasAdd", "MaxPool", "AvgPool")
 _UNARY = ("Relu", "Relu6", "LeakyRelu", "Elu", "Selu", "Sigmoid", "Tanh", "Softplus", "Identity")
 _BINARY = ("Add", "AddV2", "Sub", "Mul", "RealDiv", "Maximum", "Minimum")
+_SUMS = ("Add", "AddV2", "Sub")
 # attributes with a number for each dimension, or two
 _BY_DIMENSION = ("strides", "dilations", "ksize", "explicit_paddings")
 
@@ -66,6 +67,11 @@ def _has_any(nodes: Iterable[NodeDef]) -> bool:
 
 def _is_turnable(node: NodeDef) -> bool:
     return attribute(node, "T").type == DT_FLOAT and not is_channels_last(node)
+
+
+def _is_one_plane(value: np.ndarray) -> bool:
+    """Whether an operand of NCHW images differs between rows or columns, but not between channels."""
+    return value.size > 1 and (value.ndim < 3 or value.shape[-3] == 1)
 
 
 class _Layout:
@@ -120,7 +126,7 @@ class _Layout:
         images = [self.last.get(tensor) for tensor in inputs]
         first = images[0] if images else None
         if node.op in _BINARY:
-            return self._of_binary(inputs)
+            return self._of_binary(node, inputs)
         if first is None:
             return None
         if node.op in _UNARY:
@@ -138,10 +144,13 @@ class _Layout:
             return self._of_reduction(node, first)
         return None
 
-    def _of_binary(self, inputs: Sequence[str]) -> Optional[List[str]]:
+    def _of_binary(self, node: NodeDef, inputs: Sequence[str]) -> Optional[List[str]]:
         images = [self.last[tensor] for tensor in inputs if tensor in self.last]
         values = [None if tensor in self.last else self.graph.constant(tensor) for tensor in inputs]
         if not images or len(images) + sum(value is not None and value.ndim <= 4 for value in values) < 2:
+            return None
+        # Grappler would put the constant through a BiasAdd ahead, as if it had all the channels, and fail
+        if node.op in _SUMS and any(value is not None and _is_one_plane(value) for value in values):
             return None
         return [
             self.last[tensor] if value is None else self._operand(tensor, value, images[0])

@@ -174,6 +174,17 @@ def test_a_batch_norm_of_which_another_output_is_one_of_the_graph_is_not_turned(
     assert graph.nodes["norm"].op == "FusedBatchNormV3"
 
 
+@pytest.mark.parametrize("shape", [(8, 6), (1, 8, 1), (4, 8, 6)])
+def test_a_constant_of_the_image_behind_a_bias(shape):
+    """Grappler fails on the sum of a BiasAdd and a constant [1, H, W, 1] in NHWC."""
+
+    def net():
+        x = bias(conv_first(image(FIRST), 4), "bias")
+        tf.identity(x + tf.constant(random("term", shape)), name="out")
+
+    check_rewrite(convert_layout, net, 1)
+
+
 def test_a_constant_that_several_read_is_turned_once():
     def net():
         x, scale = image(FIRST), tf.constant(random("scale", (4, 1, 1)), name="scale")
