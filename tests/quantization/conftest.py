@@ -65,7 +65,6 @@ LACK_WRITERS = {
 }
 FAIL = {
     "quantize/test_emission.py": ("test_control_inputs_survive",),
-    "test_main.py": ("test_a_signal_ends_the_calibration_command_too",),
     "transforms/test_convert_layout.py": (
         "test_between_convolutions",
         "test_strides_dilations_and_explicit_paddings",

@@ -8,6 +8,7 @@ import re
 import struct
 
 import tensorflow as tf
+from google.protobuf.message import DecodeError
 
 from intel_quantization.calibration.images import Image, Split, sizes
 from intel_quantization.errors import BadInputError
@@ -155,9 +156,7 @@ def _image(path: str, number: int, record: bytes) -> Image:
     name = f"record {number} of {path}"
     try:
         features = tf.train.Example.FromString(record).features.feature
-    except Exception as error:  # protobuf's own DecodeError has moved between its versions
-        if type(error).__name__ != "DecodeError":
-            raise
+    except (DecodeError, RuntimeError):  # RuntimeError: protobuf 3.8, as TensorFlow 1.15 uses it
         raise BadInputError(f"{name} is no tf.train.Example; expected one with {IMAGE!r}", "make it anew") from None
     if IMAGE not in features or not features[IMAGE].bytes_list.value:
         found = ", ".join(sorted(features)[:8]) or "nothing"
