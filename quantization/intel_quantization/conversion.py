@@ -38,6 +38,7 @@ class Conversion:
         statistics: what calibration saw.
         decisions: for every convolution, matrix product, pool and concatenation, whether it became INT8, and
             why not. Nodes of function bodies are named ``function/node``.
+        remaining: what else stays FP32 and computes something, each with its reason.
         op_table: counts by op, of the ops that have an INT8 form here.
         output_graph: path of the INT8 graph; None where none was written.
         made_for: the TensorFlow versions whose registries have all that the INT8 graph uses: the one that runs,
@@ -55,6 +56,7 @@ class Conversion:
     op_table: Tuple[OpCount, ...]
     output_graph: Optional[str] = None
     made_for: Tuple[str, ...] = ()
+    remaining: Tuple[Decision, ...] = field(default=(), repr=False)
 
 
 def in_graph_order(graph_def: graph_pb2.GraphDef, decisions: Sequence[Decision]) -> Tuple[Decision, ...]:

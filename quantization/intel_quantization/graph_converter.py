@@ -37,6 +37,7 @@ from intel_quantization.graph_files import FROZEN_RANGES, LOGGED, OPTIMIZED, Gra
 from intel_quantization.quantize.candidates import find_candidates
 from intel_quantization.quantize.carries import find_carries
 from intel_quantization.quantize.emission import emit
+from intel_quantization.quantize.leftovers import leftovers
 from intel_quantization.quantize.plan import decide
 from intel_quantization.transforms.cut_at_inputs import cut_at_inputs
 from intel_quantization.transforms.pipeline import OPTIMIZE_FP32, optimize
@@ -218,6 +219,7 @@ class GraphConverter:
         decisions = in_graph_order(fp32_graph, refused + left + decided)
         if not items:
             raise nothing_to_quantize(graph, decisions)
+        remaining = leftovers(graph, items, decisions)
         emit(graph, items, statistics, self.per_channel, ranges, self.equalize, self.bias_correction)
         files.debug(FROZEN_RANGES, graph)
         op_table = op_counts(decisions)
@@ -242,6 +244,7 @@ class GraphConverter:
             op_table,
             self.output_graph,
             capabilities.versions(),
+            remaining,
         )
 
     def _calibrate_by_command(

@@ -21,6 +21,7 @@ REPORT = {
         {"op": "MatMul", "total": 1, "int8": 1, "fp32": 0},
     ],
     "reasons": [{"node": "conv1/Conv2D", "op": "Conv2D", "reason": "its input is <signed>"}],
+    "others": [{"op": "Softmax", "reason": "Softmax has no INT8 form", "count": 2, "nodes": ["a", "b"]}],
     "accuracy": {
         "images": 500,
         "labelled": True,
@@ -86,6 +87,11 @@ class Reader(html.parser.HTMLParser):
 
 def page(**changes):
     return Reader(render(dict(REPORT, **changes)))
+
+
+def test_what_else_stays_is_told_by_kind():
+    assert "2 × Softmax: Softmax has no INT8 form" in page().text
+    assert "What else computes" not in page(others=[]).text
 
 
 def test_it_says_what_was_measured():

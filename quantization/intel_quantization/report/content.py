@@ -14,6 +14,7 @@ from intel_quantization.graph.io import graph_size
 from intel_quantization.publish import sha256
 
 SCHEMA = 1
+_MOST_NODES = 20
 
 
 def build(job, conversion, *, in_graph, int8_graph, accuracy, latency, not_measured, calibration, environment) -> dict:
@@ -31,8 +32,9 @@ def build(job, conversion, *, in_graph, int8_graph, accuracy, latency, not_measu
         environment: the start event's fields.
 
     Returns:
-        A dict that JSON can say without NaN: schema, created, names, size, interface, ops, reasons, accuracy,
-        latency, not_measured, calibration, options, provenance.
+        A dict that JSON can say without NaN: schema, created, names, size, interface, ops, reasons, others (what
+        else stays FP32: op, reason, count, and the first nodes), accuracy, latency, not_measured, calibration,
+        options, provenance.
     """
     names = {"fp32": os.path.basename(in_graph), "int8": os.path.basename(job.out_graph)}
     return {
@@ -48,6 +50,7 @@ def build(job, conversion, *, in_graph, int8_graph, accuracy, latency, not_measu
             for decision in conversion.decisions
             if not decision.int8
         ],
+        "others": _others(conversion.remaining),
         "accuracy": accuracy,
         "latency": latency,
         "not_measured": not_measured,
@@ -63,6 +66,16 @@ def build(job, conversion, *, in_graph, int8_graph, accuracy, latency, not_measu
             sha256={"fp32": _sha256(in_graph), "int8": sha256(int8_graph)},
         ),
     }
+
+
+def _others(remaining) -> list:
+    nodes: dict = {}
+    for decision in remaining:
+        nodes.setdefault((decision.op, decision.reason), []).append(decision.node)
+    return [
+        {"op": op, "reason": reason, "count": len(names), "nodes": names[:_MOST_NODES]}
+        for (op, reason), names in sorted(nodes.items())
+    ]
 
 
 def _sha256(path: str) -> str:

@@ -1,0 +1,64 @@
+"""What else stays FP32, besides the ops that are decided one by one, and why."""
+
+from __future__ import annotations
+
+from typing import List, Sequence, Set, Tuple, Union
+
+from intel_quantization.graph.attributes import DT_FLOAT, attribute
+from intel_quantization.graph.graph import Graph, NodeDef
+from intel_quantization.quantize.carries import CARRYING, Carry
+from intel_quantization.quantize.groups import Decision, Group
+from intel_quantization.transforms import fold_batch_norms
+
+_NO_WORK = frozenset(
+    ["Const", "Placeholder", "PlaceholderWithDefault", "Identity", "Enter", "Exit", "Switch", "Merge", "NextIteration"]
+)
+_NORMS = ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3")
+_ADDS = ("Add", "AddV2")
+_FUSED = ("BiasAdd", "Relu", "Relu6")
+
+
+def leftovers(
+    graph: Graph, items: Sequence[Union[Group, Carry]], decisions: Sequence[Decision]
+) -> Tuple[Decision, ...]:
+    """A decision with its reason for every float32 node that stays, and that has none yet.
+
+    Args:
+        graph: the optimized FP32 graph.
+        items: what becomes INT8.
+        decisions: those that are made already.
+
+    Returns:
+        In the order of the graph; without constants, placeholders and what only passes values on.
+    """
+    done = {decision.node for decision in decisions} | _covered(graph, items)
+    result: List[Decision] = []
+    for node in graph.nodes.values():
+        if node.name not in done and node.op not in _NO_WORK and attribute(node, "T").type == DT_FLOAT:
+            result.append(Decision(node.name, node.op, False, _reason(graph, node)))
+    return tuple(result)
+
+
+def _covered(graph: Graph, items: Sequence[Union[Group, Carry]]) -> Set[str]:
+    """The nodes whose work INT8 ops do."""
+    names: Set[str] = set()
+    for item in items:
+        if isinstance(item, Carry):
+            names.add(item.root)
+            continue
+        names.update(item.members)
+        if item.pads:
+            names.add(graph.producer(graph.data_inputs(graph.nodes[item.linear])[0]).name)
+    return names
+
+
+def _reason(graph: Graph, node: NodeDef) -> str:
+    if node.op in _NORMS:
+        return fold_batch_norms.why_not(graph, node) or "no linear op ahead of it takes it in"
+    if node.op in _ADDS:
+        return "an addition is INT8 only between a convolution with its bias and a ReLU"
+    if node.op in _FUSED:
+        return "no INT8 op ahead of it takes it in"
+    if node.op in CARRYING:
+        return "it is not between INT8 ops"
+    return "%s has no INT8 form" % node.op
