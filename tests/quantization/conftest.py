@@ -12,6 +12,10 @@ import pytest
 KERNELS = "written for INT8 kernels that TensorFlow 2.1 and older lack; test_versions.py says what those do instead"
 WRITERS = "builds graphs, functions or models in ways of TensorFlow 2.2 and later"
 
+TRANSPOSED = (
+    "TensorFlow 2.1 takes a transposed and a plain matrix product of one size with BiasAdd for one in a process: "
+    "whichever runs second is wrong"
+)
 UNRESOLVED = "fails in a TensorFlow of Python 3.7; why is not known yet"
 
 # file -> names of test functions; () for all of the file
@@ -69,10 +73,11 @@ FAIL = {
         "test_between_convolutions",
         "test_strides_dilations_and_explicit_paddings",
     ),
+    "transforms/test_mkl_fuse_pad_and_conv.py": ("test_channels_first",),
+}
+CONFUSE = {
     "transforms/test_fold_convolutionwithbias_mul.py": ("test_multiplied",),
     "transforms/test_fold_subdivmul_batch_norms.py": ("test_every_form_ends_as_one_op_with_its_bias",),
-    "transforms/test_mkl_fuse_pad_and_conv.py": ("test_channels_first",),
-    "transforms/test_remove_dropout.py": ("test_removed",),
 }
 
 
@@ -84,8 +89,10 @@ def pytest_collection_modifyitems(items):
         for reason, table in ((KERNELS, LACK_KERNELS), (WRITERS, LACK_WRITERS)):
             if any(_is_listed(place, file, names) for file, names in table.items()):
                 item.add_marker(pytest.mark.skip(reason=reason))
-        if any(_is_listed(place, file, names) for file, names in FAIL.items()):
-            item.add_marker(pytest.mark.xfail(reason=UNRESOLVED, strict=False))
+        for reason, table in ((TRANSPOSED, CONFUSE), (UNRESOLVED, FAIL)):
+            fits = table is FAIL or "transposed" in place
+            if fits and any(_is_listed(place, file, names) for file, names in table.items()):
+                item.add_marker(pytest.mark.xfail(reason=reason, strict=False))
 
 
 def _is_listed(place, file, names):

@@ -30,6 +30,9 @@ def job(**changes):
 
 
 def start(workspace, *arguments):
+    # shells let what they run in the background ignore SIGINT, and a job that begins so goes on doing so
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     return subprocess.Popen(
         [sys.executable, "-m", "intel_quantization", *arguments],
         stdout=subprocess.PIPE,
