@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Optional, Tuple
 
-LINEAR_OPS = ("Conv2D", "DepthwiseConv2dNative", "MatMul")
 # Linear, too, but no TensorFlow has an INT8 kernel that oneDNN runs for them.
 WITHOUT_KERNEL = (
     "BatchMatMul",
