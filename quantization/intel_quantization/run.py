@@ -28,8 +28,8 @@ from intel_quantization.transforms.convert_layout import in_nhwc
 from intel_quantization.zoo_job import with_entry, zoo_entry, zoo_model
 
 DEFAULT_SEED = 0
-ALGORITHM = "MSE"
-"""The default; measured best, see the README."""
+ALGORITHM = "AUTO"
+"""The default; measured best, see docs/calibration.md."""
 _MOST_REASONS = 200
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
+import numpy as np
+
 from intel_quantization.graph import registry, tensors
 from intel_quantization.graph.graph import Graph, NodeDef
 
@@ -36,6 +38,14 @@ def range_faults(graph: Graph) -> Iterator[str]:
         arguments = _arguments(node, inputs)
         if node.op != "QuantizeV2":  # its range is that of what it gives
             for tensor, low, high in _read(node, arguments):
+                if _is_lifted(node):
+                    if not _as_wide(graph, low, high, ranges.get(tensor)):
+                        yield "'%s' (%s) reads '%s' with another step than that tensor has" % (
+                            node.name,
+                            node.op,
+                            tensor,
+                        )
+                    continue
                 given = (_end(graph, low), _end(graph, high))
                 own = (tensor + ":1", tensor + ":2")
                 if given != own and ranges.setdefault(tensor, given) != given:
@@ -47,6 +57,20 @@ def range_faults(graph: Graph) -> Iterator[str]:
             ranges[node.name] = ranges[inputs[0]]
         elif node.op == "QuantizedConcatV2":
             _widest(graph, node, arguments, ranges)
+
+
+def _is_lifted(node: NodeDef) -> bool:
+    """Whether a node takes off what was added to the values that it reads; see quantize.lifting."""
+    return node.op == "Dequantize" and node.attr["mode"].s == b"MIN_FIRST"
+
+
+def _as_wide(graph: Graph, low: str, high: str, own: Optional[_Range]) -> bool:
+    """Whether a range is as wide as the range of a tensor, as far as both are constant."""
+    given = (graph.constant(low), graph.constant(high))
+    if own is None or given[0] is None or given[1] is None or isinstance(own[0], str) or isinstance(own[1], str):
+        return True
+    bottom, top = (float(np.frombuffer(end, np.float32)[0]) for end in own)
+    return bool(np.isclose(float(given[1]) - float(given[0]), top - bottom, rtol=1e-5))
 
 
 def _arguments(node: NodeDef, inputs: Sequence[str]) -> Dict[str, List[str]]:
