@@ -52,11 +52,11 @@ def calibrate(
     result.tensors = {name: TensorStatistics() for name in observed}
     summed = frozenset(channel_means)
     samplers = make_samplers(windows or {})
+    sampling: Dict[str, List[Sampler]] = {}
+    for sampler in samplers.values():
+        sampling.setdefault(sampler.window.tensor, []).append(sampler)
     looks = {
-        name: _look(
-            found, name in summed, histograms, [each for each in samplers.values() if each.window.tensor == name]
-        )
-        for name, found in result.tensors.items()
+        name: _look(found, name in summed, histograms, sampling.get(name, [])) for name, found in result.tensors.items()
     }
     light, weights = feed_weights(graph_def)
     keeper, probes = add_probes(light, looks)
@@ -71,9 +71,7 @@ def calibrate(
             result.samples += _batch_size(batch)
             if on_batch:
                 on_batch(batches)
-    result.patches = {
-        name: found for name, found in ((n, s.patches()) for n, s in samplers.items()) if found is not None
-    }
+    result.patches = {name: sampler.patches() for name, sampler in samplers.items() if sampler.seen}
     del keeper, session, targets, weights
     trim_memory()
     if not batches:

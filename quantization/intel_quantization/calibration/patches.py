@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -102,13 +102,17 @@ class Sampler:
         name: of what is sampled; the same name draws the same patches from the same data.
         window: what to cut out.
         most: how many patches to keep.
+
+    Attributes:
+        window: as given.
+        seen: positions that were drawn so far.
     """
 
     def __init__(self, name: str, window: Window, most: int) -> None:
         self.window = window
         self._most = most
         self._random = np.random.RandomState(zlib.crc32(name.encode("utf-8", "surrogateescape")))
-        self._seen = 0
+        self.seen = 0
         self._kept: Optional[np.ndarray] = None
         self._filled = 0
 
@@ -122,8 +126,8 @@ class Sampler:
             return
         wanted = _POSITIONS * len(values)
         drawn = self._random.randint(0, count, size=wanted) if wanted < count else np.arange(count)
-        places = np.arange(self._seen, self._seen + len(drawn))
-        self._seen += len(drawn)
+        places = np.arange(self.seen, self.seen + len(drawn))
+        self.seen += len(drawn)
         late = places >= self._most
         places[late] = (self._random.random_sample(int(late.sum())) * (places[late] + 1)).astype(np.int64)
         accepted = places < self._most
@@ -133,14 +137,20 @@ class Sampler:
         if self._kept is None:
             self._kept = np.empty((self._most, *cut.shape[1:]), np.float32)
         self._kept[places[accepted]] = cut
-        self._filled = min(self._seen, self._most)
+        self._filled = min(self.seen, self._most)
 
-    def patches(self) -> Optional[np.ndarray]:
-        """What was drawn: float32 [patches, taps, channels]; None where nothing was."""
-        return None if self._kept is None else self._kept[: self._filled]
+    def patches(self) -> np.ndarray:
+        """What was drawn: float32 [patches, taps, channels].
+
+        Raises:
+            ValueError: there were no positions yet.
+        """
+        if self._kept is None:
+            raise ValueError("no patches of '%s' were drawn" % self.window.tensor)
+        return self._kept[: self._filled]
 
 
-def make_samplers(windows: Dict[str, Window]) -> Dict[str, Sampler]:
+def make_samplers(windows: Mapping[str, Window]) -> Dict[str, Sampler]:
     """A sampler for each window, by its name; large graphs keep fewer patches of each."""
     share = _ALL_VALUES // max(len(windows), 1)
     result = {}

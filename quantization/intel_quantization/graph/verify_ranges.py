@@ -40,9 +40,8 @@ def range_faults(graph: Graph) -> Iterator[str]:
             for tensor, low, high in _read(node, arguments):
                 if _is_lifted(node):
                     if not _as_wide(graph, low, high, ranges.get(tensor)):
-                        yield "'%s' (%s) reads '%s' with another step than that tensor has" % (
+                        yield "'%s' (Dequantize) reads '%s' with another step than that tensor has" % (
                             node.name,
-                            node.op,
                             tensor,
                         )
                     continue
@@ -66,11 +65,11 @@ def _is_lifted(node: NodeDef) -> bool:
 
 def _as_wide(graph: Graph, low: str, high: str, own: Optional[_Range]) -> bool:
     """Whether a range is as wide as the range of a tensor, as far as both are constant."""
-    given = (graph.constant(low), graph.constant(high))
-    if own is None or given[0] is None or given[1] is None or isinstance(own[0], str) or isinstance(own[1], str):
+    bottom, top = graph.constant(low), graph.constant(high)
+    if own is None or bottom is None or top is None or isinstance(own[0], str) or isinstance(own[1], str):
         return True
-    bottom, top = (float(np.frombuffer(end, np.float32)[0]) for end in own)
-    return bool(np.isclose(float(given[1]) - float(given[0]), top - bottom, rtol=1e-5))
+    width = np.frombuffer(own[1], np.float32)[0] - np.frombuffer(own[0], np.float32)[0]
+    return bool(np.isclose(float(top) - float(bottom), float(width), rtol=1e-5))
 
 
 def _arguments(node: NodeDef, inputs: Sequence[str]) -> Dict[str, List[str]]:

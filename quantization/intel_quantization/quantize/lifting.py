@@ -12,8 +12,8 @@ one bit more.
 Who lifts: a convolution without an activation by its own bias, with a ReLU that cuts nothing off (``Group.shifted``);
 ahead of a QuantizeV2 an Add. Who takes it: matrix products, convolutions that pad nothing, the summand of a residual
 addition, and FP32, by a Dequantize in MIN_FIRST mode (no slower than in SCALED mode, measured); that rounds its lower
-end to a whole number of steps, so s is one. A convolution that pads reads zeros around the image, which would have to be s: of an image with
-few channels FP32 pads ahead of lifting (0.02 to 0.08 ms at 224x224x3, measured).
+end to a whole number of steps, so s is one. A convolution that pads reads zeros around the image, which would have to
+be s: of an image with few channels FP32 pads ahead of lifting (0.02 to 0.08 ms at 224x224x3, measured).
 """
 
 from __future__ import annotations

@@ -262,23 +262,24 @@ class _Settler:
 
     def _add(self, group: Group, unsigned: bool) -> Optional[Group]:
         """The group with its residual addition; None where no kernel does that."""
-        assert group.summand is not None
-        summand, result = self.statistics.tensors[group.summand], self.statistics.tensors[group.root]
+        name = group.summand
+        assert name is not None
+        summand, result = self.statistics.tensors[name], self.statistics.tensors[group.root]
         # equal counts: the batch dimension does not broadcast, either
         if summand.shape is None or (summand.shape, summand.count) != (result.shape, result.count):
             return None
         # TensorFlow before 2.1 (whose QuantizeV2 has no axis) loses the shape of what it quantized from FP32 in
         # oneDNN's own layout, and fails or aborts when that is added ("MklToTfOp: Failed to forward input tensor")
-        if group.summand not in self.results and not self.capabilities.has_attr("QuantizeV2", "axis"):
+        if name not in self.results and not self.capabilities.has_attr("QuantizeV2", "axis"):
             return None
         if not group.activation:
-            if group.summand not in self.results:
+            if name not in self.results:
                 return None  # FP32 adds it faster than it is quantized
             if not self.readers.take_lifted(group.root):
                 return None  # the only kernels without a ReLU give a signed result, and none of them adds
             group = replace(group, shifted=True)
-        signed = not is_unsigned(group.summand, self.statistics, self.results)
-        if group.summand in self.lifted or (signed and group.summand not in self.results):
+        signed = not is_unsigned(name, self.statistics, self.results)
+        if name in self.lifted or (signed and name not in self.results):
             group, signed = replace(group, summand_lifted=True), False
         # a signed summand widens the range of the result (see emission), which then does not end at 6
         if signed and group.activation == "Relu6":

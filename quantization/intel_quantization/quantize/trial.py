@@ -106,9 +106,8 @@ class Trial:
 
     def rounding(self, grid: Grid) -> float:
         """The share of noise in the output's power when the output is rounded to a grid."""
-        return (
-            float(np.square(grid.round(self.wanted) - self.wanted, dtype=np.float64).mean(axis=0).sum()) / self._power
-        )
+        noise = grid.round(self.wanted) - self.wanted
+        return float(np.square(noise, dtype=np.float64).mean(axis=0).sum()) / self._power
 
     @staticmethod
     def inputs_of(node: NodeDef, weights: np.ndarray) -> int:
