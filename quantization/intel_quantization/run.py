@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import asdict
-from typing import Sequence
+from typing import Any, Dict, List, Sequence
 
 from intel_quantization import benchmark, environment, evaluate, int8_kernels, preprocess_choice
 from intel_quantization import job as jobs
@@ -14,6 +14,7 @@ from intel_quantization.calibration.command import command_words, display
 from intel_quantization.calibration.dataset import Dataset, batch_of
 from intel_quantization.calibration.datasets import open_dataset
 from intel_quantization.calibration.function_data import function_data
+from intel_quantization.comparison.alarms import Settings, alarms_of
 from intel_quantization.errors import BadInputError, QuantizationError
 from intel_quantization.events import EventStream, Stages
 from intel_quantization.graph.capabilities import Capabilities
@@ -31,6 +32,7 @@ DEFAULT_SEED = 0
 ALGORITHM = "MSE"
 """The default; measured best, see the README."""
 _MOST_REASONS = 200
+_MOST_OUTPUTS = 20
 
 
 def run_job(job: jobs.Job, events: EventStream, clean_ups: list) -> None:
@@ -261,9 +263,11 @@ class _Run:
         if not part:
             return None
         feed = data.feed(part, self._mode, self._job.batch_size)
-        accuracy = evaluate.compare(
-            fp32, int8, feed, labelling, lambda done: self._events.progress("measure", min(done, len(part)), len(part))
-        )
+
+        def on_progress(done):
+            self._events.progress("measure", min(done, len(part)), len(part))
+
+        accuracy = evaluate.compare(fp32, int8, feed, labelling, on_progress, self._outputs)
         if not accuracy.images:
             self._events.log("nothing was left to compare FP32 and INT8 on", "warning")
             return None
@@ -274,16 +278,18 @@ class _Run:
             )
         return accuracy
 
-    def _finish(self, conversion, calibration: dict, accuracy, latency, obstacle: str) -> None:
+    def _finish(self, conversion, calibration: Dict[str, Any], accuracy, latency, obstacle: str) -> None:
         job, publication = self._job, self._publication
         conversion.statistics.save(publication.path(".statistics.json"))
         in_graph = jobs.path(job.in_graph)
+        alarms = [] if accuracy is None else self._alarms(accuracy, calibration)
         report = build(
             job,
             conversion,
             in_graph=in_graph,
             int8_graph=publication.path(".pb"),
-            accuracy=None if accuracy is None else asdict(accuracy),
+            accuracy=None if accuracy is None else accuracy.as_dict(),
+            alarms=alarms,
             latency=None if latency is None else asdict(latency),
             not_measured=obstacle,
             calibration=calibration,
@@ -293,14 +299,29 @@ class _Run:
         names = publication.commit()
         self._events.emit(
             "result",
+            alarms=report["alarms"],
             ops=report["ops"],
             reasons=report["reasons"][:_MOST_REASONS],
-            accuracy=report["accuracy"],
+            accuracy=accuracy and accuracy.as_dict(_MOST_OUTPUTS),
             latency=report["latency"],
             size=report["size"],
             calibration=report["calibration"],
             outputs=names,
         )
+
+    def _alarms(self, accuracy: evaluate.Accuracy, calibration: Dict[str, Any]) -> List[Dict[str, Any]]:
+        """What is wrong with the answers, and what of the options is left to try."""
+        pixels = self._data is not None and self._data.layout is not None
+        settings = Settings(
+            self._algo,
+            jobs.ALGORITHMS,
+            calibration["samples"],
+            self._job.per_channel,
+            self._job.equalize,
+            self._mode if pixels else None,
+            self._job.preprocess is None,
+        )
+        return alarms_of(accuracy.findings, accuracy.concerns, settings)
 
 
 def _slower_text(latency, cpu) -> str:

@@ -1,0 +1,32 @@
+"""When a difference is too large. Pairs are (ALARM below, NOTICE below)."""
+
+from __future__ import annotations
+
+AGREEMENT = (75.0, 88.0)
+ALL_BY_CHANCE = 0.9
+MUCH_BY_CHANCE = 0.2
+SCORES_SQNR = (0.0, 5.0)
+SYMBOLS = (75.0, 90.0)
+MEAN_IOU = (50.0, 75.0)
+PIXELS = (75.0, 90.0)
+DECISIONS = (75.0, 85.0)
+BOXES = (50.0, 80.0)
+SQNR = (3.0, 8.0)
+VARIATION = (3.0, 6.0)
+COSINE = (0.6, 0.85)
+CONSTANT = 1e-5
+
+FEWEST_ANSWERS = 2
+FEWEST_ALIKE = 8
+ENOUGH_ALIKE = 16
+ALIKE = 95.0
+MANY_CLASSES = 10
+WHOLE_MAP = 0.999
+STRAY_PIXELS = 1e-3
+SURE = 0.5
+LEAST_SURE = 0.2
+DROP = 1.0
+CERTAIN_DROP = 2.0
+POOR = 20.0
+INFORMATION = 0.1
+INFORMATION_OF_FEW = 0.02
