@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, Dict, List, Sequence
 
-from intel_quantization import benchmark, environment, evaluate, int8_kernels, preprocess_choice
+from intel_quantization import benchmark, environment, evaluate, int8_kernels, preprocess, preprocess_choice
 from intel_quantization import job as jobs
 from intel_quantization.calibration.callback import DEFAULT_SAMPLES
 from intel_quantization.calibration.command import command_words, display
@@ -15,6 +15,7 @@ from intel_quantization.calibration.dataset import Dataset, batch_of
 from intel_quantization.calibration.datasets import open_dataset
 from intel_quantization.calibration.function_data import function_data
 from intel_quantization.comparison.alarms import Settings, alarms_of
+from intel_quantization.comparison.other_modes import judge_mode
 from intel_quantization.errors import BadInputError, QuantizationError
 from intel_quantization.events import EventStream, Stages
 from intel_quantization.graph.capabilities import Capabilities
@@ -33,6 +34,7 @@ ALGORITHM = "MSE"
 """The default; measured best, see the README."""
 _MOST_REASONS = 200
 _MOST_OUTPUTS = 20
+_SMALL = 320 * 320  # pixels of images of which many may be tried in every mode
 
 
 def run_job(job: jobs.Job, events: EventStream, clean_ups: list) -> None:
@@ -276,7 +278,20 @@ class _Run:
             self._events.log(
                 f"top-1 is not known: {given} do not fit the classes that the graph tells apart", "warning"
             )
-        return accuracy
+        return replace(accuracy, concerns=accuracy.concerns + self._doubts(data, fp32))
+
+    def _doubts(self, data: Dataset, fp32: Runner):
+        """Whether FP32 does better under another preprocessing than the one that was given."""
+        mode, layout = self._job.preprocess, data.layout
+        if mode is None or layout is None:
+            return ()
+        small = layout.size is not None and layout.size[0] * layout.size[1] <= _SMALL
+        some = data.split.evaluation[: preprocess_choice.IMAGES if small else preprocess_choice.IMAGES // 4]
+
+        def run(other: str) -> list:
+            return [list(fp32.run(feed)) for feed in data.feed(some, other, self._job.batch_size)]
+
+        return judge_mode(mode, preprocess.modes_for(layout.dtype, layout.channels), run, self._outputs)
 
     def _finish(self, conversion, calibration: Dict[str, Any], accuracy, latency, obstacle: str) -> None:
         job, publication = self._job, self._publication

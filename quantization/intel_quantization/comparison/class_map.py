@@ -27,7 +27,7 @@ class ClassMap:
 
     def __init__(self, name: str, axis: int | None) -> None:
         self._name = name
-        self._axis = axis
+        self.axis = axis
         self._equal: list[float] = []
         self._overlaps: list[float] = []
         self._dominant: list[int] = []
@@ -49,11 +49,11 @@ class ClassMap:
             self._dominant.append(largest if counts[1, largest] >= thresholds.WHOLE_MAP * before.size else -1)
 
     def _classes(self, array: np.ndarray) -> np.ndarray:
-        if self._axis is INTEGERS:
+        if self.axis is INTEGERS:
             return array.astype(np.int64).reshape(len(array), -1)
-        if self._axis == MASK:
+        if self.axis == MASK:
             return (array.reshape(len(array), -1) >= 0.5).astype(np.int64)
-        return array.argmax(axis=self._axis).reshape(len(array), -1)
+        return array.argmax(axis=self.axis).reshape(len(array), -1)
 
     def finish(self) -> Findings | None:
         """None where nothing could be compared."""

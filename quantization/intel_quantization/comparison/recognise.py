@@ -115,7 +115,8 @@ def _row_comparer(output: Output, rows: np.ndarray, may_be_logits: bool) -> Any:
         return Decisions(output.name)
     if rows.shape[1] >= _FEWEST_FEATURES and rows.min() == 0:  # behind a ReLU; logits are not
         return Embedding(output.name)
-    return Scores(output.name, False) if may_be_logits else Values(output.name)
+    # logits are of both signs; what never is may be coordinates
+    return Scores(output.name, False) if may_be_logits and rows.min() < 0 else Values(output.name)
 
 
 def _map_comparer(output: Output) -> Any:

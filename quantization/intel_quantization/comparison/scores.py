@@ -25,7 +25,7 @@ class Scores:
 
     def __init__(self, name: str, probabilities: bool) -> None:
         self._name = name
-        self._probabilities = probabilities
+        self.probabilities = probabilities
         self._noise = Noise()
         self._answers: list = []
         self._classes = 0
@@ -39,8 +39,8 @@ class Scores:
             return
         rows = (before, after)
         self._classes = rows[0].shape[1]
-        self._noise.add(*(outputs.log_scores(each, self._probabilities) for each in rows))
-        if self._probabilities:
+        self._noise.add(*(outputs.log_scores(each, self.probabilities) for each in rows))
+        if self.probabilities:
             self._mean = rows[0].sum(axis=0) + (0.0 if self._mean is None else self._mean)
             self._entropy += float(_entropy(rows[0]).sum())
         self._answers.append(np.stack([each.argmax(axis=1) for each in rows]))
@@ -61,7 +61,7 @@ class Scores:
 
     def _concerns(self, before: np.ndarray, after: np.ndarray, noise: float | None) -> tuple[Concern, ...]:
         found = judge_answers(before, after)
-        if not self._probabilities:
+        if not self.probabilities:
             return () if noise is None or noise > thresholds.SQNR[1] else found
         if not found and noise is not None:
             what = f"INT8's scores differ from FP32's by noise of {noise:.1f} dB"
