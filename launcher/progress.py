@@ -92,7 +92,7 @@ def write_line(stream: TextIO | None, line: str) -> None:
 def write_alarms(result: Event | None) -> None:
     """Print on stderr what must not be overlooked, where stdout is not for people."""
     for _, *lines in summary.alarms(result.data, notices=False) if result is not None else ():
-        write_line(sys.stderr, "\n".join(lines))
+        write_line(sys.stderr, "\n".join(filter(None, lines)))
 
 
 def is_terminal(stream: TextIO | None) -> bool:
@@ -169,7 +169,7 @@ class PlainView:
         if result is None:
             write_line(sys.stdout, "\n".join(str(file) for file in files))
             return
-        wrong = [line for _, *lines in summary.alarms(result.data) for line in lines]
+        wrong = [line for _, *lines in summary.alarms(result.data) for line in lines if line]
         lines = [*(["", *wrong] if wrong else []), "", *summary.op_table(result.data)]
         left = summary.reasons(result.data)
         if left:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 OP_HEADER = ("Op", "total", "INT8", "FP32")
+_GRAVE = "alarm"
 _NODES_SHOWN = 3
 _OUTPUTS_SHOWN = 8
 _REASONS_SHOWN = 8
@@ -26,18 +27,20 @@ def op_table(result: Mapping[str, Any]) -> list[str]:
 
 
 def alarms(result: Mapping[str, Any], *, notices: bool = True) -> list[tuple[bool, str, str]]:
-    """What is wrong, the worst first: whether it is an alarm, what it says, and what to try.
+    """What is wrong, the worst first: whether it is an alarm, what it says, and what to try, if any.
 
     Args:
         result: data of a result event.
         notices: also what is no more than doubtful.
     """
-    found = [(alarm["severity"] == "alarm", alarm) for alarm in result.get("alarms") or ()]
-    return [
-        (grave, f"{'ALARM' if grave else 'notice'}: {alarm['what']}{_of(alarm['output'])}", f"  try {alarm['try']}")
-        for grave, alarm in found
-        if notices or grave
-    ]
+    found = [alarm for alarm in result.get("alarms") or () if notices or alarm["severity"] == _GRAVE]
+    lines = []
+    for index, alarm in enumerate(found):
+        grave = alarm["severity"] == _GRAVE
+        what = f"{'ALARM' if grave else 'notice'}: {alarm['what']}{_of(alarm['output'])}"
+        again = [each["try"] for each in found[index + 1 : index + 2]] == [alarm["try"]]  # once is enough
+        lines.append((grave, what, "" if again else f"  try {alarm['try']}"))
+    return lines
 
 
 def _of(output: str) -> str:

@@ -136,7 +136,7 @@ class TerminalView:
             known.add_row(Text(label, style="bold"), Text(value, overflow="fold"))
         left = [Text(f"  {line}", style="dim") for line in summary.reasons(result.data)]
         wrong = [
-            Text.assemble((what, _ALARM_STYLE[grave]), f"\n{remedy}", overflow="fold")
+            Text.assemble((what, _ALARM_STYLE[grave]), f"\n{remedy}" if remedy else "", overflow="fold")
             for grave, what, remedy in summary.alarms(result.data)
         ]
         parts: list[RenderableType] = [
@@ -153,7 +153,8 @@ class TerminalView:
         """What is wrong, where the summary went into a pipe or a file."""
         for grave, what, remedy in summary.alarms(result.data):
             self._say(what, _ALARM_STYLE[grave])
-            self._say(remedy)
+            if remedy:
+                self._say(remedy)
 
     def failed(self, error: LauncherError) -> None:
         """The error in red, after a cross at the stage that failed."""

@@ -68,14 +68,17 @@ def test_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
     assert "/x/out.report.html" in shown.out
 
 
-WRONG = Event("result", {**RESULT, "alarms": [ALARM, {**ALARM, "severity": "notice", "what": "a drop", "output": ""}]})
+WRONG = Event(
+    "result",
+    {**RESULT, "alarms": [ALARM, {**ALARM, "severity": "notice", "what": "a drop", "output": "", "try": "more"}]},
+)
 WORDS = "ALARM: INT8 gives FP32's class to only 12.0 % of pixels (ArgMax:0)\n  try --algo DIRECT\n"
 
 
 def test_what_is_wrong_comes_first(capsys: pytest.CaptureFixture[str]) -> None:
     PlainView().finished(WRONG, FILES)
     shown = capsys.readouterr()
-    assert shown.out.startswith(f"\n{WORDS}notice: a drop\n  try --algo DIRECT\n\nOp ")
+    assert shown.out.startswith(f"\n{WORDS}notice: a drop\n  try more\n\nOp ")
     assert shown.err == ""
 
 
@@ -83,6 +86,11 @@ def test_what_is_wrong_comes_first(capsys: pytest.CaptureFixture[str]) -> None:
 def test_an_alarm_is_never_silent(view: PlainView | JsonView, capsys: pytest.CaptureFixture[str]) -> None:
     view.finished(WRONG, FILES)
     assert capsys.readouterr().err == WORDS
+
+
+def test_what_to_try_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    PlainView().finished(Event("result", {**RESULT, "alarms": [ALARM, ALARM]}), FILES)
+    assert WORDS.replace("  try --algo DIRECT\n", "") + WORDS in capsys.readouterr().out
 
 
 def test_alarms_on_a_terminal() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.quantization.comparison.band_nets import net, pictures
 from tests.quantization.pictures import band_classifier, bands, write
 
 CLASSES = ("apple", "bean", "corn", "date")
@@ -114,6 +115,38 @@ def test_the_result_has_accuracy_latency_size_and_ops(finished):
     assert result["size"]["int8"] == (root / "output" / "in_int8.pb").stat().st_size
     assert {row["op"]: row["total"] for row in result["ops"]}["Conv2D"] == 1
     assert result["calibration"]["samples"] == 12
+
+
+def test_a_good_graph_raises_no_alarm(finished):
+    root, _, events, _ = finished
+    (result,) = by_name(events, "result")
+    assert result["alarms"] == []
+    (output,) = result["accuracy"]["outputs"]
+    assert (output["kind"], output["verdict"], output["samples"]) == ("scores", "fine", 20)
+    assert 'role="alert"' not in (root / "output" / "in_int8.report.html").read_text()
+
+
+def test_a_wrong_preprocessing_is_not_taken_in_silence(tmp_path):
+    """Given by the user, so that INT8 agrees with FP32, about nonsense."""
+    (tmp_path / "output").mkdir()
+    (tmp_path / "pretrained_model").mkdir()
+    (tmp_path / "pretrained_model" / "in.pb").write_bytes(net("scores")[0].SerializeToString())
+    for number, (pixels, label) in enumerate(zip(*pictures(48))):
+        write(tmp_path / "dataset" / f"{label:02d}" / f"{number}.png", pixels)
+    status, events, log = run(tmp_path, "--job", job(preprocess="none", samples=16))
+    assert status == 0, log
+    (result,) = by_name(events, "result")
+    alarms = [(alarm["severity"], alarm["what"]) for alarm in result["alarms"]]
+    assert {severity for severity, _ in alarms} == {"alarm"}
+    told = ("is right for only 2 of 32", "the same answer for 32 of 32", "with --preprocess tf than with none")
+    for words in told:
+        assert any(words in what for _, what in alarms), alarms
+    assert "another --preprocess than none, as given" in result["alarms"][0]["try"]
+    report = json.loads((tmp_path / "output" / "in_int8.report.json").read_text())
+    assert next(iter(report)) == "alarms"
+    assert report["alarms"] == result["alarms"]
+    page = (tmp_path / "output" / "in_int8.report.html").read_text()
+    assert page.index("Alarm: the FP32 graph ") < page.index("<h1>")
 
 
 def test_without_int8_kernels_the_graph_is_still_delivered(workspace):
