@@ -141,7 +141,9 @@ def _accuracy(accuracy: Mapping[str, Any]) -> list[str]:
     if lines and len(outputs) == 1 and outputs[0]["kind"] == "scores":
         return lines  # which say the same
     for output in outputs[:_OUTPUTS_SHOWN]:
-        lines.append(f"{', '.join(output['outputs'])}: {output['text']} on {output['samples']} images")
+        names = output["outputs"]
+        first = ", ".join(names[:1]) + (", …" if len(names) > 1 else "")
+        lines.append(f"{first}: {output['text']}, on {output['samples']} images")
     if len(outputs) > _OUTPUTS_SHOWN:
         lines.append(f"and {len(outputs) - _OUTPUTS_SHOWN} more outputs, in the report")
     return lines or [f"nothing to compare by on {accuracy['images']} images"]

@@ -15,7 +15,7 @@ from intel_quantization.calibration.dataset import Dataset, batch_of
 from intel_quantization.calibration.datasets import open_dataset
 from intel_quantization.calibration.function_data import function_data
 from intel_quantization.comparison.alarms import Settings, alarms_of
-from intel_quantization.comparison.other_modes import judge_mode
+from intel_quantization.comparison.other_modes import guessed_mode, judge_mode
 from intel_quantization.errors import BadInputError, QuantizationError
 from intel_quantization.events import EventStream, Stages
 from intel_quantization.graph.capabilities import Capabilities
@@ -67,6 +67,7 @@ class _Run:
         self._algo = job.algo or ALGORITHM
         self._seed = DEFAULT_SEED if job.seed is None else job.seed
         self._data: Dataset | None = None
+        self._guess = ""  # why the preprocessing may be another
 
     def everything(self) -> None:
         job, stages = self._job, self._stages
@@ -157,6 +158,7 @@ class _Run:
                 runner, lambda mode: data.feed(some, mode, self._job.batch_size), data.layout, data.labelling
             )
         self._events.log(choice.message, "info" if choice.certain else "warning")
+        self._guess = "" if choice.certain else choice.message
         return choice.mode
 
     def _by_data(self, data: Dataset):
@@ -281,10 +283,10 @@ class _Run:
         return replace(accuracy, concerns=accuracy.concerns + self._doubts(data, fp32))
 
     def _doubts(self, data: Dataset, fp32: Runner):
-        """Whether FP32 does better under another preprocessing than the one that was given."""
+        """Whether the preprocessing was guessed, or FP32 does better under another than the one that was given."""
         mode, layout = self._job.preprocess, data.layout
         if mode is None or layout is None:
-            return ()
+            return (guessed_mode(self._guess),) if self._guess else ()
         small = layout.size is not None and layout.size[0] * layout.size[1] <= _SMALL
         some = data.split.evaluation[: preprocess_choice.IMAGES if small else preprocess_choice.IMAGES // 4]
 

@@ -109,7 +109,7 @@ def test_each_output_that_is_no_class_has_its_line(capsys: pytest.CaptureFixture
     accuracy = {**RESULT["accuracy"], "top1_fp32": None, "agreement": None, "sqnr_db": 3.7, "drop": None}  # type: ignore[dict-item]
     PlainView().finished(Event("result", {**RESULT, "accuracy": {**accuracy, "outputs": [boxes, boxes]}}), FILES)
     shown = capsys.readouterr().out
-    line = "boxes:0, scores:0: 90 % found again on 64 images"
+    line = "boxes:0, …: 90 % found again, on 64 images"
     assert f"\naccuracy    {line}\n            {line}\n" in shown
     assert "SQNR" not in shown  # of boxes sorted by their scores it says nothing
 

@@ -176,6 +176,24 @@ def test_outputs_are_told_as_what_they_are():
     assert ["Lost, with its 95 % interval", "+0.80 points (-0.30 to +1.90)"] in page().rows
 
 
+def test_what_is_no_class_has_its_own_headline():
+    boxes = {
+        "outputs": ["detection_boxes:0", "detection_scores:0"],
+        "kind": "detections",
+        "samples": 64,
+        "verdict": "doubtful",
+        "text": "71.0 % of FP32's 300 boxes found again",
+        "figures": {"found_again": 71.0},
+    }
+    accuracy = dict(REPORT["accuracy"], labelled=False, top1_fp32=None, top1_int8=None, agreement=None, drop=None)
+    shown = page(accuracy=dict(accuracy, outputs=[boxes]))
+    assert "Boxes found again71.0 %" in shown.text
+    assert ["detection_boxes:0", "detection_scores:0", "boxes", boxes["text"], "doubtful"] in [
+        [cell for cell in row if cell != ","] for row in shown.rows
+    ]
+    assert "dB" not in shown.text  # of boxes sorted by their scores it says nothing
+
+
 def test_without_labels_it_says_how_to_get_them():
     shown = page(accuracy=dict(REPORT["accuracy"], labelled=False, top1_fp32=None, top1_int8=None, drop=None))
     assert "Same answer as FP32" in shown.text

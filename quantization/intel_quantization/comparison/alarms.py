@@ -52,7 +52,7 @@ def _alarm(concern: Concern, output: str, settings: Settings) -> dict[str, Any]:
         "measured": concern.measured,
         "threshold": concern.threshold,
         "unit": concern.unit,
-        "try": _REMEDIES[concern.cause](settings),
+        "try": concern.remedy or _REMEDIES[concern.cause](settings),
     }
 
 

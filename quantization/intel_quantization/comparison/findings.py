@@ -29,7 +29,8 @@ class Concern:
         cause: INT8, FP32 or LABELS.
         what: a sentence for people, without the output's name.
         measured, threshold: the figure and what it should have been, in ``unit``.
-        unit: "%", "dB" or "points".
+        unit: "%", "dB", "points" or "nats"; empty for a cosine.
+        remedy: what to try, where that is known; empty: what helps against the cause.
     """
 
     severity: str
@@ -38,6 +39,7 @@ class Concern:
     measured: float
     threshold: float
     unit: str = "%"
+    remedy: str = ""
 
 
 @dataclass(frozen=True)

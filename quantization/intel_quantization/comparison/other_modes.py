@@ -43,8 +43,14 @@ def judge_mode(mode: str, modes: Iterable[str], run: Callable[[str], list], name
                 f"the FP32 graph is surer of its answers, and tells samples apart better, with --preprocess {best} "
                 f"than with {mode} (by {ahead:.2f}): is {mode} right?"
             )
-            return (Concern(severity, FP32, what, -ahead, -margin, "nats"),)
+            return (Concern(severity, FP32, what, -ahead, -margin, "nats", f"--preprocess {best}"),)
     return ()
+
+
+def guessed_mode(why: str) -> Concern:
+    """The concern that nothing told which preprocessing is right; ``why`` is what the choice said."""
+    remedy = "--preprocess with the one that the network was trained with, and labels, if there are any"
+    return Concern(NOTICE, FP32, why, 0.0, 1.0, "", remedy)
 
 
 def fit(names, batches: list) -> float | None:
