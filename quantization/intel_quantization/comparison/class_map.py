@@ -11,6 +11,8 @@ from intel_quantization.comparison.findings import Findings, judge
 
 INTEGERS = None
 """The axis of a map that is of classes already."""
+MOST_CLASSES = 4096
+"""Whole numbers from here on are no classes."""
 MASK = 0
 """The axis, as it were, of a map of one score in 0..1."""
 
@@ -50,7 +52,7 @@ class ClassMap:
 
     def _classes(self, array: np.ndarray) -> np.ndarray:
         if self.axis is INTEGERS:
-            return array.astype(np.int64).reshape(len(array), -1)
+            return np.clip(array, 0, MOST_CLASSES - 1).astype(np.int64).reshape(len(array), -1)
         if self.axis == MASK:
             return (array.reshape(len(array), -1) >= 0.5).astype(np.int64)
         return array.argmax(axis=self.axis).reshape(len(array), -1)
@@ -75,7 +77,6 @@ class ClassMap:
 
 def _counts(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     """[3, classes]: pixels that have the class in both, in the first, in the second."""
-    before, after = np.maximum(before, 0), np.maximum(after, 0)
     classes = int(max(before.max(), after.max())) + 1
     both = before[before == after]
     return np.stack([np.bincount(each, minlength=classes) for each in (both, before, after)]).astype(np.float64)

@@ -8,7 +8,8 @@ from typing import Sequence
 import numpy as np
 
 from intel_quantization.comparison.findings import FP32, NOTICE, Findings
-from intel_quantization.comparison.recognise import Task, recognise
+from intel_quantization.comparison.output import Task
+from intel_quantization.comparison.recognise import recognise
 
 _FIRST_SAMPLES = 8
 _FIRST_BYTES = 64 << 20
@@ -55,8 +56,14 @@ class Comparison:
         """What was found of each output that could be compared."""
         if self._tasks is None:
             self._recognise()
-        found = [task.comparer.finish() for task in self._tasks or ()]
-        return _without_guesses([findings for findings in found if findings is not None])
+        return _without_guesses([self._findings(task) for task in self._tasks or ()])
+
+    def _findings(self, task: Task) -> Findings:
+        found = task.comparer.finish()
+        if found is not None:
+            return found
+        names = tuple(self._names[index] for index in task.indices)
+        return Findings(names, task.comparer.kind, 0, "not compared: FP32 and INT8 give arrays of different shapes", {})
 
 
 def _without_guesses(found: list[Findings]) -> list[Findings]:

@@ -19,6 +19,7 @@ from intel_quantization.comparison.scores import Scores
 from intel_quantization.comparison.sequences import Sequences
 
 _MOST_ROWS = 4096
+_MOST_CLASSES = 256
 
 
 def judge_mode(mode: str, modes: Iterable[str], run: Callable[[str], list], names) -> tuple[Concern, ...]:
@@ -77,8 +78,8 @@ def _rows(comparer: object, arrays: list) -> np.ndarray | None:
     if comparer.axis is not INTEGERS:
         axis = comparer.axis
         return _some(np.concatenate([np.moveaxis(array, axis, -1).reshape(-1, array.shape[axis]) for array in arrays]))
-    pixels = _some(np.concatenate([array.reshape(-1) for array in arrays])).astype(np.int64)
-    return np.eye(int(max(pixels.max(), 0)) + 1)[np.maximum(pixels, 0)]
+    pixels = _some(np.concatenate([array.reshape(-1) for array in arrays]))
+    return np.eye(_MOST_CLASSES)[np.clip(pixels, 0, _MOST_CLASSES - 1).astype(np.int64)]
 
 
 def _some(rows: np.ndarray) -> np.ndarray:

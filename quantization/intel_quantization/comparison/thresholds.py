@@ -72,7 +72,7 @@ INFORMATION_OF_FEW = 0.02
 POOR = 20.0
 """Percent right that no FP32 graph of MANY_CLASSES is below. Good: 55 and more; wrong preprocessings: 0 to 2."""
 
-# Nats, plus probability: how much better than the preprocessing that was given another may fit, on 16 samples. Where the
-# right one was given, others are up to 0.5 ahead; where a wrong scale was, the best is 1.0 to 2.4 ahead.
+# Nats, plus probability: how much better than the preprocessing that was given another may fit, on 16 samples. Where
+# the right one was given, others are up to 0.5 ahead; where a wrong scale was, the best is 1.0 to 2.4 ahead.
 BETTER = 0.75
 FAR_BETTER = 1.0
