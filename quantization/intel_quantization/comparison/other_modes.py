@@ -29,11 +29,12 @@ def judge_mode(mode: str, modes: Iterable[str], run: Callable[[str], list], name
         run: gives, for a mode, of each batch what FP32 gives for each output.
         names: of the outputs.
     """
-    own = fit(names, run(mode))
+    others = [other for other in modes if other != mode]
+    own = fit(names, run(mode)) if others else None
     if own is None:
         return ()
-    others = {other: fit(names, run(other)) for other in modes if other != mode}
-    known = {other: value for other, value in others.items() if value is not None}
+    fits = {other: fit(names, run(other)) for other in others}
+    known = {other: value for other, value in fits.items() if value is not None}
     if not known:
         return ()
     best = max(known, key=lambda other: known[other])
