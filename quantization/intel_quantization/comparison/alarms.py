@@ -38,10 +38,13 @@ def alarms_of(findings: Iterable[Findings], others: Sequence[Concern], settings:
         findings: of the outputs.
         others: concerns that are no single output's.
     """
-    found = [(concern, ", ".join(each.outputs)) for each in findings for concern in each.concerns]
-    found = [(concern, "") for concern in others] + found
-    found.sort(key=lambda pair: (pair[0].severity != ALARM, pair[0].cause == INT8))
-    return [_alarm(concern, output, settings) for concern, output in found[:_MOST]]
+    found: dict[Concern, list[str]] = {concern: [] for concern in others}
+    for each in findings:
+        for concern in each.concerns:
+            # class scores and the ArgMax of them say the same
+            found.setdefault(concern, []).extend(each.outputs)
+    order = sorted(found, key=lambda concern: (concern.severity != ALARM, concern.cause == INT8))
+    return [_alarm(concern, ", ".join(found[concern]), settings) for concern in order[:_MOST]]
 
 
 def _alarm(concern: Concern, output: str, settings: Settings) -> dict[str, Any]:

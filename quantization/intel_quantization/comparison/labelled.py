@@ -25,9 +25,11 @@ def judge_drop(drop: Drop, count: int) -> tuple[Concern, ...]:
     )
     if drop.low > thresholds.CERTAIN_DROP:
         return (Concern(ALARM, INT8, what, drop.points, thresholds.CERTAIN_DROP, "points"),)
+    remedy = ""
     if drop.low <= 0:
-        what += ", which may be chance: compare on more"
-    return (Concern(NOTICE, INT8, what, drop.points, thresholds.DROP, "points"),)
+        what += ", which may be chance"
+        remedy = f"more images to compare on: so many tell no less than {drop.points - drop.low:.1f} points from none"
+    return (Concern(NOTICE, INT8, what, drop.points, thresholds.DROP, "points", remedy),)
 
 
 def judge_labels(labels: np.ndarray, right: np.ndarray, classes: int) -> tuple[Concern, ...]:

@@ -5,7 +5,7 @@ to compare on), good against broken: the range of one layer, at a fifth, half, f
 1/64, 1/8 or 64 times what it should be, 12 graphs for each network. Pairs are (ALARM below, NOTICE below); what is
 compared with them is not the figure but the end of its 95 % interval that is kindest to INT8, see ``bounds``.
 
-No good graph is below a NOTICE. Of 156 broken ones, 94 are below an ALARM and 21 below a NOTICE; the others had lost
+No good graph is below a NOTICE. Of 156 broken ones, 92 are below an ALARM and 26 below a NOTICE; the others had lost
 little (a range 64 times too wide still has two bits, and late layers may not matter).
 """
 
@@ -66,13 +66,13 @@ WHOLE_MAP = 0.999
 CONSTANT = 1e-2
 """Percent of the power of numbers that differs between samples. Good: 0.5 (landmarks of faces)."""
 INFORMATION = 0.1
-"""Nats that scores say of the sample. Good: 0.7 to 3.3; with the pixels of a wrong preprocessing 0.00 to 0.02."""
+"""Nats that scores say of the sample. Good: 0.7 to 3.3; under some wrong preprocessings 0.00 to 0.02."""
 INFORMATION_OF_FEW = 0.02
 """The same of fewer than MANY_CLASSES. Good: 0.37 of two classes."""
 POOR = 20.0
-"""Percent right that no FP32 graph of MANY_CLASSES is below. Good: 55 and more; wrong preprocessings: 0 to 2."""
+"""Percent right that no FP32 graph of MANY_CLASSES is below. Good: 55 and more; under wrong preprocessings of a thousand classes 0 to 2."""
 
 # Nats, plus probability: how much better than the preprocessing that was given another may fit, on 16 samples. Where
-# the right one was given, others are up to 0.5 ahead; where a wrong scale was, the best is 1.0 to 2.4 ahead.
+# the right one was given, others are up to 0.5 ahead; where one of a wrong scale was, the best is 0.8 to 3.3 ahead.
 BETTER = 0.75
 FAR_BETTER = 1.0

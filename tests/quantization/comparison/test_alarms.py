@@ -37,6 +37,12 @@ def test_the_worst_comes_first():
     )
 
 
+def test_what_two_outputs_say_is_told_once():
+    concern = Concern(ALARM, INT8, "bad", 1.0, 2.0)
+    (alarm,) = alarms_of([findings(concern), replace(findings(concern), outputs=("c:0",))], (), SETTINGS)
+    assert alarm["output"] == "a:0, b:0, c:0"
+
+
 def test_only_what_was_not_tried_is_named():
     assert remedy(INT8).startswith("--algo DIRECT, --equalize false, more --samples than 100; or keep")
     assert "--preprocess tf is right" in remedy(INT8)
