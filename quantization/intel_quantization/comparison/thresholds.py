@@ -70,8 +70,8 @@ INFORMATION = 0.1
 INFORMATION_OF_FEW = 0.02
 """The same of fewer than MANY_CLASSES. Good: 0.37 of two classes."""
 POOR = 20.0
-"""Percent right that no FP32 graph of MANY_CLASSES is below. Good: 53 and more; of a thousand classes under a wrong scale
-0 to 2."""
+"""Percent right that no FP32 graph of MANY_CLASSES is below. Good: 53 and more; of a thousand classes, under a wrong
+scale, 0 to 2."""
 
 # Nats, plus probability: how much better than the preprocessing that was given another may fit, on 16 samples. Where
 # the right one was given, others are up to 0.5 ahead; where one of a wrong scale was, the best is 0.8 to 3.3 ahead.
