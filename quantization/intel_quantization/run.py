@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import asdict, replace
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, List, Optional, Sequence
 
 from intel_quantization import benchmark, environment, evaluate, int8_kernels, preprocess, preprocess_choice
 from intel_quantization import job as jobs
@@ -14,7 +14,7 @@ from intel_quantization.calibration.command import command_words, display
 from intel_quantization.calibration.dataset import Dataset, batch_of
 from intel_quantization.calibration.datasets import open_dataset
 from intel_quantization.calibration.function_data import function_data
-from intel_quantization.comparison.alarms import Settings, alarms_of
+from intel_quantization.comparison.alarms import NOT_COMPARED, Settings, alarms_of
 from intel_quantization.comparison.other_modes import guessed_mode, judge_mode
 from intel_quantization.errors import BadInputError, QuantizationError
 from intel_quantization.events import EventStream, Stages
@@ -288,7 +288,8 @@ class _Run:
         if mode is None or layout is None:
             return (guessed_mode(self._guess),) if self._guess else ()
         small = layout.size is not None and layout.size[0] * layout.size[1] <= _SMALL
-        some = data.split.evaluation[: preprocess_choice.IMAGES if small else preprocess_choice.IMAGES // 4]
+        part, most = data.split.evaluation, preprocess_choice.IMAGES if small else preprocess_choice.IMAGES // 4
+        some = part[:: max(len(part) // most, 1)][:most]  # their order may be that of the classes
 
         def run(other: str) -> list:
             return [list(fp32.run(feed)) for feed in data.feed(some, other, self._job.batch_size)]
@@ -299,7 +300,7 @@ class _Run:
         job, publication = self._job, self._publication
         conversion.statistics.save(publication.path(".statistics.json"))
         in_graph = jobs.path(job.in_graph)
-        alarms = [] if accuracy is None else self._alarms(accuracy, calibration)
+        alarms = [] if obstacle else self._alarms(accuracy, calibration)
         report = build(
             job,
             conversion,
@@ -326,7 +327,7 @@ class _Run:
             outputs=names,
         )
 
-    def _alarms(self, accuracy: evaluate.Accuracy, calibration: Dict[str, Any]) -> List[Dict[str, Any]]:
+    def _alarms(self, accuracy: Optional[evaluate.Accuracy], calibration: Dict[str, Any]) -> List[Dict[str, Any]]:
         """What is wrong with the answers, and what of the options is left to try."""
         pixels = self._data is not None and self._data.layout is not None
         settings = Settings(
@@ -338,6 +339,8 @@ class _Run:
             self._mode if pixels else None,
             self._job.preprocess is None,
         )
+        if accuracy is None:
+            return alarms_of((), () if self._job.evaluate == 0 else (NOT_COMPARED,), settings)
         return alarms_of(accuracy.findings, accuracy.concerns, settings)
 
 

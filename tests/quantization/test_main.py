@@ -126,6 +126,15 @@ def test_a_good_graph_raises_no_alarm(finished):
     assert 'role="alert"' not in (root / "output" / "in_int8.report.html").read_text()
 
 
+def test_a_graph_that_nothing_was_left_to_compare_on(workspace):
+    status, events, log = run(workspace, "--job", job(samples=32))
+    assert status == 0, log
+    (result,) = by_name(events, "result")
+    (alarm,) = result["alarms"]
+    assert alarm["severity"] == "notice"
+    assert "INT8 was not compared with FP32" in alarm["what"]
+
+
 def test_a_wrong_preprocessing_is_not_taken_in_silence(tmp_path):
     """Given by the user, so that INT8 agrees with FP32, about nonsense."""
     (tmp_path / "output").mkdir()
@@ -215,6 +224,7 @@ def test_options_reach_the_work(workspace):
     assert status == 0, log
     (result,) = by_name(events, "result")
     assert result["accuracy"] is None
+    assert result["alarms"] == []  # nobody asked for a comparison
     assert result["calibration"]["preprocess"] == "none"
     assert not result["calibration"]["preprocess_chosen"]
     counts = {row["op"]: row for row in result["ops"]}

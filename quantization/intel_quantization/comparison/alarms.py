@@ -5,8 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Iterable, Sequence
 
-from intel_quantization.comparison.findings import ALARM, FP32, INT8, LABELS, Concern, Findings
+from intel_quantization.comparison.findings import ALARM, FP32, INT8, LABELS, NOTICE, Concern, Findings
 
+NOT_COMPARED = Concern(
+    NOTICE,
+    INT8,
+    "INT8 was not compared with FP32, as there was nothing to compare on: nobody knows whether it does the same",
+    0.0,
+    1.0,
+    "samples",
+    "--data_location with images or arrays beside those that calibrate",
+)
 _MOST = 20
 
 
