@@ -138,8 +138,8 @@ def _accuracy(accuracy: Mapping[str, Any]) -> list[str]:
     if accuracy["sqnr_db"] is not None and (parts or not outputs):
         parts.append(f"SQNR {accuracy['sqnr_db']:.1f} dB")
     lines = [f"{', '.join(parts)} on {accuracy['images']} images"] if parts else []
-    if lines and len(outputs) == 1 and outputs[0]["kind"] == "scores":
-        return lines  # which say the same
+    if lines:  # class scores, and an ArgMax of them, say the same once more
+        outputs = [each for each in outputs if each["figures"].get("agreement") != accuracy["agreement"]]
     for output in outputs[:_OUTPUTS_SHOWN]:
         names = output["outputs"]
         first = ", ".join(names[:1]) + (", …" if len(names) > 1 else "")

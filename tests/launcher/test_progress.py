@@ -59,6 +59,7 @@ def test_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
         "  warning: mind this [bold]",
     ]
     assert "Conv2D      53      52       1" in shown.out
+    assert "softmax:0" not in shown.out  # its line would say the same as the first
     assert "1 x excluded by name: conv1" in shown.out
     assert "102 MB -> 25.9 MB (3.96 x smaller)" in shown.out
     assert "41.20 ms -> 17.90 ms (2.30 x faster)" in shown.out
@@ -105,7 +106,13 @@ def test_alarms_on_a_terminal() -> None:
 
 
 def test_each_output_that_is_no_class_has_its_line(capsys: pytest.CaptureFixture[str]) -> None:
-    boxes = {"outputs": ["boxes:0", "scores:0"], "kind": "detections", "samples": 64, "text": "90 % found again"}
+    boxes = {
+        "outputs": ["boxes:0", "scores:0"],
+        "kind": "detections",
+        "samples": 64,
+        "text": "90 % found again",
+        "figures": {},
+    }
     accuracy = {**RESULT["accuracy"], "top1_fp32": None, "agreement": None, "sqnr_db": 3.7, "drop": None}  # type: ignore[dict-item]
     PlainView().finished(Event("result", {**RESULT, "accuracy": {**accuracy, "outputs": [boxes, boxes]}}), FILES)
     shown = capsys.readouterr().out
