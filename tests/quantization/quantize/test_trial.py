@@ -54,7 +54,7 @@ def test_grids_are_the_values_of_the_int8_types(low, high, lifted, wanted):
 @pytest.mark.parametrize("low", [-1.0, 0.0])
 def test_rounding_gives_the_nearest_value(low, lifted):
     grid = Grid.of(low, 2.0, lifted)
-    steps = int(round((grid.high - grid.low) / grid.step))
+    steps = round((grid.high - grid.low) / grid.step)
     assert steps == (254 if low < 0 and not lifted else 255)
     values = np.linspace(low - 2, 4.0, 2001).astype(np.float32)
     all_values = grid.low + grid.step * np.arange(steps + 1)
