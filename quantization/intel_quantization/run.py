@@ -222,6 +222,7 @@ class _Run:
             intermediate_dir=self._publication.path(".intermediate") if job.intermediate else None,
             threads=job.threads or 0,
             target_tensorflow=job.target_tensorflow,
+            target_cpu=job.target_cpu or "any",
             **options,
         )
 

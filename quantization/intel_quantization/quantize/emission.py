@@ -29,6 +29,7 @@ from intel_quantization.quantize.lifting import NO_PADS, Item, Pads
 from intel_quantization.quantize.local_error import find_by_channel
 from intel_quantization.quantize.plan import gives_float, is_unsigned, quantized_op
 from intel_quantization.quantize.ranges import shared_ranges
+from intel_quantization.quantize.target_cpu import ANY
 from intel_quantization.quantize.trial import Trial
 from intel_quantization.quantize.weights import (
     bias_correction,
@@ -54,6 +55,7 @@ def emit(
     equalize: bool = True,
     correct_bias: bool = True,
     trials: Optional[Dict[str, Trial]] = None,
+    target_cpu: str = ANY,
 ) -> None:
     """Replace groups, and what carries INT8 values between them, by INT8 ops, in place.
 
@@ -68,10 +70,14 @@ def emit(
         equalize: see :mod:`intel_quantization.quantize.equalization`.
         correct_bias: see :func:`intel_quantization.quantize.weights.bias_correction`.
         trials: by the groups' roots, on which an equalization has to prove itself.
+        target_cpu: one of TARGET_CPUS.
     """
-    by_channel = find_by_channel(graph, items, statistics, trials or {}, per_channel)
+    if trials is None and not per_channel:
+        by_channel: FrozenSet[str] = frozenset()
+    else:
+        by_channel = find_by_channel(graph, items, statistics, trials or {}, per_channel)
     factors = equalization(graph, items, statistics, by_channel, trials or {}, ranges) if equalize else {}
-    emitter = _Emitter(graph, statistics, by_channel, ranges, items, factors, correct_bias)
+    emitter = _Emitter(graph, statistics, by_channel, ranges, items, factors, correct_bias, target_cpu)
     for item in items:
         if isinstance(item, Carry):
             emitter.carry(item)
@@ -90,8 +96,10 @@ class _Emitter:
         items: Sequence[Item],
         factors: Dict[str, np.ndarray],
         correct_bias: bool,
+        target_cpu: str,
     ) -> None:
         self._ranges = ranges
+        self._saturates = target_cpu == ANY
         self._whole = _possible_scores(graph, items)
         self.factors = factors
         self.correct_bias = correct_bias
@@ -238,7 +246,9 @@ class _Emitter:
         if group.root in self.factors:
             weights = scale_weights(node, weights, 1.0 / self.factors[group.root])
             bias = bias / self.factors[group.root]
-        values, limit = quantize_weights(node, weights, group.root in self._by_channel, source.unsigned)
+        values, limit = quantize_weights(
+            node, weights, group.root in self._by_channel, source.unsigned and self._saturates
+        )
         if mean is not None and self.correct_bias:
             bias = bias + bias_correction(node, weights - dequantized(node, values, limit), mean)
         bias = bias + lift

@@ -30,15 +30,15 @@ def find_by_channel(
         items: what becomes INT8.
         statistics: of the tensors that the groups observe.
         trials: by the groups' roots.
-        per_channel: True: all of them; False: those that lose too much by a single range.
+        per_channel: True: all of them; False: those that lose too much by a single range, and those of which no
+            patches tell that they do not.
     """
     found = set()
     for group in items:
         if isinstance(group, Group) and group.op != "MatMul":  # whose kernels know but one range
             trial = trials.get(group.root)
             if per_channel or trial is None:
-                if per_channel:
-                    found.add(group.root)
+                found.add(group.root)
                 continue
             unsigned = group.lifted or statistics.tensors[group.source].minimum >= 0
             rounded = rounded_weights(graph.nodes[group.linear], trial.weights, False, unsigned)

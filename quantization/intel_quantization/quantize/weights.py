@@ -14,7 +14,7 @@ _SMALLEST_RANGE = 1e-10
 
 
 def quantize_weights(
-    node: NodeDef, weights: np.ndarray, per_channel: bool, unsigned_input: bool = True
+    node: NodeDef, weights: np.ndarray, per_channel: bool, saturates: bool = True
 ) -> Tuple[np.ndarray, np.ndarray]:
     """Quantize the weights of a linear op.
 
@@ -28,7 +28,7 @@ def quantize_weights(
         node: Conv2D (HWIO), DepthwiseConv2dNative (HWCM) or MatMul (KN; NK with transpose_b).
         weights: float32.
         per_channel: one range for each output channel. MatMul kernels know only one for the tensor.
-        unsigned_input: whether the input is quint8.
+        saturates: whether the input is quint8, and the kernels may be such.
 
     Returns:
         int8 of the shape of ``weights``, and the largest magnitude that 127 stands for: float32,
@@ -38,7 +38,7 @@ def quantize_weights(
     if not per_channel or node.op == "MatMul":
         axes = tuple(range(weights.ndim))
     limits = np.abs(weights).max(axis=axes, keepdims=True)
-    if unsigned_input and node.op != "DepthwiseConv2dNative":
+    if saturates and node.op != "DepthwiseConv2dNative":
         limits = np.maximum(limits, _largest_pair(node, weights, axes))
     limits = np.maximum(limits, np.float32(_SMALLEST_RANGE)).astype(np.float32)
     quantized = np.clip(np.rint(weights / limits * 127.0), -127, 127).astype(np.int8)
