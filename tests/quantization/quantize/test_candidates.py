@@ -323,6 +323,20 @@ def test_twice_the_same_is_not_fused():
     assert candidates(net)[0]["conv"].members == ("conv", "bias")
 
 
+def test_a_summand_with_a_twin_is_not_fused():
+    """Grappler makes one of the pools, whose result both sums would write into."""
+
+    def net(size):
+        x = tf.nn.relu(image(WIDE), name="x")
+        for name, window in (("a", 3), ("b", size)):
+            y = bias(conv(conv_block(x, name + "/first"), name=name), name + "/bias")
+            tf.nn.relu(y + tf.nn.max_pool2d(x, window, 1, "SAME"), name=name + "/out")
+
+    for size, summands in ((3, [None, None]), (2, ["MaxPool2d", "MaxPool2d_1"])):
+        groups, _ = candidates(lambda size=size: net(size), ("a/out", "b/out"))
+        assert [groups[name].summand for name in "ab"] == summands
+
+
 def test_a_convolution_that_reads_its_own_summand_is_not_fused():
     def net(pad):
         x = tf.nn.relu(image(WIDE), name="x")

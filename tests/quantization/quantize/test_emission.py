@@ -186,6 +186,22 @@ def test_signed_summand_from_elsewhere():
     assert "Add" in {item.op for item in conversion.graph.node if "lifted" in item.name}
 
 
+@pytest.mark.parametrize("int8", [False, True])
+def test_twins_are_not_added_in_place(int8):
+    """TensorFlow ended with SIGSEGV: Grappler had made one tensor of both summands."""
+
+    def net():
+        x = tf.nn.relu(image((None, 8, 8, 8)))
+        x = conv_block(x, "stem") if int8 else x
+        parts = []
+        for name in ("a", "b"):
+            y = bias(conv(conv_block(x, name + "/first"), name=name), name + "/bias")
+            parts.append(tf.nn.relu(y + tf.nn.max_pool2d(x, 3, 1, "SAME")))
+        tf.concat(parts, 3, name="out")
+
+    checked(net, {RELU_CONV: 4 + int8}, tolerance=0.09)
+
+
 def test_a_broadcast_summand_stays_fp32():
     checked(shortcut(tf.raw_ops.AddV2, lambda x: tf.reduce_mean(x, [1, 2], keepdims=True)), {RELU_CONV: 2})
     checked(shortcut(tf.raw_ops.AddV2, lambda x: tf.reduce_mean(x, [0], keepdims=True)), {RELU_CONV: 2})
