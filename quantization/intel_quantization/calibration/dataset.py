@@ -10,6 +10,7 @@ import numpy as np
 from intel_quantization.calibration.feeds import Layout
 from intel_quantization.calibration.images import Split
 from intel_quantization.outputs import Labelling
+from intel_quantization.preprocess import Mode
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Dataset:
     make_feed: Callable[..., Any]
     warnings: tuple[str, ...] = ()
 
-    def feed(self, part, mode: str | None, batch_size: int | None = None):
+    def feed(self, part, mode: Mode | None, batch_size: int | None = None):
         """A feed of one of the parts, or of a slice of it; ``mode`` None: as they are."""
         return self.make_feed(part, mode or "none", batch_size)
 
