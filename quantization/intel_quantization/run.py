@@ -7,7 +7,7 @@ import sys
 from dataclasses import asdict
 from typing import Sequence
 
-from intel_quantization import benchmark, environment, evaluate, int8_kernels, preprocess_choice
+from intel_quantization import benchmark, environment, evaluate, int8_kernels
 from intel_quantization import job as jobs
 from intel_quantization.calibration.callback import DEFAULT_SAMPLES
 from intel_quantization.calibration.command import command_words, display
@@ -19,6 +19,9 @@ from intel_quantization.events import EventStream, Stages
 from intel_quantization.graph.capabilities import Capabilities
 from intel_quantization.graph.load import load_graph
 from intel_quantization.graph_converter import GraphConverter
+from intel_quantization.preprocess import preprocessing
+from intel_quantization.preprocess_choice import Candidate
+from intel_quantization.preprocess_options import is_chosen, preprocessing_of, warnings_about
 from intel_quantization.publish import Publication
 from intel_quantization.report import write_report
 from intel_quantization.report.content import build
@@ -78,12 +81,12 @@ class _Run:
         self._tensors = loaded.inputs
         if job.callback is None and self._zoo is None:
             data = self._dataset()
-            self._mode = self._chosen_mode(data)
+            self._mode = self._preprocessing(data)
             conversion, calibration = self._by_data(data)
             self._data = data
         else:
             self._data = self._dataset_to_compare()
-            self._mode = self._chosen_mode(self._data) if self._data is not None else None
+            self._mode = self._preprocessing(self._data) if self._data is not None else None
             conversion, calibration = self._by_zoo() if job.callback is None else self._by_callback(job.callback)
         if job.target_tensorflow is not None:
             self._events.log(
@@ -104,9 +107,7 @@ class _Run:
         else:
             parts = f"{len(split.calibration)} to calibrate, {len(split.evaluation)} others to compare on"
             self._events.log(f"{data.what}: {parts} (seed {self._seed})")
-        if job.preprocess is not None and data.layout is None:
-            self._events.log("--preprocess does not apply: these data are fed as they are", "warning")
-        for text in data.warnings:
+        for text in (*warnings_about(job, data), *data.warnings):
             self._events.log(text, "warning")
         if job.samples is not None and data.total is not None and job.samples > data.total:
             self._events.log(f"--samples asks for {job.samples}, but there are {data.total}", "warning")
@@ -140,20 +141,9 @@ class _Run:
             raise BadInputError("no calibration data: --data_location is missing", "give it a folder of images")
         return open_dataset(where, self._tensors, samples, job.evaluate, self._seed, labels)
 
-    def _chosen_mode(self, data: Dataset) -> str | None:
-        if data.layout is None:
-            return None
-        if self._job.preprocess is not None:
-            return self._job.preprocess
-        part = data.split.calibration or data.split.evaluation
-        # some kinds of data keep the order of their files, which may be that of the classes
-        some = part[:: max(len(part) // preprocess_choice.IMAGES, 1)][: preprocess_choice.IMAGES]
-        with Runner(self._runnable, self._outputs, self._job.threads, "the FP32 graph") as runner:
-            choice = preprocess_choice.choose_by_trying(
-                runner, lambda mode: data.feed(some, mode, self._job.batch_size), data.layout, data.labelling
-            )
-        self._events.log(choice.message, "info" if choice.certain else "warning")
-        return choice.mode
+    def _preprocessing(self, data: Dataset):
+        candidate = Candidate(self._runnable, self._outputs, self._tensors, self._job.threads)
+        return preprocessing_of(self._job, data, candidate, self._events)
 
     def _by_data(self, data: Dataset):
         """(Conversion, what the report says of the calibration)."""
@@ -168,8 +158,9 @@ class _Run:
         return conversion, {
             "samples": total if feed.batch_size else conversion.statistics.samples,
             "algorithm": self._algo,
-            "preprocess": feed.mode,
-            "preprocess_chosen": self._job.preprocess is None and data.layout is not None,
+            "preprocess": str(preprocessing(feed.mode)),
+            "preprocess_details": None if self._mode is None else self._mode.details(),
+            "preprocess_chosen": is_chosen(self._job) and data.layout is not None,
             "batch_size": feed.batch_size,
             "seed": self._seed,
         }

@@ -26,6 +26,7 @@ class Dataset:
         make_feed: callable(part, mode, batch_size) -> feed: iterable of feed dicts, with ``batches()``
             (Batch objects), ``batch_size`` and ``mode``.
         warnings: what the user should know about the data.
+        resizes: whether pictures are brought to the size of the input; arrays have it already.
     """
 
     what: str
@@ -35,6 +36,7 @@ class Dataset:
     layout: Layout | None
     make_feed: Callable[..., Any]
     warnings: tuple[str, ...] = ()
+    resizes: bool = True
 
     def feed(self, part, mode: Mode | None, batch_size: int | None = None):
         """A feed of one of the parts, or of a slice of it; ``mode`` None: as they are."""

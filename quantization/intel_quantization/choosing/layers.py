@@ -16,6 +16,7 @@ from intel_quantization.graph.graph import Graph
 from intel_quantization.transforms.linear import adds_along_channels, is_channels_last
 
 _FEWEST_CHANNELS = 8
+_FAR = 6  # times the median: a channel of its own, no part of a rule
 _CONVOLUTIONS = ("Conv2D", "DepthwiseConv2dNative")
 
 
@@ -33,12 +34,32 @@ class Layer:
     bias: np.ndarray
     size: np.ndarray
 
-    def balance(self, mean: np.ndarray) -> float:
-        """Log likelihood, up to a constant, that channels with these means of ``output`` are those of training."""
+    def spread(self, mean: np.ndarray) -> float:
+        """How much the means of channels differ, as a logarithm; ``mean`` are those of ``output``."""
+        values = self._centred(mean)
+        return float(np.log(max(np.median(np.abs(values)), 1e-12)))
+
+    def slope(self, mean: np.ndarray) -> Tuple[float, float]:
+        """By how much the bias takes back what the weights add, and the standard error: -1 is all of it.
+
+        A robust regression over the channels of ``bias`` on ``mean - bias``.
+        """
+        bias, added = self._centred(self.bias), self._centred(mean - self.bias)
+        near = np.abs(added) <= _FAR * np.median(np.abs(added))
+        weight = near.astype(np.float64)
+        slope, rest = 0.0, bias
+        for _round in range(10):
+            slope = float((weight * bias * added).sum() / max(float((weight * added * added).sum()), 1e-30))
+            rest = bias - slope * added
+            scale = 1.5 * 1.48 * float(np.median(np.abs(rest))) + 1e-12
+            weight = near / np.maximum(1.0, np.abs(rest) / scale)
+        variance = (weight * rest * rest).sum() / max(float(weight.sum()), 1e-30)
+        return slope, float(np.sqrt(variance / max(float((weight * added * added).sum()), 1e-30)))
+
+    def _centred(self, values: np.ndarray) -> np.ndarray:
         used = self.size > 1e-3 * np.median(self.size)
-        values = mean[used] / self.size[used]
-        spread = np.median(np.abs(values - np.median(values)))
-        return -len(values) * float(np.log(max(spread, 1e-12)))
+        values = values[used] / self.size[used]
+        return values - np.median(values)
 
 
 def find_layers(graph: Graph, most: int) -> Tuple[Layer, ...]:

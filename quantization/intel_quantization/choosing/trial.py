@@ -12,7 +12,7 @@ from intel_quantization import outputs
 from intel_quantization.graph.session import open_session
 from intel_quantization.runner import as_error
 
-tf1 = tf.compat.v1
+_MOST_PLACES = 64
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,8 @@ class Trial:
         mode: its name.
         means, squares: tensor -> mean of each channel, and of its square, for each image: float64 [images, channels].
         scores: of classes, float64 [images, C]; None where no output scores classes.
-        probabilities: whether each row of ``scores`` is a distribution.
+        answers: distributions over classes: ``scores`` where they are, or those of some places of each image,
+            as a segmentation or a line of text has them: [images, C] or [images, places, C]; None: no output is one.
         labels: of the images, counted as ``scores`` is; None where they are not known.
     """
 
@@ -31,7 +32,7 @@ class Trial:
     means: Dict[str, np.ndarray]
     squares: Dict[str, np.ndarray]
     scores: Optional[np.ndarray] = None
-    probabilities: bool = False
+    answers: Optional[np.ndarray] = None
     labels: Optional[np.ndarray] = None
 
     def moments(self, tensor: str) -> Tuple[np.ndarray, np.ndarray]:
@@ -47,6 +48,7 @@ class Trial:
             means={name: values[rows] for name, values in self.means.items()},
             squares={name: values[rows] for name, values in self.squares.items()},
             scores=None if self.scores is None else self.scores[rows],
+            answers=None if self.answers is None else self.answers[rows],
             labels=None if self.labels is None else self.labels[rows],
         )
 
@@ -86,34 +88,73 @@ class Laboratory:
             QuantizationError: or one of its subclasses: the graph does not take them.
         """
         moments: List[dict] = []
-        rows: List[np.ndarray] = []
+        given: List[_Answers] = []
         labels: list = []
-        classes = None
         for batch in feed.batches():
             count = len(batch.images)
-            fetches = self._outputs if classes is not None or not moments else []
-            seen, given = self._run([self._moments, fetches], batch.feed)
-            if not moments:
-                classes = outputs.find_classes(given)
+            useful = not given or given[-1].useful
+            seen, values = self._run([self._moments, self._outputs if useful else []], batch.feed)
             moments.append({name: [value[:count] for value in pair] for name, pair in seen.items()})
-            scores = None if classes is None else outputs.scores(np.asarray(given[classes.index]))
-            classes = None if scores is None else classes  # an empty array: a detector that found nothing
-            if scores is not None:
-                rows.append(scores[:count])
+            if useful:
+                given.append(_answers(values, count))
             labels.extend(image.label for image in batch.images)
         means, squares = (
             {name: np.concatenate([each[name][place] for each in moments]).astype(np.float64) for name in self._moments}
             for place in (0, 1)
         )
-        if classes is None:
-            return Trial(mode, means, squares)
-        scores = np.concatenate(rows)
-        offset = outputs.best_offset(labelling, classes.count, labels, scores.argmax(axis=1))
-        known = None if offset is None else np.array(labels) + offset
-        return Trial(mode, means, squares, scores, classes.probabilities, known)
+        found = _joined(given)
+        known = None
+        if found.scores is not None:
+            best = found.scores.argmax(axis=1)
+            offset = outputs.best_offset(labelling, found.scores.shape[1], labels, best)
+            known = None if offset is None else np.array(labels) + offset
+        return Trial(mode, means, squares, found.scores, found.answers, known)
 
     def _run(self, fetches, feed: dict):
         try:
             return self._session.run(fetches, feed)
         except (ValueError, TypeError, tf.errors.OpError) as error:
             raise as_error(error, "the FP32 graph") from None
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """``scores`` and ``answers`` of a Trial."""
+
+    scores: Optional[np.ndarray] = None
+    answers: Optional[np.ndarray] = None
+
+    @property
+    def useful(self) -> bool:
+        return self.scores is not None or self.answers is not None
+
+
+def _answers(values: Sequence[np.ndarray], count: int) -> _Answers:
+    """What the outputs of one batch say of its first ``count`` images."""
+    arrays = [np.asarray(value) for value in values]
+    classes = outputs.find_classes(arrays)
+    if classes is not None:
+        rows = outputs.scores(arrays[classes.index])
+        if rows is None:  # an empty array: a detector that found nothing
+            return _Answers()
+        return _Answers(rows[:count], rows[:count] if classes.probabilities else None)
+    return _Answers(None, next((found for found in (_places(array) for array in arrays) if found is not None), None))
+
+
+def _places(array: np.ndarray) -> Optional[np.ndarray]:
+    """Distributions at some places of each image, [images, places, C]; None where the array holds none."""
+    if array.dtype.kind != "f" or array.ndim < 3 or array.shape[-1] < 2 or not array.size:
+        return None
+    rows = array.reshape(len(array), -1, array.shape[-1])
+    rows = rows[:, :: -(-rows.shape[1] // _MOST_PLACES)].astype(np.float64)
+    return rows if outputs.is_distribution(rows.reshape(-1, rows.shape[-1])) else None
+
+
+def _joined(given: Sequence[_Answers]) -> _Answers:
+    """All batches together; nothing where they differ in kind."""
+    scores = [each.scores for each in given if each.scores is not None]
+    answers = [each.answers for each in given if each.answers is not None]
+    return _Answers(
+        np.concatenate(scores) if len(scores) == len(given) else None,
+        np.concatenate(answers) if len(answers) == len(given) else None,
+    )
