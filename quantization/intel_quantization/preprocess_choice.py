@@ -7,7 +7,7 @@ each way, and what they give is judged: see the modules of :mod:`intel_quantizat
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Callable, List, Sequence
+from typing import Callable, Sequence
 
 from intel_quantization import outputs, preprocess
 from intel_quantization.calibration.dataset import Dataset
@@ -17,13 +17,16 @@ from intel_quantization.choosing.layers import find_layers
 from intel_quantization.choosing.norms import find_norms
 from intel_quantization.choosing.own_normalisation import own_map, wanted_mode
 from intel_quantization.choosing.trial import Laboratory, Trial
-from intel_quantization.choosing.verdict import Choice, Material, decide
+from intel_quantization.choosing.verdict import Choice, Material, decide, rank
 from intel_quantization.graph import tensors
 from intel_quantization.graph.graph import Graph
 from intel_quantization.preprocess import Preprocessing
 from intel_quantization.transforms.pipeline import optimize
 
 IMAGES = 16
+TURNS = 4
+"""The images are tried in so many parts."""
+_FAR_BEHIND = 2.5  # penalties
 
 
 @dataclass(frozen=True)
@@ -57,8 +60,10 @@ def choose_for(candidate: Candidate, data: Dataset, base: Preprocessing, batch_s
     # some kinds of data keep the order of their files, which may be that of the classes
     some = part[:: max(len(part) // IMAGES, 1)][:IMAGES]
 
-    def make_feed(mode: str):
-        return data.feed(some, replace(base, mode=mode), batch_size)
+    turns = TURNS if len(some) > IMAGES // 2 else 1
+
+    def make_feed(mode: str, turn: int):
+        return data.feed(some[turn::turns] if turn < turns else some[:0], replace(base, mode=mode), batch_size)
 
     return choose_by_trying(candidate, make_feed, data.layout, data.labelling, base.order)
 
@@ -74,7 +79,8 @@ def choose_by_trying(
 
     Args:
         candidate: the graph.
-        make_feed: callable(mode) -> feed of some images; IMAGES are enough.
+        make_feed: callable(mode, turn) -> feed of some images, others for each turn of TURNS. What is far behind after
+            the first gets no second; a feed may be empty in later ones.
         layout: how the graph takes images.
         labelling: what the labels of the dataset mean.
         order: of the channels, where that is settled.
@@ -88,20 +94,32 @@ def choose_by_trying(
     optimize(graph)
     own = own_map(graph, tensor.node, layout.channels)
     wanted = None if own is None else wanted_mode(own)
-    if wanted is not None:
+    if wanted in modes:
         return Choice(wanted, True, f"preprocessing: {wanted}, as the graph itself normalises what it is given")
     norms = tuple(norm for norm in norms if tensors.node_of(norm.output) in graph)[: evidence.MOST_NORMS]
     layers = () if norms else find_layers(graph, evidence.MOST_LAYERS)
-    watched = [found.output for found in (*norms, *layers)]
-    trials: List[Trial] = []
-    with Laboratory(graph.to_graph_def(), candidate.fetches, watched, candidate.threads) as laboratory:
-        for mode in modes:
-            trials.append(laboratory.run(mode, make_feed(mode), labelling))
     hint = hints.hinted_mode(graph.nodes)
-    material = Material(
-        trials, norms, layers, hint if hint in modes else None, hints.modes_not_behind(tensor.node)
-    )
-    return decide(material)
+    unlikely = hints.modes_not_behind(tensor.node)
+    material = Material((), labelling, norms, layers, hint if hint in modes else None, unlikely)
+    watched = [found.output for found in (*norms, *layers)]
+    with Laboratory(graph.to_graph_def(), candidate.fetches, watched, candidate.threads) as laboratory:
+        return decide(_tried(material, modes, lambda mode, turn: laboratory.run(mode, make_feed(mode, turn))))
+
+
+def _tried(material: Material, modes: Sequence[str], run: Callable[[str, int], Trial]) -> Material:
+    """The material with the trials of the modes that are worth it."""
+    trials = {mode: run(mode, 0) for mode in modes}
+    material = replace(material, trials=list(trials.values()))
+    penalties = rank(material)
+    least = min(penalties.values())
+    left = [mode for mode in modes if penalties[mode] < least + _FAR_BEHIND]
+    if len(left) == 1:
+        return material
+    for mode in left:
+        for turn in range(1, TURNS):
+            more = run(mode, turn)
+            trials[mode] = trials[mode].with_more(more) if more.images else trials[mode]
+    return replace(material, trials=[trials[mode] for mode in left])
 
 
 def _modes(layout: Layout, order: str | None) -> tuple[str, ...]:

@@ -51,7 +51,7 @@ def by_norms(trials: Trials, norms: Sequence[Norm]) -> Optional[Penalties]:
     apart = {trial.mode: divergence(trial, norms) for trial in trials}
     best = min(apart.values())
     trust = 1.0 if best < TOO_FAR else TOO_FAR / best
-    floor = _NORM_FLOOR / len(next(iter(trials[0].means.values())))
+    floor = _NORM_FLOOR / trials[0].images
     scaled = {mode: float(np.log((value + floor) / (best + floor))) for mode, value in apart.items()}
     return {mode: min(trust * value / np.log(_NORM_RATIO), _MOST) for mode, value in scaled.items()}
 
@@ -96,15 +96,14 @@ def _slope_misfit(layers: Sequence[Layer], means) -> Optional[float]:
     return float(np.mean(found)) if len(found) >= _FEWEST_LAYERS else None
 
 
-def by_labels(trials: Trials) -> Optional[Penalties]:
+def by_labels(trials: Trials, labelling: outputs.Labelling) -> Optional[Penalties]:
     """Images that only one of two modes gets right."""
-    right = {}
+    right: Dict[str, np.ndarray] = {}
     for trial in trials:
-        if trial.labels is None or trial.scores is None:
+        found = trial.right(labelling)
+        if found is None:
             return None
-        right[trial.mode] = outputs.correct(np.nan_to_num(trial.scores), trial.labels)
-    if not right:
-        return None
+        right[trial.mode] = found
     best = max(right, key=lambda mode: int(right[mode].sum()))
     penalties = {}
     for mode, found in right.items():
@@ -113,10 +112,10 @@ def by_labels(trials: Trials) -> Optional[Penalties]:
     return penalties
 
 
-def accuracy(trial: Trial) -> float:
-    """Share of images that are right; of a trial with labels."""
-    assert trial.scores is not None and trial.labels is not None
-    return float(outputs.correct(np.nan_to_num(trial.scores), trial.labels).mean())
+def accuracy(trial: Trial, labelling: outputs.Labelling) -> float:
+    """Share of images that are right, of a trial with labels that fit."""
+    right = trial.right(labelling)
+    return 0.0 if right is None else float(right.mean())
 
 
 def by_answers(trials: Trials, plausible: Sequence[str]) -> Optional[Penalties]:
@@ -131,7 +130,7 @@ def by_answers(trials: Trials, plausible: Sequence[str]) -> Optional[Penalties]:
     """
     fits = {trial.mode: fit(trial) for trial in trials if trial.mode in plausible}
     values = [value for value in fits.values() if value is not None]
-    answers = trials[0].answers
+    answers = trials[0].answers.distributions
     if len(values) < len(fits) or not values or answers is None:
         return None
     margin = _FIT_MARGIN * max(1.0, np.sqrt(_IMAGES / len(answers)))
@@ -144,9 +143,10 @@ def by_answers(trials: Trials, plausible: Sequence[str]) -> Optional[Penalties]:
 
 def fit(trial: Trial) -> Optional[float]:
     """Information plus top probability; None where no output is a distribution, or there are too few images."""
-    if trial.answers is None or len(trial.answers) < _FEWEST_IMAGES:
+    found = trial.answers.distributions
+    if found is None or len(found) < _FEWEST_IMAGES:
         return None
-    rows = np.nan_to_num(trial.answers, nan=0.0, posinf=0.0, neginf=0.0).reshape(-1, trial.answers.shape[-1])
+    rows = np.nan_to_num(found, nan=0.0, posinf=0.0, neginf=0.0).reshape(-1, found.shape[-1])
     information = _entropy(rows.mean(axis=0)) - _entropy(rows).mean()
     return float(information + rows.max(axis=1).mean())
 

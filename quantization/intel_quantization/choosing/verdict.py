@@ -9,6 +9,7 @@ from intel_quantization.choosing import evidence
 from intel_quantization.choosing.evidence import Penalties, Trials
 from intel_quantization.choosing.layers import Layer
 from intel_quantization.choosing.norms import Norm
+from intel_quantization.outputs import Labelling
 
 DEFAULT = "tf"
 _SURE = 1.0
@@ -37,25 +38,36 @@ class Material:
 
     Attributes:
         trials: one of each mode.
+        labelling: what the labels of the images mean.
         norms, layers: what in the graph tells, see the modules of their names.
         hint: the mode that names in the graph suggest, or None.
         unlikely: the modes that the input's name speaks against.
     """
 
     trials: Trials
+    labelling: Labelling = Labelling()
     norms: Sequence[Norm] = ()
     layers: Sequence[Layer] = ()
     hint: Optional[str] = None
     unlikely: Sequence[str] = ()
 
 
+def rank(material: Material) -> Dict[str, float]:
+    """All penalties of each mode together, the best mode first."""
+    return _ranked(material, _kinds(material))
+
+
+def _ranked(material: Material, kinds: Dict[str, Penalties]) -> Dict[str, float]:
+    modes = [trial.mode for trial in material.trials]
+    totals = {mode: sum(kind[mode] for kind in kinds.values()) + _weak(material, mode) for mode in modes}
+    return {mode: totals[mode] for mode in sorted(totals, key=lambda mode: totals[mode])}
+
+
 def decide(material: Material) -> Choice:
     """The mode that most speaks for."""
     kinds = _kinds(material)
-    totals = {trial.mode: sum(kind[trial.mode] for kind in kinds.values()) for trial in material.trials}
-    for mode in totals:
-        totals[mode] += _weak(material, mode)
-    ranking = sorted(totals, key=lambda mode: totals[mode])
+    totals = _ranked(material, kinds)
+    ranking = list(totals)
     chosen = ranking[0]
     near = [mode for mode in ranking[1:] if totals[mode] - totals[chosen] < _SURE]
     doubts = [name for name, kind in kinds.items() if kind[chosen] >= _DISAGREES]
@@ -88,7 +100,10 @@ def _kinds(material: Material) -> Dict[str, Penalties]:
     if inner is not None:
         found["the batch norms" if material.norms else "the biases"] = inner
     plausible = [trial.mode for trial in trials if inner is None or inner[trial.mode] < _EXCLUDED]
-    for name, penalties in (("the labels", evidence.by_labels(trials)), ("the answers", evidence.by_answers(trials, plausible))):
+    for name, penalties in (
+        ("the labels", evidence.by_labels(trials, material.labelling)),
+        ("the answers", evidence.by_answers(trials, plausible)),
+    ):
         if penalties is not None:
             found[name] = penalties
     if "the batch norms" in found and "the answers" in found:
@@ -113,8 +128,8 @@ def _details(material: Material, kinds: Dict[str, Penalties], ranking: List[str]
     """What the strongest kind of evidence measured, for the best modes first."""
     by_mode = {trial.mode: trial for trial in material.trials}
     if "the labels" in kinds:
-        shown = [f"{mode} {100 * evidence.accuracy(by_mode[mode]):.0f} % right" for mode in ranking]
-        return ", ".join(shown)
+        shares = {mode: evidence.accuracy(trial, material.labelling) for mode, trial in by_mode.items()}
+        return ", ".join(f"{mode} {100 * shares[mode]:.0f} % right" for mode in ranking)
     if "the batch norms" in kinds:
         shown = [f"{mode} {evidence.divergence(by_mode[mode], material.norms):.2f}" for mode in ranking]
         return "distance from what batch norms remember: " + ", ".join(shown)

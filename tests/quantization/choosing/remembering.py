@@ -11,7 +11,7 @@ from intel_quantization.calibration.images import Image
 from intel_quantization.graph.interface import find_inputs
 
 tf1 = tf.compat.v1
-SIZE = 24
+SIZE = 36
 
 
 def pictures(count: int, seed: int = 0, channels: int = 3) -> np.ndarray:
@@ -81,7 +81,8 @@ def _normalised(form, y, linear, kernel, numbers, number):
         arguments = {"epsilon": epsilon, "is_training": False, "name": f"norm{number}"}
         return tf1.nn.fused_batch_norm(linear, gamma, beta, mean, variance, **arguments)[0]
     if form == "pieces":
-        return tf1.nn.batch_normalization(linear, mean, variance, beta, gamma, epsilon, name=f"norm{number}")
+        parts = [tf.constant(each) for each in (mean, variance, beta, gamma)]
+        return tf1.nn.batch_normalization(linear, *parts, epsilon, name=f"norm{number}")
     scale = gamma / np.sqrt(variance + epsilon)
     return tf1.nn.bias_add(_convolution(y, kernel * scale, f"{number}"), beta - mean * scale)
 

@@ -21,7 +21,7 @@ def choose(graph_def, output="result:0", count=16, seed=0, labels=None, channels
     pixels = pictures(count, seed, channels)
     return choose_by_trying(
         Candidate(graph_def, [output], [tensor], 1),
-        lambda mode: Feed(graph_def, preprocess.Preprocessing(mode, order), pixels, labels),
+        lambda mode, turn: Feed(graph_def, preprocess.Preprocessing(mode, order), pixels[turn::4], labels),
         layout_of(tensor),
         Labelling(numbered=labels is not None),
         order,
