@@ -65,10 +65,11 @@ def check_preprocessing(options: argparse.Namespace) -> None:
         )
     for name in ("scale", "std"):
         if 0.0 in (getattr(options, name) or ()):
-            raise UsageError(f"--{name} is 0, which leaves nothing of the image", "inputs are (pixels * scale - mean) / std")
+            raise UsageError(
+                f"--{name} is 0, which leaves nothing of the image", "inputs are (pixels * scale - mean) / std"
+            )
     if options.preprocess == "caffe" and options.channel_order == "rgb":
         raise UsageError(
             "--preprocess caffe is bgr, and --channel_order says rgb",
             "--preprocess vgg is caffe in the order rgb; or drop --channel_order",
         )
-

@@ -133,7 +133,12 @@ def _checked(key: str, value):
         return _require(key, value, ok, f"a whole number from {least}")
     if key in _NUMBERS:
         ok = isinstance(value, list) and len(value) in (1, 3) and all(map(_is_number, value))
-        _require(key, value, ok and (key == "mean" or all(value)), "one or three numbers" + (", none of them 0" if key != "mean" else ""))
+        _require(
+            key,
+            value,
+            ok and (key == "mean" or all(value)),
+            "one or three numbers" + (", none of them 0" if key != "mean" else ""),
+        )
         return tuple(float(number) for number in value)
     _require(key, value, isinstance(value, str) and bool(value) and "\0" not in value, "a text")
     if key in _PATHS:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Callable, Sequence
 
+from tensorflow.core.framework.graph_pb2 import GraphDef
+
 from intel_quantization import outputs, preprocess
 from intel_quantization.calibration.dataset import Dataset
 from intel_quantization.calibration.feeds import Layout, image_input
@@ -40,7 +42,7 @@ class Candidate:
         threads: see :class:`intel_quantization.runner.Runner`.
     """
 
-    graph_def: object
+    graph_def: GraphDef
     fetches: Sequence[str]
     inputs: Sequence
     threads: int | None = None
@@ -101,7 +103,7 @@ def choose_by_trying(
     hint = hints.hinted_mode(graph.nodes)
     unlikely = hints.modes_not_behind(tensor.node)
     material = Material((), labelling, norms, layers, hint if hint in modes else None, unlikely)
-    watched = [found.output for found in (*norms, *layers)]
+    watched = [norm.output for norm in norms] + [layer.output for layer in layers]
     with Laboratory(graph.to_graph_def(), candidate.fetches, watched, candidate.threads) as laboratory:
         return decide(_tried(material, modes, lambda mode, turn: laboratory.run(mode, make_feed(mode, turn))))
 

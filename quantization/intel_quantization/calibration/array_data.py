@@ -83,7 +83,9 @@ class ArrayFeed:
         labels: of all rows, int64 [rows], or None.
     """
 
-    def __init__(self, arrays, rows, layout: Layout | None, mode: preprocess.Mode, batch_size: int | None, labels) -> None:
+    def __init__(
+        self, arrays, rows, layout: Layout | None, mode: preprocess.Mode, batch_size: int | None, labels
+    ) -> None:
         if layout is not None:
             preprocess.check(mode, layout.dtype, layout.channels)
         self._arrays = arrays

@@ -15,10 +15,9 @@ from intel_quantization import preprocess
 from intel_quantization.graph import tensors
 from intel_quantization.graph.graph import Graph, NodeDef
 
-_SAME = (
-    "Cast Identity Reshape ExpandDims Squeeze Pad PadV2 MirrorPad ResizeBilinear ResizeNearestNeighbor ResizeBicubic "
-    "ResizeArea Transpose StopGradient Snapshot Slice StridedSlice CropAndResize"
-).split()
+_MOVES = ("Identity", "Reshape", "ExpandDims", "Squeeze", "Transpose", "StopGradient", "Snapshot", "Cast")
+_CUTS = ("Pad", "PadV2", "MirrorPad", "Slice", "StridedSlice", "CropAndResize")
+_RESIZES = ("ResizeBilinear", "ResizeNearestNeighbor", "ResizeBicubic", "ResizeArea")
 _ARITHMETIC = ("Mul", "Sub", "Add", "AddV2", "RealDiv", "Div", "BiasAdd", "Neg")
 _FUSED = ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3")
 _MOST_STEPS = 40
@@ -40,7 +39,7 @@ def own_map(graph: Graph, node: str, channels: int) -> Optional[Map]:
         if len(readers) != 1:
             break
         reader = readers[0]
-        if reader.op not in _SAME:
+        if reader.op not in (*_MOVES, *_CUTS, *_RESIZES):
             step = _step_of(graph, reader, current, channels)
             if step is None:
                 break

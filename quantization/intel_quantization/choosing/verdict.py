@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Dict, List, Optional, Sequence
 
 from intel_quantization.choosing import evidence
 from intel_quantization.choosing.evidence import Penalties, Trials
@@ -12,6 +12,7 @@ from intel_quantization.choosing.norms import Norm
 from intel_quantization.outputs import Labelling
 
 DEFAULT = "tf"
+_UNLABELLED = Labelling()
 _SURE = 1.0
 """By how much the penalties of the second must be above those of the first."""
 _DISAGREES = 1.0
@@ -45,7 +46,7 @@ class Material:
     """
 
     trials: Trials
-    labelling: Labelling = Labelling()
+    labelling: Labelling = _UNLABELLED
     norms: Sequence[Norm] = ()
     layers: Sequence[Layer] = ()
     hint: Optional[str] = None

@@ -1,4 +1,4 @@
-"""Small networks whose batch norms remember what training under one preprocessing showed them, and pictures for them."""
+"""Small networks whose batch norms remember what they saw under one preprocessing, and pictures for them."""
 
 from __future__ import annotations
 
