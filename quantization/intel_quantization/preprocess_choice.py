@@ -19,15 +19,16 @@ from intel_quantization.choosing.layers import find_layers
 from intel_quantization.choosing.norms import find_norms
 from intel_quantization.choosing.own_normalisation import own_map, wanted_mode
 from intel_quantization.choosing.trial import Laboratory, Trial
-from intel_quantization.choosing.verdict import Choice, Material, decide, rank
+from intel_quantization.choosing.verdict import SURE, Choice, Material, decide, rank
 from intel_quantization.graph import tensors
 from intel_quantization.graph.graph import Graph
 from intel_quantization.preprocess import Preprocessing
 from intel_quantization.transforms.pipeline import optimize
 
-IMAGES = 16
-TURNS = 4
-"""The images are tried in so many parts."""
+IMAGES = 32
+TURNS = 8
+"""The images are tried in so many parts, four in each."""
+_ENOUGH = 4  # turns, unless two modes are too near each other
 _FAR_BEHIND = 2.5  # penalties
 
 
@@ -62,7 +63,7 @@ def choose_for(candidate: Candidate, data: Dataset, base: Preprocessing, batch_s
     # some kinds of data keep the order of their files, which may be that of the classes
     some = part[:: max(len(part) // IMAGES, 1)][:IMAGES]
 
-    turns = TURNS if len(some) > IMAGES // 2 else 1
+    turns = TURNS if len(some) > 2 * TURNS else 1
 
     def make_feed(mode: str, turn: int):
         return data.feed(some[turn::turns] if turn < turns else some[:0], replace(base, mode=mode), batch_size)
@@ -82,7 +83,7 @@ def choose_by_trying(
     Args:
         candidate: the graph.
         make_feed: callable(mode, turn) -> feed of some images, others for each turn of TURNS. What is far behind after
-            the first gets no second; a feed may be empty in later ones.
+            one gets no more, and the later turns are for modes too near each other; a feed may be empty.
         layout: how the graph takes images.
         labelling: what the labels of the dataset mean.
         order: of the channels, where that is settled.
@@ -110,18 +111,15 @@ def choose_by_trying(
 
 def _tried(material: Material, modes: Sequence[str], run: Callable[[str, int], Trial]) -> Material:
     """The material with the trials of the modes that are worth it."""
-    trials = {mode: run(mode, 0) for mode in modes}
-    material = replace(material, trials=list(trials.values()))
-    penalties = rank(material)
-    least = min(penalties.values())
-    left = [mode for mode in modes if penalties[mode] < least + _FAR_BEHIND]
-    if len(left) == 1:
-        return material
-    for mode in left:
-        for turn in range(1, TURNS):
-            more = run(mode, turn)
-            trials[mode] = trials[mode].with_more(more) if more.images else trials[mode]
-    return replace(material, trials=[trials[mode] for mode in left])
+    trials = [run(mode, 0) for mode in modes]
+    for turn in range(1, TURNS):
+        penalties = rank(replace(material, trials=trials))
+        best, *others = sorted(penalties.values())
+        left = [trial for trial in trials if penalties[trial.mode] < best + _FAR_BEHIND]
+        if len(left) == 1 or (turn >= _ENOUGH and others[0] >= best + SURE):
+            break
+        trials = [trial.with_more(run(trial.mode, turn)) for trial in left]
+    return replace(material, trials=trials)
 
 
 def _modes(layout: Layout, order: str | None) -> tuple[str, ...]:

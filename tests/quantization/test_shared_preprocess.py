@@ -34,7 +34,7 @@ LIKELY = {"deeplabv3_mnv2_dm05_pascal_deq": ("tf", COCO), "ppocr_v4_rec": ("tf",
 """Networks that do nearly the same under tf and unit: the mode is right, and may be called unsure."""
 
 
-def choose(graph_file, folder, seed, samples=16):
+def choose(graph_file, folder, seed, samples=64):
     graph = read_graph(str(graph_file))
     inputs = find_inputs(graph)
     outputs = [info.name for info in find_outputs(graph)]

@@ -71,7 +71,7 @@ def by_layers(trials: Trials, layers: Sequence[Layer]) -> Optional[Penalties]:
         return None
     means = {trial.mode: [trial.moments(layer.output)[0] for layer in layers] for trial in trials}
     spreads = {
-        mode: float(np.mean([layer.spread(mean) for layer, mean in zip(layers, found)]))
+        mode: float(np.nan_to_num(np.mean([layer.spread(mean) for layer, mean in zip(layers, found)]), nan=_FAR_OFF))
         for mode, found in means.items()
     }
     slopes = {mode: _slope_misfit(layers, found) for mode, found in means.items()}

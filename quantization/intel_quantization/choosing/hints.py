@@ -10,9 +10,6 @@ _HINTS: Tuple[Tuple[str, str], ...] = (
     (r"(^|/)(Mobilenet|Inception|Squeezenet)(V\d|Resnet)?[^/]*/|(^|/)(resnet_v2|nasnet|pnasnet|Xception)", "tf"),
     (r"(^|/)(resnet_v1_\d+|vgg_\d+|vgg_a)/", "vgg"),
     (r"(^|/)efficientnet-lite", "tf"),
-    # Keras applications
-    (r"(^|/)(resnet50|resnet101|resnet152|vgg16|vgg19)/", "caffe"),
-    (r"(^|/)densenet\d+/", "torch"),
 )
 _CUT = re.compile(r"(?:^|/)(sub|truediv|div|mul)(?:_\d+)?$", re.IGNORECASE)
 _NOT_BEHIND = {"sub": ("unit", "torch", "none"), "": ("vgg", "caffe", "none")}

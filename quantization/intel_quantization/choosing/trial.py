@@ -62,6 +62,8 @@ class Trial:
 
     def with_more(self, other: Trial) -> Trial:
         """The same of the images of both, under the same mode."""
+        if not other.images:
+            return self
         return Trial(
             self.mode,
             {name: np.concatenate([values, other.means[name]]) for name, values in self.means.items()},

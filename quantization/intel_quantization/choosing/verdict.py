@@ -13,7 +13,7 @@ from intel_quantization.outputs import Labelling
 
 DEFAULT = "tf"
 _UNLABELLED = Labelling()
-_SURE = 1.0
+SURE = 1.0
 """By how much the penalties of the second must be above those of the first."""
 _DISAGREES = 1.0
 _EXCLUDED = 2.0
@@ -70,7 +70,7 @@ def decide(material: Material) -> Choice:
     totals = _ranked(material, kinds)
     ranking = list(totals)
     chosen = ranking[0]
-    near = [mode for mode in ranking[1:] if totals[mode] - totals[chosen] < _SURE]
+    near = [mode for mode in ranking[1:] if totals[mode] - totals[chosen] < SURE]
     doubts = [name for name, kind in kinds.items() if kind[chosen] >= _DISAGREES]
     far = bool(material.norms) and _least_divergence(material) >= evidence.TOO_FAR
     details = _details(material, kinds, ranking)

@@ -10,7 +10,7 @@ from intel_quantization import preprocess
 from intel_quantization.calibration.feeds import layout_of
 from intel_quantization.graph.interface import find_inputs
 from intel_quantization.outputs import Labelling
-from intel_quantization.preprocess_choice import Candidate, choose_by_trying
+from intel_quantization.preprocess_choice import TURNS, Candidate, choose_by_trying
 from tests.quantization.choosing.remembering import SIZE, Feed, network, pictures
 
 tf1 = tf.compat.v1
@@ -21,7 +21,7 @@ def choose(graph_def, output="result:0", count=16, seed=0, labels=None, channels
     pixels = pictures(count, seed, channels)
     return choose_by_trying(
         Candidate(graph_def, [output], [tensor], 1),
-        lambda mode, turn: Feed(graph_def, preprocess.Preprocessing(mode, order), pixels[turn::4], labels),
+        lambda mode, turn: Feed(graph_def, preprocess.Preprocessing(mode, order), pixels[turn::TURNS], labels),
         layout_of(tensor),
         Labelling(numbered=labels is not None),
         order,
