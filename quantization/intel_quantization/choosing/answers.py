@@ -45,7 +45,8 @@ def answers_of(values: Sequence[np.ndarray], count: int) -> Answers:
         if rows is None:  # an empty array: a detector that found nothing
             return Answers()
         return Answers(rows[:count], rows[:count] if classes.probabilities else None)
-    return Answers(None, next((found for found in (_places(array) for array in arrays) if found is not None), None))
+    places = (_places(array[:count]) for array in arrays if array.ndim)
+    return Answers(None, next((found for found in places if found is not None), None))
 
 
 def _places(array: np.ndarray) -> Optional[np.ndarray]:
