@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from intel_quantization.calibration.dataset import Dataset
 from intel_quantization.events import EventStream
 from intel_quantization.job import Job
@@ -32,16 +34,26 @@ def wanted(job: Job) -> Preprocessing:
     )
 
 
-def preprocessing_of(job: Job, data: Dataset, candidate: Candidate, events: EventStream) -> Preprocessing | None:
-    """What becomes of the pixels of ``data``: as the options say, or chosen; None: the data are fed as they are."""
+@dataclass(frozen=True)
+class Settled:
+    """What becomes of pixels (None: the data are fed as they are), and why that may be wrong; empty where it is sure."""
+
+    preprocessing: Preprocessing | None
+    doubt: str = ""
+
+
+def settle(job: Job, data: Dataset, candidate: Candidate, events: EventStream) -> Settled:
+    """What becomes of the pixels of ``data``: as the options say, or chosen."""
     if data.layout is None:
-        return None
+        return Settled(None)
     base = wanted(job)
     if not is_chosen(job):
-        return base
+        return Settled(base)
     choice = choose_for(candidate, data, base, job.batch_size)
     events.log(choice.message, "info" if choice.certain else "warning")
-    return Preprocessing(choice.mode, base.order, resizing=base.resizing)
+    return Settled(
+        Preprocessing(choice.mode, base.order, resizing=base.resizing), "" if choice.certain else choice.message
+    )
 
 
 def warnings_about(job: Job, data: Dataset) -> list[str]:

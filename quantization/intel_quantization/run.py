@@ -21,7 +21,7 @@ from intel_quantization.graph.load import load_graph
 from intel_quantization.graph_converter import GraphConverter
 from intel_quantization.preprocess import preprocessing
 from intel_quantization.preprocess_choice import Candidate
-from intel_quantization.preprocess_options import is_chosen, preprocessing_of, warnings_about
+from intel_quantization.preprocess_options import is_chosen, settle, warnings_about
 from intel_quantization.publish import Publication
 from intel_quantization.report import write_report
 from intel_quantization.report.content import build
@@ -143,7 +143,7 @@ class _Run:
 
     def _preprocessing(self, data: Dataset):
         candidate = Candidate(self._runnable, self._outputs, self._tensors, self._job.threads)
-        return preprocessing_of(self._job, data, candidate, self._events)
+        return settle(self._job, data, candidate, self._events).preprocessing
 
     def _by_data(self, data: Dataset):
         """(Conversion, what the report says of the calibration)."""

@@ -189,6 +189,18 @@ def test_options_reach_the_work(workspace):
     assert any(reason["op"] == "MatMul" and reason["reason"] for reason in result["reasons"])
 
 
+def test_preprocessing_in_numbers(workspace):
+    changes = {"mean": [127.5], "std": [127.5], "resize": "pad:9", "evaluate": 4, "samples": 4}
+    status, events, log = run(workspace, "--job", job(**changes))
+    assert status == 0, log
+    (result,) = by_name(events, "result")
+    calibration = result["calibration"]
+    assert calibration["preprocess"] == "custom ((pixels * 1 - 127.5) / 127.5), resize pad:9"
+    assert calibration["preprocess_details"]["std"] == [127.5]
+    assert not calibration["preprocess_chosen"]
+    assert "resize pad:9" in (workspace / "output" / "in_int8.report.html").read_text()
+
+
 def fails(workspace, status, kind, *words, **changes):
     code, events, log = run(workspace, "--job", job(**changes))
     assert code == status, log
@@ -198,6 +210,19 @@ def fails(workspace, status, kind, *words, **changes):
         assert word in events[-1]["message"]
     assert "Traceback" not in log
     assert os.listdir(workspace / "output") == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"mean": [1.0, 2.0, 3.0]}, "--mean has 3 numbers"),
+        ({"preprocess": "torch"}, "does not fit"),
+        ({"preprocess": "tf", "channel_order": "bgr"}, "--channel_order bgr"),
+        ({"preprocess": "tf", "resize": "crop:2"}, "crop:2"),
+    ],
+)
+def test_preprocessing_that_does_not_fit(workspace, changes, word):
+    fails(workspace, 3, "bad_input", word, **changes)
 
 
 INFER = """
