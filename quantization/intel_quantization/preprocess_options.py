@@ -36,7 +36,7 @@ def wanted(job: Job) -> Preprocessing:
 
 @dataclass(frozen=True)
 class Settled:
-    """What becomes of pixels (None: the data are fed as they are), and why that may be wrong; empty where it is sure."""
+    """What becomes of pixels (None: the data are fed as they are), and why that may be wrong, if it may."""
 
     preprocessing: Preprocessing | None
     doubt: str = ""
