@@ -19,7 +19,7 @@ from intel_quantization.choosing.layers import find_layers
 from intel_quantization.choosing.norms import find_norms
 from intel_quantization.choosing.own_normalisation import own_map, wanted_mode
 from intel_quantization.choosing.trial import Laboratory, Trial
-from intel_quantization.choosing.verdict import SURE, Choice, Material, decide, rank
+from intel_quantization.choosing.verdict import SURE, Choice, Material, decide, in_order, rank
 from intel_quantization.graph import tensors
 from intel_quantization.graph.graph import Graph
 from intel_quantization.preprocess import Preprocessing
@@ -30,6 +30,7 @@ TURNS = 8
 """The images are tried in so many parts, four in each."""
 _ENOUGH = 4  # turns, unless two modes are too near each other
 _FAR_BEHIND = 2.5  # penalties
+_BOTH_ORDERS = ("caffe", "vgg")  # are each other's
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,9 @@ def choose_for(candidate: Candidate, data: Dataset, base: Preprocessing, batch_s
 
     turns = TURNS if len(some) > 2 * TURNS else 1
 
-    def make_feed(mode: str, turn: int):
-        return data.feed(some[turn::turns] if turn < turns else some[:0], replace(base, mode=mode), batch_size)
+    def make_feed(tried: Preprocessing, turn: int):
+        wanted = replace(tried, resizing=base.resizing)
+        return data.feed(some[turn::turns] if turn < turns else some[:0], wanted, batch_size)
 
     return choose_by_trying(candidate, make_feed, data.layout, data.labelling, base.order)
 
@@ -82,8 +84,8 @@ def choose_by_trying(
 
     Args:
         candidate: the graph.
-        make_feed: callable(mode, turn) -> feed of some images, others for each turn of TURNS. What is far behind after
-            one gets no more, and the later turns are for modes too near each other; a feed may be empty.
+        make_feed: callable(Preprocessing, turn) -> feed of some images, others for each turn of TURNS. What is far
+            behind after one gets no more, and the later turns are for modes too near each other; a feed may be empty.
         layout: how the graph takes images.
         labelling: what the labels of the dataset mean.
         order: of the channels, where that is settled.
@@ -106,7 +108,16 @@ def choose_by_trying(
     material = Material((), labelling, norms, layers, hint if hint in modes else None, unlikely)
     watched = [norm.output for norm in norms] + [layer.output for layer in layers]
     with Laboratory(graph.to_graph_def(), candidate.fetches, watched, candidate.threads) as laboratory:
-        return decide(_tried(material, modes, lambda mode, turn: laboratory.run(mode, make_feed(mode, turn))))
+
+        def run(mode: str, turn: int, channels: str | None = order) -> Trial:
+            return laboratory.run(mode, make_feed(Preprocessing(mode, channels), turn))
+
+        material = _tried(material, modes, run)
+        choice = decide(material)
+        if order is None and norms and layout.channels == 3 and choice.certain and choice.mode not in _BOTH_ORDERS:
+            rgb = next(trial for trial in material.trials if trial.mode == choice.mode)
+            return in_order(choice, rgb, _same_images(rgb, lambda turn: run(choice.mode, turn, "bgr")), norms)
+        return choice
 
 
 def _tried(material: Material, modes: Sequence[str], run: Callable[[str, int], Trial]) -> Material:
@@ -120,6 +131,15 @@ def _tried(material: Material, modes: Sequence[str], run: Callable[[str, int], T
             break
         trials = [trial.with_more(run(trial.mode, turn)) for trial in left]
     return replace(material, trials=trials)
+
+
+def _same_images(like: Trial, run: Callable[[int], Trial]) -> Trial:
+    """The trial of the images that another is of, which were those of the first turns."""
+    trial = run(0)
+    for turn in range(1, TURNS):
+        if trial.images < like.images:
+            trial = trial.with_more(run(turn))
+    return trial
 
 
 def _modes(layout: Layout, order: str | None) -> tuple[str, ...]:

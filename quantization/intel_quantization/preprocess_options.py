@@ -52,7 +52,8 @@ def settle(job: Job, data: Dataset, candidate: Candidate, events: EventStream) -
     choice = choose_for(candidate, data, base, job.batch_size)
     events.log(choice.message, "info" if choice.certain else "warning")
     return Settled(
-        Preprocessing(choice.mode, base.order, resizing=base.resizing), "" if choice.certain else choice.message
+        Preprocessing(choice.mode, base.order or choice.order, resizing=base.resizing),
+        "" if choice.certain else choice.message,
     )
 
 

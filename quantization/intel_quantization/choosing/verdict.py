@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Dict, List, Optional, Sequence
 
 from intel_quantization.choosing import evidence
 from intel_quantization.choosing.evidence import Penalties, Trials
 from intel_quantization.choosing.layers import Layer
 from intel_quantization.choosing.norms import Norm
+from intel_quantization.choosing.trial import Trial
 from intel_quantization.outputs import Labelling
 
 DEFAULT = "tf"
@@ -26,11 +27,15 @@ _MOST_NAMED = 3
 
 @dataclass(frozen=True)
 class Choice:
-    """The mode, how sure it is, and one line that says why, naming --preprocess."""
+    """The mode, how sure it is, and one line that says why, naming --preprocess.
+
+    ``order`` of the channels is given where it is found to be another than the mode's own.
+    """
 
     mode: str
     certain: bool
     message: str
+    order: Optional[str] = None
 
 
 @dataclass(frozen=True)
@@ -89,6 +94,23 @@ def decide(material: Material) -> Choice:
     return Choice(chosen, False, f"preprocessing: assumed {chosen}, but not sure: {why}{more}; {option}")
 
 
+def in_order(choice: Choice, rgb: Trial, bgr: Trial, norms: Sequence[Norm]) -> Choice:
+    """The choice, with the order of channels that the batch norms remember, if that is clearly bgr.
+
+    Args:
+        choice: a mode that takes RGB.
+        rgb, bgr: trials of the mode in both orders, of the same images.
+        norms: what remembers.
+    """
+    named = [replace(rgb, mode="rgb"), replace(bgr, mode="bgr")]
+    penalties = evidence.by_norms(named, norms)
+    if penalties is None or penalties["rgb"] < SURE:
+        return choice
+    apart = ", ".join(f"{trial.mode} {evidence.divergence(trial, norms):.2f}" for trial in named)
+    more = f"; channels bgr, as batch norms remember them ({apart}; --channel_order rgb overrides)"
+    return replace(choice, message=choice.message + more, order="bgr")
+
+
 def _alternatives(near: List[str]) -> str:
     named = ", ".join(f"--preprocess {mode}" for mode in near[:_MOST_NAMED])
     return named or "another, or --mean and --std"
@@ -126,15 +148,16 @@ def _least_divergence(material: Material) -> float:
 
 
 def _details(material: Material, kinds: Dict[str, Penalties], ranking: List[str]) -> str:
-    """What the strongest kind of evidence measured, for the best modes first."""
+    """What was measured, for the best modes first."""
     by_mode = {trial.mode: trial for trial in material.trials}
+    parts: List[str] = []
     if "the labels" in kinds:
         shares = {mode: evidence.accuracy(trial, material.labelling) for mode, trial in by_mode.items()}
-        return ", ".join(f"{mode} {100 * shares[mode]:.0f} % right" for mode in ranking)
+        parts.append(", ".join(f"{mode} {100 * shares[mode]:.0f} % right" for mode in ranking))
     if "the batch norms" in kinds:
         shown = [f"{mode} {evidence.divergence(by_mode[mode], material.norms):.2f}" for mode in ranking]
-        return "distance from what batch norms remember: " + ", ".join(shown)
-    if kinds:
+        parts.append("distance from what batch norms remember: " + ", ".join(shown))
+    if kinds and not parts:
         shown = [f"{mode} {sum(kind[mode] for kind in kinds.values()):.1f}" for mode in ranking]
-        return "misfit of {}: {}".format(" and ".join(kinds), ", ".join(shown))
-    return ""
+        parts.append("misfit of {}: {}".format(" and ".join(kinds), ", ".join(shown)))
+    return "; ".join(parts)

@@ -21,7 +21,7 @@ def choose(graph_def, output="result:0", count=16, seed=0, labels=None, channels
     pixels = pictures(count, seed, channels)
     return choose_by_trying(
         Candidate(graph_def, [output], [tensor], 1),
-        lambda mode, turn: Feed(graph_def, preprocess.Preprocessing(mode, order), pixels[turn::TURNS], labels),
+        lambda tried, turn: Feed(graph_def, tried, pixels[turn::TURNS], labels),
         layout_of(tensor),
         Labelling(numbered=labels is not None),
         order,
@@ -80,6 +80,16 @@ def test_the_order_of_channels_may_be_settled():
     graph_def, output = network("vgg", "landmarks")
     choice = choose(graph_def, output, order="rgb")
     assert (choice.mode, choice.certain) == ("vgg", True), choice.message
+
+
+@pytest.mark.parametrize("mode", ["tf", "unit"])
+@pytest.mark.parametrize("order", ["rgb", "bgr"])
+def test_the_order_of_channels_is_remembered_too(mode, order):
+    graph_def, output = network(preprocess.Preprocessing(mode, order), "landmarks")
+    choice = choose(graph_def, output, count=32)
+    assert (choice.mode, choice.certain) == (mode, True), choice.message
+    assert choice.order in (None, order), choice.message
+    assert ("bgr" in choice.message) == (choice.order == "bgr")
 
 
 def test_a_preprocessing_that_is_not_known_is_not_sure():

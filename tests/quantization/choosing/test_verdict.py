@@ -9,7 +9,7 @@ from intel_quantization.choosing import evidence
 from intel_quantization.choosing.answers import Answers
 from intel_quantization.choosing.norms import Norm
 from intel_quantization.choosing.trial import Trial
-from intel_quantization.choosing.verdict import Material, decide
+from intel_quantization.choosing.verdict import Choice, Material, decide, in_order
 from intel_quantization.outputs import Labelling
 
 MODES = ("tf", "caffe", "torch", "vgg", "unit", "none")
@@ -116,6 +116,16 @@ def test_the_message_is_one_line_with_the_option(certain):
     assert "\n" not in choice.message
     if not certain:
         assert "give --preprocess tf if it is right, or --preprocess" in choice.message
+
+
+def test_the_order_of_channels_is_another_only_where_that_is_clear():
+    choice, norms = Choice("tf", True, "preprocessing: tf"), (norm(),)
+    near, far = trial("tf", mean=0.1), trial("tf", mean=2.0)
+    assert in_order(choice, near, far, norms) is choice
+    assert in_order(choice, near, near, norms).order is None
+    turned = in_order(choice, far, near, norms)
+    assert turned.order == "bgr"
+    assert "--channel_order rgb overrides" in turned.message
 
 
 def test_what_is_not_finite_is_no_crash():
