@@ -57,12 +57,15 @@ def by_norms(trials: Trials, norms: Sequence[Norm]) -> Optional[Penalties]:
 
 
 def divergence(trial: Trial, norms: Sequence[Norm]) -> float:
-    """Mean KL divergence of channels from what the first batch norms remember of them, in nats."""
+    """Mean KL divergence of channels from what the first batch norms remember of them, in nats.
+
+    The first one weighs most: what comes later depends on the pixels less and less.
+    """
     values = []
     for norm in norms[:MOST_NORMS]:
         found = norm.divergence(*trial.moments(norm.output))
         values.append(float(np.minimum(np.nan_to_num(found, nan=_FAR_OFF, posinf=_FAR_OFF), _FAR_OFF).mean()))
-    return float(np.mean(values))
+    return float(np.average(values, weights=1.0 / np.arange(1, len(values) + 1)))
 
 
 def by_layers(trials: Trials, layers: Sequence[Layer]) -> Optional[Penalties]:
