@@ -33,7 +33,7 @@ _SLOPE_ERROR = 0.5  # a larger one tells nothing
 _SLOPE_OTHER = 0.2  # what slopes differ by besides
 _SLOPE_MOST = 4.0
 _SLOPE_MARGIN = 3.0
-_SPREAD_MARGIN = 0.7
+_SPREAD_MARGIN = 0.45
 _FEWEST_LAYERS = 4
 
 _FIT_MARGIN = 0.2
@@ -83,8 +83,9 @@ def by_layers(trials: Trials, layers: Sequence[Layer]) -> Optional[Penalties]:
     penalties = {}
     for mode, spread in spreads.items():
         slope = slopes[mode]
-        by_slope = 0.0 if slope is None else (slope - best_slope) / _SLOPE_MARGIN
-        penalties[mode] = min(max(by_slope, (spread - best_spread) / _SPREAD_MARGIN), _MOST)
+        by_spread = (spread - best_spread) / _SPREAD_MARGIN
+        by_slope = 0.25 * by_spread if slope is None else (slope - best_slope) / _SLOPE_MARGIN
+        penalties[mode] = min(float(np.sqrt(by_slope * by_spread)), _MOST)  # both have to agree
     least = min(penalties.values())
     return {mode: value - least for mode, value in penalties.items()}
 

@@ -160,4 +160,6 @@ def _details(material: Material, kinds: Dict[str, Penalties], ranking: List[str]
     if kinds and not parts:
         shown = [f"{mode} {sum(kind[mode] for kind in kinds.values()):.1f}" for mode in ranking]
         parts.append("misfit of {}: {}".format(" and ".join(kinds), ", ".join(shown)))
+    if material.hint is not None or material.unlikely:
+        parts.append("names in the graph suggest " + (material.hint or ranking[0]))
     return "; ".join(parts)
