@@ -10,10 +10,11 @@ from dataclasses import dataclass, fields
 from pathlib import PurePosixPath
 
 from intel_quantization.errors import BadInputError
+from intel_quantization.quantize.target_cpu import TARGET_CPUS
 from intel_quantization.resizing import parse_resizing
 
 SCHEMA = 1
-ALGORITHMS = ("DIRECT", "MA", "KL", "PERCENTILE", "MSE")
+ALGORITHMS = ("AUTO", "DIRECT", "MA", "KL", "PERCENTILE", "MSE")
 _WORKSPACE = re.compile(r"(?<![\w./-])/workspace(?![\w.-])")
 PREPROCESS = ("tf", "caffe", "torch", "vgg", "unit", "none")
 CHANNEL_ORDERS = ("rgb", "bgr")
@@ -53,6 +54,7 @@ class Job:
     seed: int | None = None
     algo: str | None = None
     target_tensorflow: str | None = None
+    target_cpu: str | None = None
     intermediate: bool = False
     threads: int | None = None
 
@@ -152,6 +154,8 @@ def _checked(key: str, value):
         return _require(key, value, value in CHANNEL_ORDERS, "one of " + ", ".join(CHANNEL_ORDERS))
     if key == "resize":
         parse_resizing(value)
+    if key == "target_cpu":
+        return _require(key, value, value in TARGET_CPUS, "one of " + ", ".join(TARGET_CPUS))
     if key == "algo":
         return _require(key, value, value in ALGORITHMS, "one of " + ", ".join(ALGORITHMS))
     return value

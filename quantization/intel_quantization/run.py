@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import asdict
-from typing import Sequence
+from dataclasses import asdict, replace
+from typing import Any, Dict, List, Optional, Sequence
 
-from intel_quantization import benchmark, environment, evaluate, int8_kernels
+from intel_quantization import benchmark, environment, evaluate, int8_kernels, preprocess
 from intel_quantization import job as jobs
 from intel_quantization.calibration.callback import DEFAULT_SAMPLES
 from intel_quantization.calibration.command import command_words, display
 from intel_quantization.calibration.dataset import Dataset, batch_of
 from intel_quantization.calibration.datasets import open_dataset
 from intel_quantization.calibration.function_data import function_data
+from intel_quantization.comparison.alarms import NOT_COMPARED, Settings, alarms_of
+from intel_quantization.comparison.other_modes import guessed_mode, judge_mode
 from intel_quantization.errors import BadInputError, QuantizationError
 from intel_quantization.events import EventStream, Stages
 from intel_quantization.graph.capabilities import Capabilities
 from intel_quantization.graph.load import load_graph
 from intel_quantization.graph_converter import GraphConverter
-from intel_quantization.preprocess import preprocessing
 from intel_quantization.preprocess_choice import Candidate
 from intel_quantization.preprocess_options import is_chosen, settle, warnings_about
 from intel_quantization.publish import Publication
@@ -31,9 +32,12 @@ from intel_quantization.transforms.convert_layout import in_nhwc
 from intel_quantization.zoo_job import with_entry, zoo_entry, zoo_model
 
 DEFAULT_SEED = 0
-ALGORITHM = "MSE"
-"""The default; measured best, see the README."""
+ALGORITHM = "AUTO"
+"""The default; measured best, see docs/calibration.md."""
 _MOST_REASONS = 200
+_MOST_OUTPUTS = 20
+_TRIED = 16  # images, to see whether another preprocessing fits better
+_SMALL = 320 * 320  # pixels of images of which many may be tried in every mode
 
 
 def run_job(job: jobs.Job, events: EventStream, clean_ups: list) -> None:
@@ -66,6 +70,7 @@ class _Run:
         self._algo = job.algo or ALGORITHM
         self._seed = DEFAULT_SEED if job.seed is None else job.seed
         self._data: Dataset | None = None
+        self._guess = ""  # why the preprocessing may be another
 
     def everything(self) -> None:
         job, stages = self._job, self._stages
@@ -143,7 +148,9 @@ class _Run:
 
     def _preprocessing(self, data: Dataset):
         candidate = Candidate(self._runnable, self._outputs, self._tensors, self._job.threads)
-        return settle(self._job, data, candidate, self._events).preprocessing
+        settled = settle(self._job, data, candidate, self._events)
+        self._guess = settled.doubt
+        return settled.preprocessing
 
     def _by_data(self, data: Dataset):
         """(Conversion, what the report says of the calibration)."""
@@ -158,7 +165,7 @@ class _Run:
         return conversion, {
             "samples": total if feed.batch_size else conversion.statistics.samples,
             "algorithm": self._algo,
-            "preprocess": str(preprocessing(feed.mode)),
+            "preprocess": str(preprocess.preprocessing(feed.mode)),
             "preprocess_details": None if self._mode is None else self._mode.details(),
             "preprocess_chosen": is_chosen(self._job) and data.layout is not None,
             "batch_size": feed.batch_size,
@@ -207,6 +214,7 @@ class _Run:
             intermediate_dir=self._publication.path(".intermediate") if job.intermediate else None,
             threads=job.threads or 0,
             target_tensorflow=job.target_tensorflow,
+            target_cpu=job.target_cpu or "any",
             **options,
         )
 
@@ -252,9 +260,11 @@ class _Run:
         if not part:
             return None
         feed = data.feed(part, self._mode, self._job.batch_size)
-        accuracy = evaluate.compare(
-            fp32, int8, feed, labelling, lambda done: self._events.progress("measure", min(done, len(part)), len(part))
-        )
+
+        def on_progress(done):
+            self._events.progress("measure", min(done, len(part)), len(part))
+
+        accuracy = evaluate.compare(fp32, int8, feed, labelling, on_progress, self._outputs)
         if not accuracy.images:
             self._events.log("nothing was left to compare FP32 and INT8 on", "warning")
             return None
@@ -263,18 +273,35 @@ class _Run:
             self._events.log(
                 f"top-1 is not known: {given} do not fit the classes that the graph tells apart", "warning"
             )
-        return accuracy
+        return replace(accuracy, concerns=accuracy.concerns + self._doubts(data, fp32))
 
-    def _finish(self, conversion, calibration: dict, accuracy, latency, obstacle: str) -> None:
+    def _doubts(self, data: Dataset, fp32: Runner):
+        """Whether the preprocessing was guessed, or FP32 does better under another than the one that was given."""
+        mode, layout = self._job.preprocess, data.layout
+        if mode is None or layout is None:
+            return (guessed_mode(self._guess),) if self._guess else ()
+        small = layout.size is not None and layout.size[0] * layout.size[1] <= _SMALL
+        part, most = data.split.evaluation, _TRIED if small else _TRIED // 4
+        some = part[:: max(len(part) // most, 1)][:most]  # their order may be that of the classes
+
+        def run(other: str) -> list:
+            tried = replace(preprocess.preprocessing(self._mode or other), mode=other)
+            return [list(fp32.run(feed)) for feed in data.feed(some, tried, self._job.batch_size)]
+
+        return judge_mode(mode, preprocess.modes_for(layout.dtype, layout.channels), run, self._outputs)
+
+    def _finish(self, conversion, calibration: Dict[str, Any], accuracy, latency, obstacle: str) -> None:
         job, publication = self._job, self._publication
         conversion.statistics.save(publication.path(".statistics.json"))
         in_graph = jobs.path(job.in_graph)
+        alarms = [] if obstacle else self._alarms(accuracy, calibration)
         report = build(
             job,
             conversion,
             in_graph=in_graph,
             int8_graph=publication.path(".pb"),
-            accuracy=None if accuracy is None else asdict(accuracy),
+            accuracy=None if accuracy is None else accuracy.as_dict(),
+            alarms=alarms,
             latency=None if latency is None else asdict(latency),
             not_measured=obstacle,
             calibration=calibration,
@@ -284,14 +311,31 @@ class _Run:
         names = publication.commit()
         self._events.emit(
             "result",
+            alarms=report["alarms"],
             ops=report["ops"],
             reasons=report["reasons"][:_MOST_REASONS],
-            accuracy=report["accuracy"],
+            accuracy=accuracy and accuracy.as_dict(_MOST_OUTPUTS),
             latency=report["latency"],
             size=report["size"],
             calibration=report["calibration"],
             outputs=names,
         )
+
+    def _alarms(self, accuracy: Optional[evaluate.Accuracy], calibration: Dict[str, Any]) -> List[Dict[str, Any]]:
+        """What is wrong with the answers, and what of the options is left to try."""
+        pixels = self._data is not None and self._data.layout is not None
+        settings = Settings(
+            self._algo,
+            jobs.ALGORITHMS,
+            calibration["samples"],
+            self._job.per_channel,
+            self._job.equalize,
+            self._mode.mode if pixels and self._mode is not None and self._mode.mode != preprocess.CUSTOM else None,
+            is_chosen(self._job),
+        )
+        if accuracy is None:
+            return alarms_of((), () if self._job.evaluate == 0 else (NOT_COMPARED,), settings)
+        return alarms_of(accuracy.findings, accuracy.concerns, settings)
 
 
 def _slower_text(latency, cpu) -> str:
