@@ -120,10 +120,11 @@ def test_the_result_has_accuracy_latency_size_and_ops(finished):
 def test_a_good_graph_raises_no_alarm(finished):
     root, _, events, _ = finished
     (result,) = by_name(events, "result")
-    assert result["alarms"] == []
+    (doubt,) = result["alarms"]  # this linear graph tells the modes from gray pictures apart by nothing
+    assert (doubt["severity"], "assumed" in doubt["what"]) == ("notice", True)
     (output,) = result["accuracy"]["outputs"]
     assert (output["kind"], output["verdict"], output["samples"]) == ("scores", "fine", 20)
-    assert 'role="alert"' not in (root / "output" / "in_int8.report.html").read_text()
+    assert "<strong>Alarm:" not in (root / "output" / "in_int8.report.html").read_text()
 
 
 def test_a_graph_that_nothing_was_left_to_compare_on(workspace):
@@ -147,7 +148,7 @@ def test_a_wrong_preprocessing_is_not_taken_in_silence(tmp_path):
     (result,) = by_name(events, "result")
     alarms = [(alarm["severity"], alarm["what"]) for alarm in result["alarms"]]
     assert {severity for severity, _ in alarms} == {"alarm"}
-    told = ("is right for only 2 of 32", "the same answer for 32 of 32", "with --preprocess tf than with none")
+    told = ("is right for only 2 of 32", "the same answer for 32 of 32", "than with none")
     for words in told:
         assert any(words in what for _, what in alarms), alarms
     assert "another --preprocess than none, as given" in result["alarms"][0]["try"]
