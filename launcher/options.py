@@ -14,6 +14,7 @@ from typing import NoReturn
 from launcher import __version__
 from launcher.errors import UsageError
 from launcher.job import DEFAULT_TENSORFLOW
+from launcher.preprocessing import CHANNEL_ORDERS, PREPROCESSING, numbers, resizing
 from launcher.progress import write_line
 from launcher.values import (
     ALGORITHMS,
@@ -31,7 +32,6 @@ from launcher.values import (
     whole_number,
 )
 
-PREPROCESSING = ("tf", "caffe", "torch", "vgg", "none")
 SUB_COMMANDS = ("build", "doctor", "clean")
 
 _DESCRIPTION = """\
@@ -114,6 +114,7 @@ def run_parser() -> Parser:
     parser = _parser("launch_quantization", _DESCRIPTION, _EPILOG)
     _add_paths(parser)
     _add_quantization(parser)
+    _add_preprocessing(parser)
     _add_where(parser, named_image=True)
     limits = parser.add_argument_group("limits")
     limits.add_argument("--cpus", type=cpu_count, metavar="N", help="CPUs the job may use (default: all)")
@@ -274,9 +275,6 @@ def _add_quantization(parser: Parser) -> None:
     group.add_argument("--seed", type=whole_number, metavar="N", help="which images are drawn (default: 0)")
     group.add_argument(*_spellings("batch_size"), type=positive_int, metavar="N", help="images per calibration batch")
     group.add_argument(
-        "--preprocess", choices=PREPROCESSING, help="how pixels become inputs (default: chosen by the tool)"
-    )
-    group.add_argument(
         "--evaluate",
         type=whole_number,
         metavar="N",
@@ -301,6 +299,32 @@ def _add_quantization(parser: Parser) -> None:
         help="any: right on every CPU; vnni: more accurate, wrong on CPUs without INT8 dot products (default: any)",
     )
     group.add_argument("--intermediate", action="store_true", help="keep the graph of every stage")
+
+
+def _add_preprocessing(parser: Parser) -> None:
+    group = parser.add_argument_group(
+        "preprocessing of images", "How pixels, 0..255, become inputs; chosen by trying if nothing is said."
+    )
+    group.add_argument("--preprocess", choices=PREPROCESSING, help="a well-known way, see the README")
+    for name, text in (
+        ("scale", "in place of --preprocess: inputs are (pixels * scale - mean) / std"),
+        ("mean", "one number, or one for each channel, such as 123.68,116.78,103.94"),
+        ("std", "likewise; --mean 127.5 --std 127.5 is tf"),
+    ):
+        default = 0 if name == "mean" else 1
+        group.add_argument(f"--{name}", type=numbers, metavar="X[,Y,Z]", help=f"{text} (default: {default})")
+    group.add_argument(
+        *_spellings("channel_order"),
+        choices=CHANNEL_ORDERS,
+        help="order of the channels that the graph takes (default: rgb, for caffe bgr)",
+    )
+    group.add_argument(
+        "--resize",
+        type=resizing,
+        metavar="RULE",
+        help="stretch, crop (shorter side to 8/7 of the input, then its centre), crop:PIXELS, central_crop (87.5%%), "
+        "central_crop:SHARE, pad, or pad:VALUE (default: stretch)",
+    )
 
 
 def _add_where(parser: Parser, *, named_image: bool = False) -> None:

@@ -18,6 +18,7 @@ from launcher.errors import BadInputError, OutputRefusedError, UsageError
 from launcher.input_graph import input_graph
 from launcher.job import Job
 from launcher.paths import absolute, here, status
+from launcher.preprocessing import check_preprocessing
 from launcher.zoo import check_zoo, models_config
 
 _NAME_MAX = 255
@@ -64,6 +65,11 @@ def checked_job(options: argparse.Namespace) -> Job:
         batch_size=options.batch_size,
         callback=options.callback,
         preprocess=options.preprocess,
+        scale=options.scale,
+        mean=options.mean,
+        std=options.std,
+        channel_order=options.channel_order,
+        resize=options.resize,
         evaluate=options.evaluate,
         seed=options.seed,
         algo=options.algo,
@@ -84,6 +90,7 @@ def _check_combinations(options: argparse.Namespace) -> None:
     if options.debug and options.json:
         raise UsageError("--debug is a terminal and has no events for --json", "drop one of them")
     check_callback(options)
+    check_preprocessing(options)
     if options.debug:
         return
     if options.in_graph is None:
