@@ -116,6 +116,7 @@ def summary(judge: answers.Measure, reference: answers.Answers, draws: list[dict
 def main() -> int:
     """Returns the exit status."""
     arguments = parsed()
+    sys.path.append(str(ROOT / "build" / "bench-tools"))  # where run.sh puts pycocotools
     cases = named(arguments.names)
     if not cases:
         print(f"accuracy.py: error: no graph has {' or '.join(arguments.names)} in its name", file=sys.stderr)
