@@ -11,7 +11,7 @@ def show(found: dict[str, Any]) -> None:
     """Print the figures of one graph."""
     also = f"{found['also']} {found['fp32_also']:.2f}"
     ms = f", {found['fp32_ms']:.2f} ms" if found["fp32_ms"] else ""
-    print(f"\n{found['graph']}: {found['measure']} FP32 {found['fp32']:.2f} ({also}), {found['samples']} samples{ms}")
+    print(f"\n{found['graph']}: {found['measure']}: FP32 {found['fp32']:.2f} ({also}), {found['samples']} samples{ms}")
     print(
         f"  {'ranges':8} {'':7}{'lost':>7} {'95 %':>6}  {'each draw':26}{'also':>8}{'SQNR dB':>9}"
         f"{'MACs INT8':>11}{'speed-up':>10}{'seconds':>9}"

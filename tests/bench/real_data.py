@@ -80,12 +80,12 @@ def folds(case: Case, samples: Samples, draw: int, images: int | None) -> list[t
         judged = np.arange(samples.calibrate, len(samples))
         return [(random.permutation(samples.calibrate)[:CALIBRATION], judged[:images])]
     order = random.permutation(len(samples))
-    if not case.halves:
+    if not case.folds:
         return [(order[:CALIBRATION], order[CALIBRATION:][:images])]
     half = len(order) // 2
     first, second = order[:half], order[half:]
-    limit = None if images is None else images // 2
-    return [(first, second[:limit]), (second, first[:limit])]
+    limit = None if images is None else images // case.folds
+    return [(first, second[:limit]), (second, first[:limit])][: case.folds]
 
 
 def load(case: Case, folder: Path, size: tuple[int, int] | None = None) -> Samples:
