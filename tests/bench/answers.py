@@ -16,7 +16,8 @@ from real_data import Samples
 from real_graphs import SHARED, Case
 
 Answers = dict[int, Any]
-_CLASSES = 21
+_CLASSES = 21  # of the segmentation
+_SPACE = 6624  # the last class of the text recognition
 
 
 class Measure(Protocol):
@@ -105,7 +106,7 @@ class Overlap:
 class Lines:
     """Percent of lines of text read without a mistake, by greedy CTC decoding.
 
-    Which number is which character is learned from what the FP32 graph reads in lines of the right length, the
+    Spaces around a line do not count. Which number is which character is learned from what the FP32 graph reads in lines of the right length, the
     dictionary being no part of the graph.
     """
 
@@ -120,7 +121,8 @@ class Lines:
 
     def begin(self, reference):
         votes: dict[int, Counter] = {}
-        for row, numbers in reference.items():
+        for row, raw in reference.items():
+            numbers = _trimmed(raw)
             if len(numbers) == len(self._texts[row]):
                 for number, character in zip(numbers, self._texts[row], strict=True):
                     votes.setdefault(number, Counter())[character] += 1
@@ -128,7 +130,7 @@ class Lines:
 
     def read(self, numbers: Sequence[int]) -> str:
         """The text; a character that no line of the right length had is a box."""
-        return "".join(self._characters.get(number, "\u25a1") for number in numbers)
+        return "".join(self._characters.get(number, "\u25a1") for number in _trimmed(numbers))
 
     def score(self, given, rows):
         return 100 * float(np.mean([self.read(given[row]) == self._texts[row] for row in rows]))
@@ -136,6 +138,12 @@ class Lines:
     def second(self, given, rows):
         errors = sum(_distance(self.read(given[row]), self._texts[row]) for row in rows)
         return 100 * errors / sum(len(self._texts[row]) for row in rows)
+
+
+def _trimmed(numbers: Sequence[int]) -> Sequence[int]:
+    """A line without the spaces around it."""
+    inner = [place for place, number in enumerate(numbers) if number != _SPACE]
+    return numbers[inner[0] : inner[-1] + 1] if inner else ()
 
 
 def _distance(one: str, other: str) -> int:
