@@ -106,8 +106,8 @@ class Overlap:
 class Lines:
     """Percent of lines of text read without a mistake, by greedy CTC decoding.
 
-    Spaces around a line do not count. Which number is which character is learned from what the FP32 graph reads in lines of the right length, the
-    dictionary being no part of the graph.
+    Spaces around a line do not count. Which number is which character is learned from what the FP32 graph reads in
+    lines of the right length, the dictionary being no part of the graph.
     """
 
     title, also, groups = "lines right", "character errors %", 50
