@@ -51,7 +51,7 @@ def measure(case: Case, steps: accuracy_steps.Steps, contenders, arguments) -> d
             for variant, results in steps.results(case, contender, draw, folds, arguments.variants).items():
                 found.setdefault((variant, contender.name), []).append(merged(results, folds))
     judged = sorted({int(row) for draw in range(arguments.draws) for row in rows_of(case, samples, draw, arguments)})
-    speeds = {} if arguments.no_speed else steps.speed(case, list(found))
+    speeds = {} if arguments.no_speed else steps.speed(case, contenders, arguments.variants)
     rows = []
     for (variant, name), draws in sorted(found.items()):
         row = {"who": name, "variant": variant, **summary(judge, fp32["answers"], draws)}

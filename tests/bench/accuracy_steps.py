@@ -112,16 +112,22 @@ class Steps:
                     paths[name].write_bytes(pickle.dumps(found[name]))
         return {name: found[name] for name in variants}
 
-    def speed(self, case: Case, names: list[tuple[str, str]]) -> dict[Any, float]:
-        """Milliseconds of the FP32 graph, "fp32", and of (variant, contender)."""
+    def speed(self, case: Case, contenders: list[Contender], variants) -> dict[Any, float]:
+        """Milliseconds of the FP32 graph, "fp32", and of (variant, name of a contender)."""
         graphs: dict[Any, Path] = {"fp32": case.path}
-        graphs.update({key: path for key in names if (path := self._graph(case, key[1], key[0])).exists()})
+        for contender in contenders:
+            for variant in variants:
+                path = self._graph(case, contender, f".{variant}.pb")
+                if path.exists():
+                    graphs[variant, contender.name] = path
         return self._run("speed", {"case": case, "data": self.data, "graphs": graphs}, None)
 
-    def _graph(self, case: Case, contender: str, variant: str) -> Path:
+    def _graph(self, case: Case, contender: Contender, ending: str) -> Path:
         """Where the graph of the first draw is."""
-        place = self._folder if contender == "after" else self._kept
-        return place / f"{case.graph}.{contender}.{variant}.pb"
+        name = f"{case.graph}.{contender.name}"
+        if not contender.keep:
+            return self._folder / f"{name}{ending}"
+        return self._kept / f"{name}-{_short(contender.keep.encode())}{ending}"
 
     def _place(self, case: Case, contender: Contender, draw: int, folds, variant: str) -> Path:
         rows = hashlib.sha256(b"".join(part.astype(np.int64).tobytes() for fold in folds for part in fold))
@@ -136,7 +142,8 @@ class Steps:
             "folds": folds,
             "variants": variants,
             "set": contender.options,
-            "keep": str(self._graph(case, contender.name, "x"))[: -len(".x.pb")] if draw == 0 else "",
+            "share": contender.name == "before",
+            "keep": self._graph(case, contender, "") if draw == 0 else "",
         }
         try:
             return self._run("convert", job, contender.source)
@@ -163,7 +170,7 @@ class Steps:
                 seconds = json.loads(told.splitlines()[-1])["seconds"]
                 made.append({"variant": variant, "seconds": seconds, **found})
                 if draw == 0 and number == 0:
-                    kept = self._graph(case, contender.name, variant)
+                    kept = self._graph(case, contender, f".{variant}.pb")
                     kept.write_bytes((self._folder / "int8.pb").read_bytes())
         return made
 

@@ -5,6 +5,7 @@ Usage: accuracy_worker.py STEP JOB.pickle     STEP is reference, convert, judge 
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 import pickle
 import sys
@@ -70,17 +71,51 @@ def algorithm() -> str:
     return getattr(run, "ALGORITHM", None) or graph_converter.DEFAULT_ALGORITHM
 
 
+class SharedCalibration:
+    """Lets conversions that differ in what they make of the statistics alone share one calibration, for time's sake.
+
+    For the revision before, whose statistics are known not to be changed by their users.
+    """
+
+    def __init__(self, calibrate) -> None:
+        self._calibrate = calibrate
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget all: other data come."""
+        self._known: dict = {}
+        self.spared = 0.0
+
+    def __call__(self, graph_def, observed, feed, on_progress, *arguments, **options):
+        key = hashlib.sha256(graph_def.SerializeToString(deterministic=True)).digest(), observed, repr(arguments)
+        known = self._known.get(key)
+        if known is None:
+            start = time.perf_counter()
+            statistics = self._calibrate(graph_def, observed, feed, on_progress, *arguments, **options)
+            known = self._known[key] = statistics, time.perf_counter() - start
+            self.spared = 0.0
+        else:
+            self.spared = known[1]
+        return known[0]
+
+
 def convert(job: dict) -> list[dict]:
     """Convert with the package of this process and judge, once for each fold and variant."""
     import tensorflow as tf
 
+    from intel_quantization import graph_converter
     from intel_quantization.graph_converter import GraphConverter
 
     case: Case = job["case"]
     samples = real_data.load(case, job["data"])
     known = inspect.signature(GraphConverter).parameters
     results = []
+    shared = None
+    if job.get("share"):
+        shared = graph_converter.calibrate = SharedCalibration(graph_converter.calibrate)
     for number, (chosen, others) in enumerate(job["folds"]):
+        if shared is not None:
+            shared.begin()
         for variant in job["variants"]:
             options = {"algo": algorithm(), "threads": 1, **job["set"]}
             unknown = [name for name in options if name not in known]
@@ -92,7 +127,7 @@ def convert(job: dict) -> list[dict]:
                 conversion = GraphConverter(
                     graph_runs.read(case.path), per_channel=variant == "per_channel", calibration_data=feed, **options
                 ).convert()
-                seconds = time.perf_counter() - start
+                seconds = time.perf_counter() - start + (0 if shared is None else shared.spared)
                 found = judged(job, samples, conversion.graph, others)
             except (ValueError, tf.errors.OpError) as error:
                 results.append({"variant": variant, "error": f"{type(error).__name__}: {error}"})
