@@ -3,7 +3,8 @@
 For each graph and draw of calibration images, in turns and in processes of their own: convert with the defaults of a
 git revision ("before") and of the working tree ("after"), and judge by samples that did not calibrate. Points are of
 100 (top-1, COCO AP, mean IoU to FP32, lines of text right, 100 less the shift of landmarks in percent of the face);
-"lost" is the mean over the draws, on the same samples, with its 95 % interval (jackknife over the samples).
+"lost" is the mean over the draws, on the same samples, with its 95 % interval (jackknife over the samples); "gained"
+is what "after" has over "before". Seconds include what else the machine does; of "before" they may be an older run's.
 
 Answers of the FP32 graphs, of "before" and of the peer do not change: they are kept in --cache.
 
@@ -53,8 +54,13 @@ def measure(case: Case, steps: accuracy_steps.Steps, contenders, arguments) -> d
     judged = sorted({int(row) for draw in range(arguments.draws) for row in rows_of(case, samples, draw, arguments)})
     speeds = {} if arguments.no_speed else steps.speed(case, contenders, arguments.variants)
     rows = []
-    for (variant, name), draws in sorted(found.items()):
+    order = [(variant, contender.name) for variant in arguments.variants for contender in contenders]
+    for variant, name in order:
+        draws, earlier = found[variant, name], found.get((variant, "before"), [])
         row = {"who": name, "variant": variant, **summary(judge, fp32["answers"], draws)}
+        if name == "after" and earlier and not any("error" in draw for draw in (*draws, *earlier)):
+            pairs = [(after["answers"], before["answers"], after["rows"]) for before, after in zip(earlier, draws)]
+            row["gained"], row["gained_interval"] = answers.lost(judge, pairs)
         if (variant, name) in speeds:
             row["speedup"] = speeds["fp32"] / speeds[variant, name]
             row["ms"] = speeds[variant, name]
@@ -96,7 +102,7 @@ def summary(judge: answers.Measure, reference: answers.Answers, draws: list[dict
     if errors:
         return {"error": errors[0]}
     pairs = [(draw["answers"], draw["rows"]) for draw in draws]
-    lost, interval = answers.lost(judge, reference, pairs)
+    lost, interval = answers.lost(judge, [(reference, given, rows) for given, rows in pairs])
     each = [judge.score(reference, rows) - judge.score(given, rows) for given, rows in pairs]
     powers = np.array([draw["power"] for draw in draws])
     with np.errstate(divide="ignore", invalid="ignore"):

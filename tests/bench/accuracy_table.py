@@ -14,7 +14,7 @@ def show(found: dict[str, Any]) -> None:
     print(f"\n{found['graph']}: {found['measure']}: FP32 {found['fp32']:.2f} ({also}), {found['samples']} samples{ms}")
     print(
         f"  {'ranges':8} {'':7}{'lost':>7} {'95 %':>6}  {'each draw':26}{'also':>8}{'SQNR dB':>9}"
-        f"{'MACs INT8':>11}{'speed-up':>10}{'seconds':>9}"
+        f"{'MACs INT8':>11}{'speed-up':>10}{'seconds':>9}  gained"
     )
     for row in found["rows"]:
         begin = f"  {_SHORT[row['variant']]:8} {row['who']:7}"
@@ -24,16 +24,17 @@ def show(found: dict[str, Any]) -> None:
         each = " ".join(f"{value:.2f}" for value in row["lost_by_draw"])
         sqnr = "-" if row["sqnr_db"] is None else f"{row['sqnr_db']:.2f}"
         speed = f"{row['speedup']:.2f} x" if "speedup" in row else "-"
+        gained = f"  {row['gained']:.2f} ± {row['gained_interval']:.2f}" if "gained" in row else ""
         print(
             f"{begin}{row['lost']:7.2f} {row['interval']:6.2f}  {each:26}{row['also']:8.2f}{sqnr:>9}"
-            f"{row['int8_macs']:9.1f} %{speed:>10}{row['seconds']:9.1f}",
+            f"{row['int8_macs']:9.1f} %{speed:>10}{row['seconds']:9.1f}{gained}",
             flush=True,
         )
 
 
 def show_all(found: list[dict[str, Any]]) -> None:
     """Print one line for each graph: points lost."""
-    columns = sorted({(row["variant"], row["who"]) for each in found for row in each["rows"]})
+    columns = list(dict.fromkeys((row["variant"], row["who"]) for each in found for row in each["rows"]))
     titles = "".join(f"{_SHORT[variant] + ' ' + who:>18}" for variant, who in columns)
     print(f"\n{'points lost':46}{'FP32':>7}{titles}")
     for each in found:

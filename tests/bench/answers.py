@@ -223,23 +223,22 @@ def measure_of(case: Case, samples: Samples) -> Measure:
     return _MEASURES[case.measure](case, samples)
 
 
-def lost(measure: Measure, reference: Answers, draws: Sequence[tuple[Answers, Sequence[int]]]) -> tuple[float, float]:
-    """Points lost against FP32 on the same samples, the mean over some draws, and half its 95 % interval.
+def lost(measure: Measure, draws: Sequence[tuple[Answers, Answers, Sequence[int]]]) -> tuple[float, float]:
+    """Points lost by other answers to the same samples, the mean over some draws, and half its 95 % interval.
 
     The interval is a jackknife over parts of the samples: what other samples, and the draws that come with them,
     would change.
 
     Args:
-        reference: the FP32 graph's answers.
-        draws: the answers of each INT8 graph, and the rows that did not calibrate it.
+        draws: answers, those that may have lost, and the rows that count: those that did not calibrate.
     """
-    rows = sorted({row for _, judged in draws for row in judged})
+    rows = sorted({row for _, _, judged in draws for row in judged})
     count = min(measure.groups, len(rows))
     group = {row: number % count for number, row in enumerate(np.random.RandomState(0).permutation(rows).tolist())}
 
     def mean(without: int | None) -> float:
         losses = []
-        for given, judged in draws:
+        for reference, given, judged in draws:
             left = [row for row in judged if group[row] != without]
             losses.append(measure.score(reference, left) - measure.score(given, left))
         return float(np.mean(losses))
