@@ -59,7 +59,8 @@ def measure(case: Case, steps: accuracy_steps.Steps, contenders, arguments) -> d
         draws, earlier = found[variant, name], found.get((variant, "before"), [])
         row = {"who": name, "variant": variant, **summary(judge, fp32["answers"], draws)}
         if name == "after" and earlier and not any("error" in draw for draw in (*draws, *earlier)):
-            pairs = [(after["answers"], before["answers"], after["rows"]) for before, after in zip(earlier, draws)]
+            both = zip(draws, earlier, strict=True)
+            pairs = [(draw["answers"], before["answers"], draw["rows"]) for draw, before in both]
             row["gained"], row["gained_interval"] = answers.lost(judge, pairs)
         if (variant, name) in speeds:
             row["speedup"] = speeds["fp32"] / speeds[variant, name]
