@@ -94,7 +94,9 @@ class Steps:
             print(f"{case.graph}: FP32", file=sys.stderr, flush=True)
             job = {"case": case, "data": self.data, "folder": self._fp32}
             path.write_bytes(pickle.dumps(self._run("reference", job, None)))
-        return pickle.loads(path.read_bytes())
+        found = pickle.loads(path.read_bytes())
+        found["compared"] = [self._fp32 / each.name for each in found["compared"]]  # the folder may have moved
+        return found
 
     def results(self, case: Case, contender: Contender, draw: int, folds, variants) -> dict[str, list[dict]]:
         """Variant -> the result of each fold."""
