@@ -15,7 +15,7 @@ from tests.quantization.kept_weights import kept_weights
 def test_only_the_largest_of_a_channel_are_odd(factor):
     weights = kept_weights("conv", (3, 3, 4, 4)) * factor
     graph_def = build(lambda: tf.identity(conv(image(), 4, weights=weights), "out"))
-    steps, _ = quantize_weights(node(graph_def, "conv"), weights, per_channel=True, unsigned_input=False)
+    steps, _ = quantize_weights(node(graph_def, "conv"), weights, per_channel=True, saturates=False)
     assert (np.abs(steps).reshape(-1, 4).max(axis=0) == 127).all()
     assert (np.abs(steps[steps % 2 == 1]) == 127).all()
     assert len(np.unique(steps)) > 32
