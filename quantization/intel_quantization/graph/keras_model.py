@@ -12,6 +12,7 @@ from tensorflow.python.eager import context
 from intel_quantization.errors import BadInputError
 from intel_quantization.graph.freeze_function import Frozen, freeze_function
 from intel_quantization.graph.io import check_size
+from intel_quantization.graph.keras_check import check_keras
 from intel_quantization.graph.session import first_line
 
 SUFFIXES = (".keras", ".h5", ".hdf5")
@@ -23,10 +24,11 @@ def freeze_keras(path: str) -> Frozen:
     """Read a whole model that Keras saved, and freeze it.
 
     Raises:
-        BadInputError: it is no such file, holds only weights, has layers that this Keras does not know, or has
-            over 2 GB of weights.
+        BadInputError: it is no such file, holds only weights, has layers that this Keras does not know or that carry
+            code, or has over 2 GB of weights.
     """
     _check_kind(path)
+    check_keras(path)
     try:
         with context.eager_mode():
             model = tf.keras.models.load_model(path, compile=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Optional
 
-from tensorflow.core.framework import node_def_pb2
+from tensorflow.core.framework import node_def_pb2, types_pb2
 
 from intel_quantization.graph import registry
 from intel_quantization.graph.attributes import attribute
@@ -64,3 +64,11 @@ def refusal(op: str, node: Optional[node_def_pb2.NodeDef] = None) -> str:
     if definition is not None and definition.is_stateful and not _IN_MEMORY.match(op):
         return "is stateful, and not known to stay within TensorFlow"
     return ""
+
+
+def may_run_unasked(op: str) -> bool:
+    """Whether TensorFlow may run such an op when it imports a graph, to learn shapes: it calls it stateless."""
+    definition = registry.op_def(op)
+    if definition is None or definition.is_stateful or not refusal(op):
+        return False
+    return all(arg.type != types_pb2.DT_VARIANT for arg in definition.output_arg)
