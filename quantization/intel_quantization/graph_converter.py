@@ -87,6 +87,8 @@ class GraphConverter:
         threads: threads within an op while calibrating, 0 for as many as there are cores.
         target_tensorflow: a TensorFlow version from which on the INT8 graph is to run, e.g. ``1.15``;
             None makes it for the running TensorFlow.
+        allow_op: ops that may run although they touch files, processes or the network, such as ``["ReadFile"]``;
+            for graphs that you trust. A graph whose outputs need any other such op is refused.
 
     Attributes:
         gen_calib_data_cmds: a command (or its words) that runs inference on the graph whose path stands for
@@ -124,6 +126,7 @@ class GraphConverter:
         intermediate_dir: Optional[str] = None,
         threads: int = 0,
         target_tensorflow: Optional[str] = None,
+        allow_op: Sequence[str] = (),
     ) -> None:
         collector(algo)  # it exists
         self.input_graph = input_graph if isinstance(input_graph, graph_pb2.GraphDef) else os.fspath(input_graph)
@@ -149,6 +152,7 @@ class GraphConverter:
         self.gen_calib_data_cmds: Union[str, Sequence[str], None] = None
         self.debug = False
         self.target_tensorflow = target_tensorflow
+        self.allow_op = tuple(allow_op)
         Capabilities(target_tensorflow)  # it is known
         self._on_stage = on_stage or (lambda name: None)
         self._on_progress = on_progress or (lambda batches: None)
@@ -178,7 +182,9 @@ class GraphConverter:
         files, ranges = self._files(), collector(self.algo)
         capabilities = Capabilities(self.target_tensorflow)
         self._on_stage("read")
-        loaded = load_graph(self.input_graph, self.inputs, self.outputs, self.input_graph_binary_flag, self.signature)
+        loaded = load_graph(
+            self.input_graph, self.inputs, self.outputs, self.input_graph_binary_flag, self.signature, self.allow_op
+        )
         graph_def, inputs, outputs = loaded.graph_def, loaded.inputs, loaded.outputs
         if self.calibration_data is None and not self.gen_calib_data_cmds:
             raise BadInputError("there are no calibration data", "give calibration_data or gen_calib_data_cmds")

@@ -11,6 +11,7 @@ from tensorflow.core.framework import graph_pb2
 
 from intel_quantization.errors import BadInputError
 from intel_quantization.graph.capabilities import RUNNING
+from intel_quantization.graph.check_ops import check_ops
 from intel_quantization.graph.frozen import check_frozen
 from intel_quantization.graph.graph import Graph
 from intel_quantization.graph.interface import TensorInfo, find_inputs, find_outputs
@@ -139,6 +140,7 @@ def _decisions(
     names = [info.name for info in outputs]
     try:
         check_frozen(graph_def, [info.name for info in inputs], names, "the graph")
+        check_ops(graph_def, [info.name for info in inputs], names, (), "the graph")
         graph = Graph(graph_def, names)
         optimize(graph)
     except BadInputError as error:

@@ -68,7 +68,9 @@ class _Run:
         job, stages = self._job, self._stages
         stages.enter("read")
         Capabilities(job.target_tensorflow)  # it is known
-        loaded = load_graph(jobs.path(job.in_graph), job.inputs, job.outputs, signature=job.signature or "")
+        loaded = load_graph(
+            jobs.path(job.in_graph), job.inputs, job.outputs, signature=job.signature or "", allow_op=job.allow_op
+        )
         self._graph = loaded.graph_def
         self._inputs = [info.name for info in loaded.inputs]
         self._outputs = [info.name for info in loaded.outputs]
@@ -216,6 +218,7 @@ class _Run:
             intermediate_dir=self._publication.path(".intermediate") if job.intermediate else None,
             threads=job.threads or 0,
             target_tensorflow=job.target_tensorflow,
+            allow_op=job.allow_op,
             **options,
         )
 

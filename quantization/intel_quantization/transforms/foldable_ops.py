@@ -6,7 +6,7 @@ and a file of this machine would become a constant of a graph that people publis
 
 from __future__ import annotations
 
-from typing import Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
@@ -156,7 +156,7 @@ def broadcast(shapes: Sequence[Shape]) -> Shape:
     return tuple(result)
 
 
-def _product(sizes: Sequence[int]) -> int:
+def _product(sizes: Union[np.ndarray, Sequence[int]]) -> int:
     """Of Python's integers, which do not overflow; negative ones make no sense, and TensorFlow says so."""
     result = 1
     for size in np.asarray(sizes).reshape(-1).tolist():
