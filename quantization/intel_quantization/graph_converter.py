@@ -27,6 +27,7 @@ from intel_quantization.conversion import Conversion, OpCount, in_graph_order, n
 from intel_quantization.errors import BadInputError
 from intel_quantization.graph import registry
 from intel_quantization.graph.capabilities import Capabilities
+from intel_quantization.graph.explain import explained
 from intel_quantization.graph.graph import Graph
 from intel_quantization.graph.interface import check_excluded
 from intel_quantization.graph.io import write_graph
@@ -191,17 +192,17 @@ class GraphConverter:
         graph = Graph(graph_def, [info.name for info in outputs])
         self._check_excluded_ops(graph)
         check_excluded(graph_def, self.excluded_nodes)
-        cut_at_inputs(graph, [info.name for info in inputs])
-
-        self._on_stage("optimize")
-        passes = OPTIMIZE_FP32 if optimize_first else ()
-        optimize(graph, passes, lambda number, name, after: files.stage("%02d_%s" % (number, name), after))
-        strip_newer_attributes(graph, capabilities)
-        check_target(graph, capabilities)
-        fp32_graph = graph.to_graph_def()
-        if optimize_first:
-            files.debug(OPTIMIZED, graph)
-        candidates, refused = find_candidates(graph, self.excluded_ops, self.excluded_nodes, capabilities)
+        with explained(graph_def):
+            cut_at_inputs(graph, [info.name for info in inputs])
+            self._on_stage("optimize")
+            passes = OPTIMIZE_FP32 if optimize_first else ()
+            optimize(graph, passes, lambda number, name, after: files.stage("%02d_%s" % (number, name), after))
+            strip_newer_attributes(graph, capabilities)
+            check_target(graph, capabilities)
+            fp32_graph = graph.to_graph_def()
+            if optimize_first:
+                files.debug(OPTIMIZED, graph)
+            candidates, refused = find_candidates(graph, self.excluded_ops, self.excluded_nodes, capabilities)
         if not candidates:
             raise nothing_to_quantize(graph, refused)
         graph_outputs = graph.outputs

@@ -17,6 +17,7 @@ from intel_quantization.calibration.function_data import function_data
 from intel_quantization.errors import BadInputError, QuantizationError
 from intel_quantization.events import EventStream, Stages
 from intel_quantization.graph.capabilities import Capabilities
+from intel_quantization.graph.explain import explained
 from intel_quantization.graph.load import load_graph
 from intel_quantization.graph_converter import GraphConverter
 from intel_quantization.publish import Publication
@@ -74,7 +75,8 @@ class _Run:
         self._graph = loaded.graph_def
         self._inputs = [info.name for info in loaded.inputs]
         self._outputs = [info.name for info in loaded.outputs]
-        self._runnable = in_nhwc(self._graph, self._outputs)
+        with explained(self._graph):
+            self._runnable = in_nhwc(self._graph, self._outputs)
         if loaded.signature:
             self._events.log(f"SavedModel, signature {loaded.signature}")
         self._tensors = loaded.inputs

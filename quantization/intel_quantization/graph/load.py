@@ -19,7 +19,7 @@ from intel_quantization.graph.keras_model import SUFFIXES, freeze_keras
 from intel_quantization.graph.newer_attributes import without_newer_attributes
 from intel_quantization.graph.saved_model import freeze_saved_model, is_saved_model
 from intel_quantization.graph.text_graph import looks_like_text, read_text_graph
-from intel_quantization.graph.well_formed import check_well_formed
+from intel_quantization.graph.well_formed import check_edges, check_well_formed
 
 TEXT_SUFFIXES = (".pbtxt", ".prototxt")
 FORMATS = "a frozen graph (.pb), a text graph (.pbtxt), a SavedModel folder or a Keras file (.keras, .h5)"
@@ -104,11 +104,12 @@ def load_graph(
             in it; its outputs need an op that does more than compute.
     """
     frozen, form = read_any(source, outputs, binary, signature, allow_op)
+    name = source if isinstance(source, str) else "the graph"
+    check_edges(frozen.graph_def, name)
     graph_def = without_newer_attributes(frozen.graph_def)
     named_inputs = _resolved(inputs, frozen.inputs)
     found_outputs = find_outputs(graph_def, _resolved(outputs, frozen.outputs), named_inputs)
     found_inputs = find_inputs(graph_def, named_inputs, [output.name for output in found_outputs])
-    name = source if isinstance(source, str) else "the graph"
     fed, wanted = [info.name for info in found_inputs], [info.name for info in found_outputs]
     check_frozen(graph_def, fed, wanted, name)
     graph_def = check_ops(graph_def, fed, wanted, allow_op, name)

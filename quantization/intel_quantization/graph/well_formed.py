@@ -5,6 +5,7 @@ TensorFlow checks the same, but only when it imports the graph, and by then its 
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import lru_cache
 from typing import Dict, FrozenSet, NamedTuple, Optional, Tuple
 
@@ -49,6 +50,9 @@ _VALUES = {
     types_pb2.DT_UINT32: "uint32_val",
     types_pb2.DT_UINT64: "uint64_val",
 }
+# How many numbers an attribute of these ops has.
+_IMAGE_OPS = ("Conv2D", "DepthwiseConv2dNative", "MaxPool", "AvgPool")
+_LENGTHS = {"strides": (4,), "ksize": (4,), "dilations": (4,), "explicit_paddings": (0, 8)}
 # What passes read as text.
 _TEXTS = ("frame_name", "_user_specified_name")
 _OPAQUE = (types_pb2.DT_VARIANT, types_pb2.DT_RESOURCE)
@@ -73,12 +77,16 @@ def check_well_formed(graph_def: graph_pb2.GraphDef, where: str) -> None:
         where: its name in the error.
 
     Raises:
-        BadInputError: a node lacks an attribute, or one is of another kind or has a value that does not exist;
-            a constant's type or shape does not fit its bytes; all constants together exceed 2 GB.
+        BadInputError: two nodes have one name; one lacks an attribute, or has one of another kind or with a value
+            that does not exist; a constant's type or shape does not fit its bytes; all together exceed 2 GB.
     """
     total = 0
+    names = {node.name for node in graph_def.node}
     for node in graph_def.node:
         total += _check_node(node, where, False)
+    if len(names) < len(graph_def.node):
+        twice = next(name for name, count in Counter(node.name for node in graph_def.node).items() if count > 1)
+        raise BadInputError("%s has two nodes named '%s'" % (where, twice), _REMEDY)
     for function in graph_def.library.function:
         name = "%s, function '%s'" % (where, function.signature.name)
         for node in function.node_def:
@@ -86,6 +94,29 @@ def check_well_formed(graph_def: graph_pb2.GraphDef, where: str) -> None:
         _check_function(function, name)
     if total > PROTOBUF_LIMIT:
         raise BadInputError("the constants of %s have %d bytes; at most 2 GB are read" % (where, total), _REMEDY)
+
+
+def check_edges(graph_def: graph_pb2.GraphDef, where: str) -> None:
+    """Check that what nodes read is there, and rightly spelt.
+
+    Raises:
+        BadInputError: a node reads what is not.
+    """
+    names = {node.name for node in graph_def.node}
+    for node in graph_def.node:
+        control = False
+        for name in node.input:
+            problem, remedy = "", _REMEDY
+            if tensors.node_of(name) not in names:
+                problem, remedy = "which is not in the graph", "give the whole file; this one may have been cut off"
+            elif tensors.is_control(name):
+                control = True
+            elif not tensors.is_well_formed(name):
+                problem = "which is no tensor name"
+            elif control:
+                problem = "behind a control input"
+            if problem:
+                raise BadInputError("%s: node '%s' has the input '%s', %s" % (where, node.name, name, problem), remedy)
 
 
 def _check_node(node: node_def_pb2.NodeDef, where: str, in_function: bool) -> int:
@@ -104,6 +135,8 @@ def _check_node(node: node_def_pb2.NodeDef, where: str, in_function: bool) -> in
                 problem = "has the attribute '%s' of an unknown type" % key
         elif kind == "list":
             problem = problem or _list_problem(key, value.list, attr)
+            if node.op in _IMAGE_OPS and key in _LENGTHS and len(value.list.i) not in _LENGTHS[key]:
+                problem = "has the attribute '%s' with %d numbers" % (key, len(value.list.i))
         elif kind == "s":
             if attr is not None and attr.texts and value.s not in attr.texts:
                 problem = "has the unknown %s %r" % (key, value.s[:40])
