@@ -19,6 +19,7 @@ from intel_quantization.graph.keras_model import SUFFIXES, freeze_keras
 from intel_quantization.graph.newer_attributes import without_newer_attributes
 from intel_quantization.graph.saved_model import freeze_saved_model, is_saved_model
 from intel_quantization.graph.text_graph import looks_like_text, read_text_graph
+from intel_quantization.graph.truncation import check_whole
 from intel_quantization.graph.well_formed import check_edges, check_well_formed
 
 TEXT_SUFFIXES = (".pbtxt", ".prototxt")
@@ -106,6 +107,8 @@ def load_graph(
     frozen, form = read_any(source, outputs, binary, signature, allow_op)
     name = source if isinstance(source, str) else "the graph"
     check_edges(frozen.graph_def, name)
+    if form == "graph" and isinstance(source, str) and not outputs:
+        check_whole(frozen.graph_def, name)
     graph_def = without_newer_attributes(frozen.graph_def)
     named_inputs = _resolved(inputs, frozen.inputs)
     found_outputs = find_outputs(graph_def, _resolved(outputs, frozen.outputs), named_inputs)
