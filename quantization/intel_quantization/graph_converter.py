@@ -57,6 +57,11 @@ class GraphConverter:
 
     The positional arguments, their order and their defaults are those of intel-quantization 1.1.
 
+    With oneDNN, TensorFlow before 2.16 takes a pool in NCHW and one of the same size in NHWC for one in a process
+    (https://github.com/tensorflow/tensorflow/issues/61482). Here all are NHWC. If the graph has pools in NCHW, do not
+    run it in the process that converts it or runs the INT8 graph: compare with ``Conversion.fp32_graph`` instead,
+    which gives the same numbers.
+
     Args:
         input_graph: path of a frozen graph (``.pb``), a text graph (``.pbtxt``), a SavedModel folder or a Keras
             file (``.keras``, ``.h5``), or a GraphDef.
