@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
+import tempfile
 import traceback
 
 import numpy as np
@@ -25,6 +27,8 @@ from intel_quantization.transforms.pipeline import optimize
 from tests.fuzz import mutate, oddities, seeds
 
 _TINY = 30_000
+# Of the tiny graphs; it takes ten times as long as all before it.
+_CONVERTED = 0.2
 _IMAGE = (TensorInfo("input:0", "input", "float32", (None, 4, 4, 3)),)
 _ROWS = (TensorInfo("input:0", "input", "float32", (None, 6)),)
 BYTES = (mutate.flip_bits, mutate.flip_bits, mutate.change_bytes, mutate.cut)
@@ -34,7 +38,7 @@ class Cases:
     """Makes and runs cases by their numbers.
 
     Args:
-        folder: for the files of one case; emptied by the next.
+        folder: for the files of one case; made anew by the next.
         seed: cases of one number, seed and kind are the same.
         kind: of all cases, a key of KINDS; empty: any.
         convert: whether tiny graphs are converted, and so run; else they are read and optimized only.
@@ -48,13 +52,14 @@ class Cases:
         self._graphs = seeds.graphs()
         self._bytes = {name: graph.SerializeToString(deterministic=True) for name, graph in self._graphs.items()}
         self._text = text_format.MessageToString(self._graphs["classifier"]).encode()
+        self._models: dict = {}
         self._images = {"a.png": seeds.png(), "b.bmp": seeds.bmp(), "c.gif": seeds.gif(), "d.jpg": seeds.jpeg()}
 
     def run(self, number: int) -> tuple[str, str]:
         """(kind of case, what came of it); an outcome that begins with ``!`` is a finding."""
         rng = mutate.generator(self._seed, number)
-        for name in os.listdir(self._folder):
-            os.unlink(os.path.join(self._folder, name))
+        shutil.rmtree(self._folder, ignore_errors=True)
+        os.mkdir(self._folder)
         kind = self._kind or rng.choice(list(KINDS))
         return kind, outcome(lambda: KINDS[kind](self, rng))
 
@@ -63,32 +68,32 @@ class Cases:
     def graph_bytes(self, rng) -> None:
         """Bits and bytes of a binary graph."""
         name = rng.choice(list(self._bytes))
-        self._use_graph(rng.choice(BYTES)(rng, self._bytes[name]), ".pb")
+        self._use_graph(rng.choice(BYTES)(rng, self._bytes[name]), ".pb", rng.random() < _CONVERTED)
 
     def graph_fields(self, rng) -> None:
         """Fields of a graph that still parses."""
         graph_def = mutate.change_fields(rng, self._graphs[rng.choice(list(seeds.GRAPHS))])
-        self._use_graph(graph_def.SerializeToString(), ".pb")
+        self._use_graph(graph_def.SerializeToString(), ".pb", rng.random() < _CONVERTED)
 
     def graph_odd(self, rng) -> None:
         """A graph that is well formed, and that nobody would make."""
         graph_def = oddities.odd(rng, self._graphs[rng.choice(list(seeds.GRAPHS))])
-        self._use_graph(graph_def.SerializeToString(), ".pb")
+        self._use_graph(graph_def.SerializeToString(), ".pb", rng.random() < _CONVERTED)
 
     def graph_text(self, rng) -> None:
         """A text graph."""
-        self._use_graph(rng.choice(BYTES)(rng, self._text), ".pbtxt")
+        self._use_graph(rng.choice(BYTES)(rng, self._text), ".pbtxt", rng.random() < _CONVERTED)
 
     def graph_nodes(self, rng) -> None:
         """A graph that ends between two nodes."""
         graph_def = self._graphs[rng.choice(list(self._graphs))]
         shorter = type(graph_def)()
         shorter.node.extend(graph_def.node[: rng.randrange(1, len(graph_def.node))])
-        self._use_graph(shorter.SerializeToString(), ".pb")
+        self._use_graph(shorter.SerializeToString(), ".pb", rng.random() < _CONVERTED)
 
-    def _use_graph(self, data: bytes, suffix: str) -> None:
+    def _use_graph(self, data: bytes, suffix: str, convert: bool) -> None:
         path = self._write("g" + suffix, data)
-        if not self._convert or (len(data) > _TINY and suffix == ".pb"):
+        if not (self._convert and convert) or (len(data) > _TINY and suffix == ".pb"):
             loaded = load_graph(path)
             graph = Graph(loaded.graph_def, [info.name for info in loaded.outputs])
             with explained(loaded.graph_def):
@@ -99,6 +104,21 @@ class Cases:
         loaded = load_graph(path)
         feed = {info.name: _made_up(info) for info in loaded.inputs}
         GraphConverter(path, calibration_data=feed, threads=1).convert()
+
+    def models(self, rng) -> None:
+        """A SavedModel or a Keras file, with damage in one of its files."""
+        if not self._models:
+            with tempfile.TemporaryDirectory() as folder:
+                self._models = seeds.models(folder)
+        name = rng.choice(list(self._models))
+        files = self._models[name]
+        damaged = rng.choice(list(files))
+        for path, data in files.items():
+            full = os.path.join(self._folder, name, path) if path else os.path.join(self._folder, name)
+            os.makedirs(os.path.dirname(full), exist_ok=True)
+            with open(full, "wb") as stream:
+                stream.write(rng.choice(BYTES)(rng, data) if path == damaged else data)
+        load_graph(os.path.join(self._folder, name))
 
     # -- data ------------------------------------------------------------------------------------
 
@@ -155,10 +175,9 @@ class Cases:
             stream.write(rng.choice(BYTES)(rng, data))
 
     def _use_data(self, path: str, inputs, labels: str | None = None) -> None:
-        data = open_dataset(path, inputs, 2, 2, 0, labels)
-        for part in (data.split.calibration, data.split.evaluation):
-            for batch in data.feed(part, "none").batches():
-                assert batch.feed
+        data = open_dataset(path, inputs, 4, 0, 0, labels)
+        for batch in data.feed(data.split.calibration, "none").batches():
+            assert batch.feed
 
     def _write(self, name: str, data: bytes) -> str:
         path = os.path.join(self._folder, name)
@@ -175,6 +194,7 @@ KINDS = {
     "odd graphs  ": Cases.graph_odd,
     "text graph": Cases.graph_text,
     "cut between nodes": Cases.graph_nodes,
+    "models": Cases.models,
     "images": Cases.images,
     "arrays": Cases.arrays,
     "TFRecords": Cases.records,

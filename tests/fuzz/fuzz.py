@@ -40,7 +40,7 @@ def child(first: int, count: int, seed: int, kind: str) -> None:
     from tests.fuzz.cases import Cases
 
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
-        cases = Cases(folder, seed, kind)
+        cases = Cases(os.path.join(folder, "case"), seed, kind)
         for number in range(first, first + count):
             print(json.dumps(["begin", number]), file=out, flush=True)
             print(json.dumps(["end", number, *cases.run(number)]), file=out, flush=True)

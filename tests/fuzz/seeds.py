@@ -8,6 +8,7 @@ import zlib
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.eager import context
 
 from tests.quantization import builders
 from tests.quantization.builders import v1
@@ -80,6 +81,41 @@ def graphs() -> dict[str, tf.compat.v1.GraphDef]:
         if os.path.isfile(path):
             with open(path, "rb") as stream:
                 found[name] = v1.GraphDef.FromString(stream.read())
+    return found
+
+
+def models(folder: str) -> dict[str, dict[str, bytes]]:
+    """Saved models: name -> {path in it: bytes}; a name with a suffix is one file. Made below ``folder``."""
+    first = os.path.join(folder, "first")
+    with tf.Graph().as_default(), v1.Session() as session:
+        x = builders.image()
+        scale = v1.get_variable("scale", (8,), initializer=v1.ones_initializer())
+        out = tf.multiply(builders.conv_block(x, "c"), scale, name="out")
+        session.run(v1.global_variables_initializer())
+        v1.saved_model.simple_save(session, first, {"x": x}, {"out": out})
+    with context.eager_mode():
+        model = _keras()
+        for name in ("m.h5", "m.keras"):
+            model.save(os.path.join(folder, name))
+        tf.saved_model.save(model, os.path.join(folder, "second"))
+    return {name: _content(os.path.join(folder, name)) for name in ("first", "second", "m.h5", "m.keras")}
+
+
+def _keras():
+    x = tf.keras.layers.Input((8, 8, 3), name="x")
+    y = tf.keras.layers.BatchNormalization()(tf.keras.layers.Conv2D(4, 3, activation="relu")(x))
+    y = tf.keras.layers.GlobalAveragePooling2D()(y)
+    return tf.keras.Model(x, tf.keras.layers.Dense(5, activation="softmax", name="classes")(y))
+
+
+def _content(path: str) -> dict[str, bytes]:
+    paths = [path] if os.path.isfile(path) else []
+    for folder, _, files in os.walk(path):
+        paths += [os.path.join(folder, name) for name in files]
+    found = {}
+    for each in sorted(paths):
+        with open(each, "rb") as stream:
+            found[os.path.relpath(each, path) if each != path else ""] = stream.read()
     return found
 
 

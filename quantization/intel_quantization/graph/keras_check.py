@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from typing import Any, Dict, Iterator, List, Optional
 
 import h5py
@@ -41,6 +42,7 @@ _PURE_TOP_LEVEL_NAMES = """
     truncatediv truncatemod unique unstack where zeros zeros_like
 """
 _PURE_TOP_LEVEL = frozenset(_PURE_TOP_LEVEL_NAMES.split())
+_FAILURES = (OSError, RuntimeError, LookupError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
 _REMEDY = "build the model from layers that Keras knows, or export it as a SavedModel"
 
 
@@ -58,9 +60,9 @@ def check_keras(path: str) -> None:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
                 _check_zip(path, archive)
-    except (OSError, RuntimeError, KeyError, ValueError, zipfile.BadZipFile, NotImplementedError) as error:
-        if isinstance(error, BadInputError):
-            raise
+    except BadInputError:
+        raise
+    except _FAILURES as error:
         text = str(error).strip("'\"").splitlines() or [type(error).__name__]
         raise BadInputError("%s is damaged: %s" % (path, text[0]), "copy or save it anew") from None
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import zipfile
+import zlib
 from typing import Any, List
 
 import numpy as np
@@ -17,7 +19,9 @@ from intel_quantization.graph.session import first_line
 
 SUFFIXES = (".keras", ".h5", ".hdf5")
 _HDF5, _ZIP = b"\x89HDF\r\n\x1a\n", b"PK\x03\x04"
-_FAILURES = (ValueError, TypeError, KeyError, AttributeError, OSError, RuntimeError, ImportError, tf.errors.OpError)
+_DAMAGE = (ArithmeticError, AssertionError, EOFError, zipfile.BadZipFile, zlib.error)
+_UNKNOWN = (ValueError, TypeError, LookupError, AttributeError, OSError, RuntimeError, ImportError, tf.errors.OpError)
+_FAILURES = (*_UNKNOWN, *_DAMAGE)
 
 
 def freeze_keras(path: str) -> Frozen:

@@ -21,7 +21,8 @@ from intel_quantization.graph.session import first_line
 _BINARY, _TEXT = "saved_model.pb", "saved_model.pbtxt"
 _DEFAULT = "serving_default"
 _INTERNAL = ("__saved_model_init_op", "__saved_model_train_op")
-_FAILURES = (ValueError, TypeError, KeyError, AttributeError, OSError, RuntimeError, tf.errors.OpError)
+# IndexError is what TensorFlow makes of a file that is too short
+_FAILURES = (ValueError, TypeError, KeyError, IndexError, AttributeError, OSError, RuntimeError, tf.errors.OpError)
 
 
 def is_saved_model(path: str) -> bool:
