@@ -68,6 +68,7 @@ class Job:
         seed: which samples are drawn; None: chosen inside.
         algo: the calibration algorithm, one of ``launcher.values.ALGORITHMS``; None: chosen inside.
         target_tensorflow: a TensorFlow version from which on the INT8 graph is to run; None: the one that runs the job.
+        target_cpu: one of ``launcher.values.TARGET_CPUS``, the CPUs that the INT8 graph is for; None: any.
         intermediate: keep the graph of every stage.
         debug: an interactive shell instead of the job.
         cpus: how many CPUs the job may use; None: all.
@@ -103,6 +104,7 @@ class Job:
     seed: int | None = None
     algo: str | None = None
     target_tensorflow: str | None = None
+    target_cpu: str | None = None
     intermediate: bool = False
     debug: bool = False
     cpus: float | None = None
@@ -185,6 +187,7 @@ class Job:
             "seed": self.seed,
             "algo": self.algo,
             "target_tensorflow": self.target_tensorflow,
+            "target_cpu": self.target_cpu,
             "intermediate": self.intermediate,
             "threads": self.threads,
         }

@@ -17,6 +17,7 @@ from launcher.job import DEFAULT_TENSORFLOW
 from launcher.progress import write_line
 from launcher.values import (
     ALGORITHMS,
+    TARGET_CPUS,
     algorithm,
     boolean,
     cpu_count,
@@ -287,13 +288,18 @@ def _add_quantization(parser: Parser) -> None:
         *_spellings("calibration_algorithm"),
         type=algorithm,
         metavar="NAME",
-        help=f"how ranges of activations are found: {', '.join(ALGORITHMS)} (default: MSE)",
+        help=f"how ranges of activations are found: {', '.join(ALGORITHMS)} (default: AUTO)",
     )
     group.add_argument(
         *_spellings("target_tensorflow"),
         type=release,
         metavar="VERSION",
         help="a TensorFlow from which on the INT8 graph is to run, e.g. 1.15 (default: the one that makes it)",
+    )
+    group.add_argument(
+        *_spellings("target_cpu"),
+        choices=TARGET_CPUS,
+        help="any: right on every CPU; vnni: more accurate, wrong on CPUs without INT8 dot products (default: any)",
     )
     group.add_argument("--intermediate", action="store_true", help="keep the graph of every stage")
 

@@ -69,6 +69,7 @@ def checked_job(options: argparse.Namespace) -> Job:
         seed=options.seed,
         algo=options.algo,
         target_tensorflow=options.target_tensorflow,
+        target_cpu=options.target_cpu,
         intermediate=options.intermediate,
         debug=options.debug,
         cpus=options.cpus,

@@ -18,7 +18,7 @@ from typing import Callable, Optional, Sequence, Tuple, Union
 from tensorflow.core.framework import graph_pb2
 
 from intel_quantization.calibration.callback import DEFAULT_SAMPLES, calibrate_by_command
-from intel_quantization.calibration.collectors import COLLECTORS, collector
+from intel_quantization.calibration.collectors import ALGORITHMS, collector
 from intel_quantization.calibration.command import command_words
 from intel_quantization.calibration.given import CalibrationData, as_feed
 from intel_quantization.calibration.instrument import calibrate
@@ -36,10 +36,10 @@ from intel_quantization.graph.verify import verify, verify_quantized
 from intel_quantization.graph.verify_target import check_target, verify_target
 from intel_quantization.graph_files import FROZEN_RANGES, LOGGED, OPTIMIZED, GraphFiles, check_paths, default_output
 from intel_quantization.quantize.candidates import find_candidates
-from intel_quantization.quantize.carries import find_carries
-from intel_quantization.quantize.emission import emit
-from intel_quantization.quantize.leftovers import leftovers
-from intel_quantization.quantize.plan import decide
+from intel_quantization.quantize.groups import Decision
+from intel_quantization.quantize.quantize_graph import Options, quantize_graph
+from intel_quantization.quantize.target_cpu import ANY, check_target_cpu
+from intel_quantization.quantize.windows import window_of
 from intel_quantization.transforms.cut_at_inputs import cut_at_inputs
 from intel_quantization.transforms.pipeline import OPTIMIZE_FP32, optimize
 from intel_quantization.transforms.strip_newer_attributes import strip_newer_attributes
@@ -47,7 +47,6 @@ from intel_quantization.transforms.strip_newer_attributes import strip_newer_att
 __all__ = ["ALGORITHMS", "STAGES", "Conversion", "GraphConverter", "OpCount"]
 
 STAGES = ("read", "optimize", "calibrate", "quantize", "verify")
-ALGORITHMS = tuple(COLLECTORS)
 NO_FILE = ""
 """The output graph that is not written."""
 
@@ -76,7 +75,8 @@ class GraphConverter:
         input_graph_is_binary: False for a text graph; most are recognised anyway.
         algo: how the range of an activation comes from what calibration saw, one of ALGORITHMS in upper or
             lower case: DIRECT (smallest and largest value), MA (their means over batches), KL (least loss of
-            information), PERCENTILE (99.99 % of the values), MSE (least squared error).
+            information), PERCENTILE (99.99 % of the values), MSE (least squared error), AUTO (for each tensor the one
+            of them under which the layers that read it err least).
         calibration_data: what the inputs are fed while calibrating: an iterable of feed dicts
             (tensor or node name -> array), such as an ImageFeed; an array for the only input, its first
             dimension the samples; one feed dict; or a function that returns one of these.
@@ -93,6 +93,8 @@ class GraphConverter:
         threads: threads within an op while calibrating, 0 for as many as there are cores.
         target_tensorflow: a TensorFlow version from which on the INT8 graph is to run, e.g. ``1.15``;
             None makes it for the running TensorFlow.
+        target_cpu: ``any``: the INT8 graph is right on every x86-64 CPU; ``vnni``: somewhat more accurate, and
+            silently wrong on CPUs without INT8 dot products (AVX512-VNNI, AVX-VNNI, AMX).
         allow_op: ops that may run although they touch files, processes or the network, such as ``["ReadFile"]``;
             for graphs that you trust. A graph whose outputs need any other such op is refused.
 
@@ -132,6 +134,7 @@ class GraphConverter:
         intermediate_dir: Optional[str] = None,
         threads: int = 0,
         target_tensorflow: Optional[str] = None,
+        target_cpu: str = ANY,
         allow_op: Sequence[str] = (),
     ) -> None:
         collector(algo)  # it exists
@@ -158,6 +161,7 @@ class GraphConverter:
         self.gen_calib_data_cmds: Union[str, Sequence[str], None] = None
         self.debug = False
         self.target_tensorflow = target_tensorflow
+        self.target_cpu = check_target_cpu(target_cpu)
         self.allow_op = tuple(allow_op)
         Capabilities(target_tensorflow)  # it is known
         self._on_stage = on_stage or (lambda name: None)
@@ -185,7 +189,7 @@ class GraphConverter:
         return self._convert(optimize_first=False)
 
     def _convert(self, optimize_first: bool) -> Conversion:
-        files, ranges = self._files(), collector(self.algo)
+        files = self._files()
         capabilities = Capabilities(self.target_tensorflow)
         self._on_stage("read")
         loaded = load_graph(
@@ -210,6 +214,7 @@ class GraphConverter:
             candidates, refused = find_candidates(graph, self.excluded_ops, self.excluded_nodes, capabilities)
         if not candidates:
             raise nothing_to_quantize(graph, refused)
+        windows = {group.linear: window_of(graph, group) for group in candidates}
         graph_outputs = graph.outputs
         del graph  # while the session holds its own copies of the weights
 
@@ -221,18 +226,33 @@ class GraphConverter:
         else:
             feed = as_feed(self.calibration_data, inputs, self.samples)
             statistics = calibrate(
-                fp32_graph, observed, feed, self._on_progress, sources, histograms=True, threads=self.threads
+                fp32_graph,
+                observed,
+                feed,
+                self._on_progress,
+                sources,
+                histograms=True,
+                threads=self.threads,
+                windows=windows,
             )
 
         self._on_stage("quantize")
         graph = Graph(fp32_graph, graph_outputs)
-        carries, left = find_carries(graph, self.excluded_ops, self.excluded_nodes)
-        items, decided = decide(graph, candidates, statistics, carries, capabilities)
-        decisions = in_graph_order(fp32_graph, refused + left + decided)
-        if not items:
-            raise nothing_to_quantize(graph, decisions)
-        remaining = leftovers(graph, items, decisions)
-        emit(graph, items, statistics, self.per_channel, ranges, self.equalize, self.bias_correction)
+        options = Options(
+            self.excluded_ops,
+            self.excluded_nodes,
+            self.per_channel,
+            self.algo,
+            self.equalize,
+            self.bias_correction,
+            self.target_cpu,
+        )
+
+        def stop(decided: Sequence[Decision]) -> None:
+            raise nothing_to_quantize(graph, in_graph_order(fp32_graph, decided))
+
+        decided, remaining = quantize_graph(graph, candidates, refused, statistics, options, capabilities, stop)
+        decisions = in_graph_order(fp32_graph, decided)
         files.debug(FROZEN_RANGES, graph)
         op_table = op_counts(decisions)
 

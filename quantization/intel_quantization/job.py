@@ -9,9 +9,10 @@ from dataclasses import dataclass, fields
 from pathlib import PurePosixPath
 
 from intel_quantization.errors import BadInputError
+from intel_quantization.quantize.target_cpu import TARGET_CPUS
 
 SCHEMA = 1
-ALGORITHMS = ("DIRECT", "MA", "KL", "PERCENTILE", "MSE")
+ALGORITHMS = ("AUTO", "DIRECT", "MA", "KL", "PERCENTILE", "MSE")
 _WORKSPACE = re.compile(r"(?<![\w./-])/workspace(?![\w.-])")
 PREPROCESS = ("tf", "caffe", "torch", "vgg", "none")
 
@@ -46,6 +47,7 @@ class Job:
     seed: int | None = None
     algo: str | None = None
     target_tensorflow: str | None = None
+    target_cpu: str | None = None
     intermediate: bool = False
     threads: int | None = None
 
@@ -128,6 +130,8 @@ def _checked(key: str, value):
         return _require(key, value, _inside(path) and name.isidentifier(), "FILE.py:FUNCTION inside the workspace")
     if key == "preprocess":
         return _require(key, value, value in PREPROCESS, "one of " + ", ".join(PREPROCESS))
+    if key == "target_cpu":
+        return _require(key, value, value in TARGET_CPUS, "one of " + ", ".join(TARGET_CPUS))
     if key == "algo":
         return _require(key, value, value in ALGORITHMS, "one of " + ", ".join(ALGORITHMS))
     return value

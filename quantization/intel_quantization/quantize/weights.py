@@ -14,7 +14,7 @@ _SMALLEST_RANGE = 1e-10
 
 
 def quantize_weights(
-    node: NodeDef, weights: np.ndarray, per_channel: bool, unsigned_input: bool = True
+    node: NodeDef, weights: np.ndarray, per_channel: bool, saturates: bool = True
 ) -> Tuple[np.ndarray, np.ndarray]:
     """Quantize the weights of a linear op.
 
@@ -28,7 +28,7 @@ def quantize_weights(
         node: Conv2D (HWIO), DepthwiseConv2dNative (HWCM) or MatMul (KN; NK with transpose_b).
         weights: float32.
         per_channel: one range for each output channel. MatMul kernels know only one for the tensor.
-        unsigned_input: whether the input is quint8.
+        saturates: whether the input is quint8, and the kernels may be such.
 
     Returns:
         int8 of the shape of ``weights``, and the largest magnitude that 127 stands for: float32,
@@ -38,7 +38,7 @@ def quantize_weights(
     if not per_channel or node.op == "MatMul":
         axes = tuple(range(weights.ndim))
     limits = np.abs(weights).max(axis=axes, keepdims=True)
-    if unsigned_input and node.op != "DepthwiseConv2dNative":
+    if saturates and node.op != "DepthwiseConv2dNative":
         limits = np.maximum(limits, _largest_pair(node, weights, axes))
     limits = np.maximum(limits, np.float32(_SMALLEST_RANGE)).astype(np.float32)
     quantized = np.clip(np.rint(weights / limits * 127.0), -127, 127).astype(np.int8)
@@ -86,3 +86,33 @@ def bias_correction(node: NodeDef, error: np.ndarray, mean: np.ndarray) -> np.nd
     if node.op == "DepthwiseConv2dNative":
         return (error.sum(axis=(0, 1)) * mean[:, None]).reshape(-1)
     return mean.dot(error.sum(axis=(0, 1)))
+
+
+def sum_by_output(node: NodeDef, weights: np.ndarray) -> np.ndarray:
+    """The sum of all weights of each output channel: shape [output channels].
+
+    Args:
+        node: the linear op.
+        weights: in the layout of the op.
+    """
+    if node.op == "MatMul":
+        return weights.sum(axis=1 if attribute(node, "transpose_b").b else 0)
+    if node.op == "DepthwiseConv2dNative":
+        return weights.sum(axis=(0, 1)).reshape(-1)
+    return weights.sum(axis=(0, 1, 2))
+
+
+def scale_inputs(node: NodeDef, weights: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """The weights with those of each input channel multiplied by its scale.
+
+    Args:
+        node: the linear op.
+        weights: float32, in the layout of the op.
+        scale: float64, shape [input channels].
+
+    Returns:
+        float32 of the shape of ``weights``.
+    """
+    if node.op == "MatMul" and attribute(node, "transpose_b").b:
+        return (weights * scale).astype(np.float32)
+    return (weights * scale[:, None]).astype(np.float32)

@@ -46,7 +46,7 @@ def test_weights_come_back_within_half_a_step(kind, per_channel, unsigned):
 @pytest.mark.parametrize("kind", ["Conv2D", "MatMul"])
 def test_signed_input_needs_no_wider_range(kind):
     weights = random("w", SHAPES[kind])
-    _, limit = quantize_weights(node_of(kind), weights, False, unsigned_input=False)
+    _, limit = quantize_weights(node_of(kind), weights, False, saturates=False)
     assert limit == np.abs(weights).max()
 
 

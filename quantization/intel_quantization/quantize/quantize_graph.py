@@ -1,0 +1,100 @@
+"""The quantize stage: from the optimized FP32 graph and what calibration saw of it to the INT8 graph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Callable, Sequence, Tuple
+
+from intel_quantization.calibration.collectors import AUTO, collector
+from intel_quantization.calibration.statistics import Statistics
+from intel_quantization.graph.capabilities import RUNNING, Capabilities
+from intel_quantization.graph.graph import Graph
+from intel_quantization.quantize.auto_ranges import auto_ranges
+from intel_quantization.quantize.candidates import find_candidates
+from intel_quantization.quantize.carries import find_carries
+from intel_quantization.quantize.emission import emit
+from intel_quantization.quantize.groups import Decision, Group
+from intel_quantization.quantize.leftovers import leftovers
+from intel_quantization.quantize.local_error import find_by_channel
+from intel_quantization.quantize.payoff import find_unpaying
+from intel_quantization.quantize.plan import decide
+from intel_quantization.quantize.target_cpu import ANY
+from intel_quantization.quantize.trials import make_trials
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to quantize.
+
+    Attributes:
+        excluded_ops: op names that stay FP32.
+        excluded_nodes: nodes that stay FP32.
+        per_channel: one weight range for each output channel.
+        algo: one of ALGORITHMS.
+        equalize: see :mod:`intel_quantization.quantize.equalization`.
+        bias_correction: see :func:`intel_quantization.quantize.weights.bias_correction`.
+        target_cpu: one of TARGET_CPUS.
+    """
+
+    excluded_ops: Tuple[str, ...] = ()
+    excluded_nodes: Tuple[str, ...] = ()
+    per_channel: bool = True
+    algo: str = AUTO
+    equalize: bool = True
+    bias_correction: bool = True
+    target_cpu: str = ANY
+
+
+def quantize_graph(
+    graph: Graph,
+    candidates: Sequence[Group],
+    refused: Sequence[Decision],
+    statistics: Statistics,
+    options: Options,
+    capabilities: Capabilities = RUNNING,
+    stop: Callable[[Sequence[Decision]], None] = lambda decisions: None,
+) -> Tuple[Tuple[Decision, ...], Tuple[Decision, ...]]:
+    """Decide what becomes INT8, and emit it, in place.
+
+    Args:
+        graph: the optimized FP32 graph.
+        candidates: as :func:`~intel_quantization.quantize.candidates.find_candidates` gave them.
+        refused: the linear ops that are none, from there, too.
+        statistics: of the tensors that the candidates observe.
+        options: how to quantize.
+        capabilities: of the TensorFlow that the graph is made for.
+        stop: called with the decisions, ahead of emitting, where nothing becomes INT8; it raises.
+
+    Returns:
+        The decisions for linear ops, pools and concatenations, and those for what else stays FP32.
+    """
+    carries, left = find_carries(graph, options.excluded_ops, options.excluded_nodes)
+    ranges = collector(options.algo)
+    automatic = options.algo.upper() == AUTO
+    items, decided = decide(graph, candidates, statistics, carries, capabilities)
+    trials = make_trials(graph, items, statistics)
+    chosen = auto_ranges(items, statistics, trials) if automatic else ranges
+    by_channel = find_by_channel(graph, items, statistics, trials, options.per_channel)
+    unpaying = find_unpaying(graph, items, statistics, trials, chosen, by_channel)
+    if unpaying:
+        found = find_candidates(graph, options.excluded_ops, options.excluded_nodes, capabilities, unpaying)
+        candidates, refused = found
+        items, decided = decide(graph, candidates, statistics, carries, capabilities)
+        trials = make_trials(graph, items, statistics)
+        chosen = auto_ranges(items, statistics, trials) if automatic else ranges
+    decisions = (*refused, *left, *decided)
+    if not items:
+        stop(decisions)
+    remaining = leftovers(graph, items, decisions)
+    emit(
+        graph,
+        items,
+        statistics,
+        options.per_channel,
+        chosen,
+        options.equalize,
+        options.bias_correction,
+        trials,
+        options.target_cpu,
+    )
+    return decisions, remaining
