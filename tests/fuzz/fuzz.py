@@ -30,7 +30,7 @@ MEMORY = 12 * 2**30
 _SHOWN = 40
 
 
-def child(first: int, count: int, seed: int, kind: str) -> None:
+def child(first: int, count: int, seed: int, convert: int, kind: str) -> None:
     """Run cases, and say of each when it begins and what came of it."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -40,7 +40,7 @@ def child(first: int, count: int, seed: int, kind: str) -> None:
     from tests.fuzz.cases import Cases
 
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
-        cases = Cases(os.path.join(folder, "case"), seed, kind)
+        cases = Cases(os.path.join(folder, "case"), seed, kind, bool(convert))
         for number in range(first, first + count):
             print(json.dumps(["begin", number]), file=out, flush=True)
             print(json.dumps(["end", number, *cases.run(number)]), file=out, flush=True)
@@ -49,10 +49,11 @@ def child(first: int, count: int, seed: int, kind: str) -> None:
 class Batch:
     """A child process and what it says, line by line."""
 
-    def __init__(self, first: int, count: int, seed: int, kind: str, log) -> None:
+    def __init__(self, first: int, count: int, options: argparse.Namespace, log) -> None:
         environment = dict(os.environ, PYTHONPATH=os.pathsep.join([ROOT, os.path.join(ROOT, "quantization")]))
         environment.update(OMP_NUM_THREADS="1", TF_CPP_MIN_LOG_LEVEL="3", TF_ENABLE_ONEDNN_OPTS="1")
-        words = [sys.executable, os.path.abspath(__file__), "--child", str(first), str(count), str(seed), kind]
+        words = [sys.executable, os.path.abspath(__file__), "--child"]
+        words += [*map(str, (first, count, options.seed, int(not options.read_only))), options.kind]
         self._process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=log, env=environment)
         self._rest = b""
         self._log = log
@@ -129,12 +130,14 @@ class Report:
         return "\n".join(lines)
 
 
-def run(first: int, cases: int, seconds: float | None, seed: int, kind: str, log) -> Report:
+def run(options: argparse.Namespace, log) -> Report:
     """Run cases, however their processes end."""
-    report, number, last = Report(), first, first + cases
+    first, last = options.first, options.first + options.cases
+    seconds = None if options.minutes is None else options.minutes * 60
+    report, number = Report(), first
     begin = time.monotonic()
     while number < last and (seconds is None or time.monotonic() - begin < seconds):
-        batch = Batch(number, min(BATCH, last - number), seed, kind, log)
+        batch = Batch(number, min(BATCH, last - number), options, log)
         current, end = None, "!a child ended by itself"
         try:
             message = batch.line(SECONDS_TO_START)
@@ -158,7 +161,8 @@ def run(first: int, cases: int, seconds: float | None, seed: int, kind: str, log
             report.add(current, "in a child", end)
             number = current + 1
         elif status:
-            raise RuntimeError(f"a child ended with {status} before its cases began; see the log")
+            report.add(number, "in a child", f"!ended with {status} before its cases began; see the log")
+            break
         print(
             f"\r{number - first} cases, {len(report.findings)} kinds of findings", end="", file=sys.stderr, flush=True
         )
@@ -170,7 +174,7 @@ def main() -> int:
     """The command."""
     if sys.argv[1:2] == ["--child"]:
         sys.path[:0] = [ROOT, os.path.join(ROOT, "quantization")]
-        child(*map(int, sys.argv[2:5]), sys.argv[5])
+        child(*map(int, sys.argv[2:6]), sys.argv[6])
         return 0
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cases", type=int, default=20_000)
@@ -178,13 +182,13 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--first", type=int, default=0, help="the number of the first case")
     parser.add_argument("--kind", default="", help="only this kind of case, such as 'odd graphs'")
+    parser.add_argument("--read-only", action="store_true", help="read and optimize, and convert nothing: faster")
     parser.add_argument("--report", help="a file for the report")
     parser.add_argument("--log", help="a file for what TensorFlow prints")
     options = parser.parse_args()
     begin = time.monotonic()
     with open(options.log, "w+") if options.log else tempfile.NamedTemporaryFile("w+", prefix="fuzz-") as log:
-        seconds = None if options.minutes is None else options.minutes * 60
-        report = run(options.first, options.cases, seconds, options.seed, options.kind, log)
+        report = run(options, log)
     text = report.text(time.monotonic() - begin)
     print(text)
     if options.report:
