@@ -7,8 +7,8 @@ import os
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.eager import context
-from tensorflow.python.trackable import resource
 
 from intel_quantization.errors import BadInputError
 from intel_quantization.graph.load import load_graph
@@ -147,8 +147,6 @@ def test_leftovers_and_initializers_that_touch_files_do_not_run(tmp_path):
 
 
 def test_what_restores_variables_reads_its_own_file_only(tmp_path):
-    from tensorflow.core.protobuf import saved_model_pb2
-
     path = first_kind(str(tmp_path / "m"))
     model = saved_model_pb2.SavedModel()
     file = os.path.join(path, "saved_model.pb")
@@ -187,6 +185,8 @@ def test_savers_of_the_second_kind_are_no_obstacle(tmp_path):
 
 
 def test_functions_that_loading_would_run(tmp_path):
+    from tensorflow.python.trackable import resource  # has another place before TensorFlow 2.9
+
     written = str(tmp_path / "written")
 
     class Resource(resource.CapturableResource):
