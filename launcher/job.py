@@ -56,6 +56,7 @@ class Job:
         signature: the signature of a SavedModel; None: chosen inside.
         excluded_ops: op types that stay in FP32.
         excluded_nodes: nodes that stay in FP32.
+        allow_op: op types that may run although they touch files, processes or the network.
         per_channel: one scale per output channel of a weight instead of one per weight.
         equalize: scale channels that share one range to like sizes first.
         bias_correction: let the bias take back what rounding the weights adds on average.
@@ -95,6 +96,7 @@ class Job:
     signature: str | None = None
     excluded_ops: tuple[str, ...] = ()
     excluded_nodes: tuple[str, ...] = ()
+    allow_op: tuple[str, ...] = ()
     per_channel: bool = True
     equalize: bool = True
     bias_correction: bool = True
@@ -185,6 +187,7 @@ class Job:
             "bias_correction": self.bias_correction,
             "excluded_ops": list(self.excluded_ops),
             "excluded_nodes": list(self.excluded_nodes),
+            "allow_op": list(self.allow_op),
             "callback": self.callback,
             "samples": self.samples,
             "batch_size": self.batch_size,

@@ -236,6 +236,7 @@ def _add_quantization(parser: Parser) -> None:
         ("outputs", "output nodes (default: found in the graph)"),
         ("excluded_ops", "op types that stay in FP32"),
         ("excluded_nodes", "nodes that stay in FP32"),
+        ("allow_op", "op types that may run although they touch files, processes or the network (default: none)"),
     ):
         group.add_argument(*_spellings(name), type=names, action=_Extend, default=(), metavar="A,B", help=text)
     group.add_argument(

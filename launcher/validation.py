@@ -58,6 +58,7 @@ def checked_job(options: argparse.Namespace) -> Job:
         signature=options.signature or None,
         excluded_ops=options.excluded_ops,
         excluded_nodes=options.excluded_nodes,
+        allow_op=options.allow_op,
         per_channel=options.per_channel,
         equalize=options.equalize,
         bias_correction=options.bias_correction,

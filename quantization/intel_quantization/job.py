@@ -41,6 +41,7 @@ class Job:
     bias_correction: bool = True
     excluded_ops: tuple[str, ...] = ()
     excluded_nodes: tuple[str, ...] = ()
+    allow_op: tuple[str, ...] = ()
     callback: str | None = None
     samples: int | None = None
     batch_size: int | None = None
@@ -115,7 +116,7 @@ def parse(text: str) -> Job:
 
 
 _PATHS = ("in_graph", "out_graph", "data_location", "labels", "models_zoo", "models_source_dir", "models_config")
-_LISTS = ("inputs", "outputs", "excluded_ops", "excluded_nodes")
+_LISTS = ("inputs", "outputs", "excluded_ops", "excluded_nodes", "allow_op")
 _FLAGS = ("per_channel", "equalize", "bias_correction", "intermediate")
 _NUMBERS = ("scale", "mean", "std")
 _COUNTS = {"samples": 1, "batch_size": 1, "threads": 1, "evaluate": 0, "seed": 0}

@@ -19,6 +19,7 @@ from intel_quantization.comparison.other_modes import guessed_mode, judge_mode
 from intel_quantization.errors import BadInputError, QuantizationError
 from intel_quantization.events import EventStream, Stages
 from intel_quantization.graph.capabilities import Capabilities
+from intel_quantization.graph.explain import explained
 from intel_quantization.graph.load import load_graph
 from intel_quantization.graph_converter import GraphConverter
 from intel_quantization.preprocess_choice import Candidate
@@ -76,11 +77,14 @@ class _Run:
         job, stages = self._job, self._stages
         stages.enter("read")
         Capabilities(job.target_tensorflow)  # it is known
-        loaded = load_graph(jobs.path(job.in_graph), job.inputs, job.outputs, signature=job.signature or "")
+        loaded = load_graph(
+            jobs.path(job.in_graph), job.inputs, job.outputs, signature=job.signature or "", allow_op=job.allow_op
+        )
         self._graph = loaded.graph_def
         self._inputs = [info.name for info in loaded.inputs]
         self._outputs = [info.name for info in loaded.outputs]
-        self._runnable = in_nhwc(self._graph, self._outputs)
+        with explained(self._graph):
+            self._runnable = in_nhwc(self._graph, self._outputs)
         if loaded.signature:
             self._events.log(f"SavedModel, signature {loaded.signature}")
         self._tensors = loaded.inputs
@@ -215,6 +219,7 @@ class _Run:
             threads=job.threads or 0,
             target_tensorflow=job.target_tensorflow,
             target_cpu=job.target_cpu or "any",
+            allow_op=job.allow_op,
             **options,
         )
 

@@ -35,6 +35,7 @@ def test_every_key_of_the_contract_is_taken():
         per_channel=False,
         excluded_ops=["MatMul"],
         excluded_nodes=["n"],
+        allow_op=["ReadFile"],
         callback=None,
         samples=10,
         batch_size=2,
@@ -49,6 +50,7 @@ def test_every_key_of_the_contract_is_taken():
         threads=4,
     )
     assert job.outputs == ("b:1",)
+    assert job.allow_op == ("ReadFile",)
     assert job.target_tensorflow == "1.15"
     assert job.evaluate == 0
     assert job.threads == 4

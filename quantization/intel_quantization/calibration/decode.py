@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
+from intel_quantization.calibration.image_size import check_image_size
 from intel_quantization.errors import BadInputError
 from intel_quantization.graph.session import first_line
 from intel_quantization.resizing import STRETCH, Resizing, to_size
@@ -72,6 +73,7 @@ class Decoder:
         if kind is None:
             what = "is empty" if not data else f"begins with {data[:8]!r}"
             raise BadInputError(f"{path} {what}; {expected}", remedy)
+        check_image_size(path, kind, data)
         try:
             pixels = self._session.run(self._decoded[kind], {self._bytes: data})
         except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
