@@ -55,11 +55,15 @@ def _on_the_engine(options: argparse.Namespace) -> Iterator[str]:
             f"container {one.name}" for one in our_containers(engine) if not one.alive and one.owner == os.getuid()
         )
     else:
-        yield from (f"container {name}" for name in reap(engine))
+        yield from (f"container {name}" for name in reap(engine, _warn))
     if options.images or options.all:
         names = image.remove_images(engine, keep_current=not options.all, dry_run=options.dry_run)
         yield from (f"image {name}" for name in names)
     engine.close()
+
+
+def _warn(message: str) -> None:
+    write_line(sys.stderr, f"warning: {message}")
 
 
 def remove_environments(*, keep_current: bool, dry_run: bool) -> Iterator[str]:

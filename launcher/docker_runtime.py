@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
 from launcher import shell as terminal
 from launcher.container import Attachment, Container, Demultiplexer, End
 from launcher.engine import Engine, translated
-from launcher.errors import DeadlineError, ImageMissingError, Interrupted, OutOfMemoryError
+from launcher.errors import DeadlineError, EngineUnreachableError, ImageMissingError, Interrupted, OutOfMemoryError
 from launcher.image import DEFAULT_VARIANT, LATEST, ImageSpec, ensure_image, find_image
 from launcher.image_store import image_id
 from launcher.job import Job, Mount
+from launcher.kernel import SIGKILLED, oom_kills
 from launcher.lines import LineSplitter
 from launcher.profile import OUTPUT, Profile, job_profile
 from launcher.reaper import OurContainer, container_name, labels, our_containers, reap
@@ -26,7 +27,8 @@ __all__ = ["DockerRuntime", "OurContainer", "our_containers", "reap"]
 
 _NO_SUCH_COMMAND = 127
 """Exit status of the init process in a container where it cannot run the command."""
-
+_ENDING_SECONDS = 60.0
+"""How long a container may still run after the end of its output, which only its last process closes."""
 
 _PACKAGE = "intel_quantization"
 
@@ -41,17 +43,25 @@ class DockerRuntime:
             built too where it is missing, so that the original tool's calls work at once.
         spec: which image of this launcher.
         run_id: id of the run, part of the container's name; None: a new one.
+        warn: told what goes wrong while cleaning up.
     """
 
     name = "docker"
 
     def __init__(
-        self, engine: Engine, *, image: str | None = None, spec: ImageSpec | None = None, run_id: str | None = None
+        self,
+        engine: Engine,
+        *,
+        image: str | None = None,
+        spec: ImageSpec | None = None,
+        run_id: str | None = None,
+        warn: Callable[[str], None] = lambda _message: None,
     ) -> None:
         self._engine = engine
         self._named = image
         self._spec = spec or ImageSpec()
         self._image: str | None = None
+        self._warn = warn
         self.run_id = run_id or secrets.token_hex(6)
 
     @property
@@ -98,15 +108,18 @@ class DockerRuntime:
             The exit status; 128 + number where a signal ended the job.
 
         Raises:
-            OutOfMemoryError: the job, or a child of it, met its memory limit, and the job failed.
+            OutOfMemoryError: the job, or a child of it, met its memory limit, or the kernel ran out, and it failed.
             DeadlineError: ``job.timeout`` seconds passed.
             ImageMissingError: the image is gone, or is none of this tool's.
+            EngineUnreachableError: the engine cut the job's output off.
+            QuantizationFailedError: somebody removed the container.
             Interrupted: a signal came; the job was asked to end, and killed on a second signal.
         """
         profile = self._profile(job, staging / "output", job.command())
         lacks = _PackageLacking(on_line)
         until = None if job.timeout is None else time.monotonic() + job.timeout
-        with Container(self._engine, self.container_name, profile) as container:
+        killed_before = oom_kills()
+        with Container(self._engine, self.container_name, profile, self._warn) as container:
             try:
                 end = _follow(container, lacks, until)
             except Interrupted:
@@ -124,6 +137,11 @@ class DockerRuntime:
                 f"the job needed more memory than {limit}",
                 "lower --batch_size or --samples, or give it more with --memory",
             )
+        if end.exit_code == SIGKILLED and not self._engine.remote and oom_kills() > killed_before:
+            raise OutOfMemoryError(
+                "the kernel ran out of memory and killed the job",
+                "lower --batch_size or --samples, or set a limit with --memory",
+            )
         if end.exit_code == _NO_SUCH_COMMAND or (end.exit_code == 1 and lacks.package):
             what = _PACKAGE if lacks.package else profile.command[0]
             raise ImageMissingError(
@@ -136,7 +154,7 @@ class DockerRuntime:
         """bash in the workspace, on this terminal; without a terminal it reads commands from stdin."""
         interactive = terminal.has_terminal()
         profile = self._shell_profile(job, tty=interactive)
-        with Container(self._engine, self.container_name, profile) as container:
+        with Container(self._engine, self.container_name, profile, self._warn) as container:
             attachment = container.attach()
             try:
                 container.start()
@@ -214,19 +232,28 @@ class _PackageLacking:
 
 def _follow(container: Container, on_line: LineSink, until: float | None) -> End | None:
     """Start the container and pass its lines on until it ends; None at the deadline."""
+    demultiplexer = Demultiplexer()
     attachment = container.attach()
     try:
         container.start()
-        if not _pass_on(attachment, on_line, until):
+        if not _pass_on(attachment, demultiplexer, on_line, until):
             return None
     finally:
         attachment.close()
-    return container.wait(until)
+    patient = time.monotonic() + _ENDING_SECONDS
+    end = container.wait(patient if until is None else min(until, patient))
+    if end is None and until is not None and time.monotonic() >= until:
+        return None
+    if end is None or (demultiplexer.within and end.exit_code == 0):
+        # Whatever the job wrote after that is lost, and with it whether it succeeded.
+        raise EngineUnreachableError(
+            "the engine cut off the output of the job", "see whether the engine is well (docker info), and run again"
+        )
+    return end
 
 
-def _pass_on(attachment: Attachment, on_line: LineSink, until: float | None) -> bool:
+def _pass_on(attachment: Attachment, demultiplexer: Demultiplexer, on_line: LineSink, until: float | None) -> bool:
     """Pass lines on until the stream ends; False at the deadline."""
-    demultiplexer = Demultiplexer()
     splitters = {"stdout": LineSplitter(), "stderr": LineSplitter()}
     while True:
         with translated("reading the output of", "the job"):

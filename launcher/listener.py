@@ -19,7 +19,10 @@ _SIGNALS = {
         "used an instruction this CPU lacks",
         "TensorFlow needs a CPU with AVX; see launch_quantization doctor",
     ),
-    signal.SIGKILL: ("was killed", "the machine may have run out of memory: lower --batch_size, or raise --memory"),
+    signal.SIGKILL: (
+        "was killed from outside",
+        "kill -9, docker kill or a resource manager does that; where the kernel did, for lack of memory, dmesg says so",
+    ),
     signal.SIGSEGV: ("crashed", "run again with --verbose; the graph may be damaged"),
     signal.SIGABRT: ("crashed", "run again with --verbose; the graph may be damaged"),
     signal.SIGTERM: ("was ended from outside", "run again"),
@@ -61,7 +64,7 @@ class Listener:
         self._view.event(event)
 
     def check(self, status: int) -> None:
-        """Raise what the job's exit status and its error event, taken together, say.
+        """Raise what the job's exit status and its events, taken together, say. Success is its own word and status.
 
         Raises:
             LauncherError: of the class of the error event; QuantizationFailedError without one.
@@ -70,7 +73,7 @@ class Listener:
             data = self._error.data
             message, remedy = self._translate(data["message"]), self._translate(data["remedy"] or "")
             raise error_for_kind(data["kind"])(message, remedy)
-        if status == 0:
+        if status == 0 and self.result is not None:
             return
         for line in self._tail:
             self._view.warn(line)
@@ -81,6 +84,11 @@ class Listener:
             number = signal.Signals(status - 128)
             what, remedy = _SIGNALS[number]
             return QuantizationFailedError(f"the job {what} ({number.name})", remedy)
+        if status == 0:
+            return QuantizationFailedError(
+                "the job ended without saying what came of it; its output is not taken",
+                "run again with --verbose; with --docker_image, see that the image is one of this version",
+            )
         return QuantizationFailedError(
             f"the job ended with status {status} without saying why",
             "the lines above are the end of its log; --verbose shows all",

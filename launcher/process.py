@@ -14,6 +14,7 @@ from pathlib import Path
 
 from launcher import supervisor
 from launcher.errors import DeadlineError, Interrupted, OutOfMemoryError
+from launcher.kernel import SIGKILLED, oom_kills
 from launcher.lines import LineSplitter
 from launcher.runtime import LineSink
 from launcher.signals import patience, shield
@@ -54,7 +55,7 @@ def run_supervised(
         DeadlineError: it took longer than ``timeout``.
         Interrupted: a signal came; the job was asked to end, and killed on a second signal.
     """
-    killed_before = _kernel_oom_kills()
+    killed_before = oom_kills()
     process: subprocess.Popen[bytes] | None = None
     pump: _Pump | None = None
     try:
@@ -81,7 +82,7 @@ def run_supervised(
                 end(process)
             if pump is not None:
                 pump.close()
-    if status == 128 + signal.SIGKILL and _kernel_oom_kills() > killed_before:
+    if status == SIGKILLED and oom_kills() > killed_before:
         raise OutOfMemoryError("the kernel ran out of memory and killed the job", _MEMORY_REMEDY)
     return status
 
@@ -190,12 +191,3 @@ def _resident(root: int) -> int:
         with contextlib.suppress(FileNotFoundError, ProcessLookupError), open(f"/proc/{pid}/statm", "rb") as file:
             total += int(file.read().split()[1]) * _PAGE
     return total
-
-
-def _kernel_oom_kills() -> int:
-    """How many processes the kernel has killed for lack of memory since boot."""
-    with open("/proc/vmstat", "rb") as file:
-        for line in file:
-            if line.startswith(b"oom_kill "):
-                return int(line.split()[1])
-    return 0

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from launcher.engine import Engine, translated
+from launcher.errors import LauncherError
 from launcher.signals import shield
 
 _NAMESPACE = "io.github.quantization"
@@ -72,10 +74,22 @@ def our_containers(engine: Engine) -> list[OurContainer]:
     return [container for container in listed if container.name == container_name(container.run_id)]
 
 
-def reap(engine: Engine) -> list[str]:
-    """Remove this user's containers whose launcher on this machine is gone; returns their names."""
-    gone = [container for container in our_containers(engine) if container.here and not container.alive]
-    return [container.name for container in gone if remove(engine, container.id)]
+def reap(engine: Engine, warn: Callable[[str], None]) -> list[str]:
+    """Remove this user's containers whose launcher on this machine is gone; returns their names.
+
+    Args:
+        engine: where.
+        warn: told of each that the engine does not remove; it is in nobody's way.
+    """
+    removed = []
+    for container in our_containers(engine):
+        if container.here and not container.alive:
+            try:
+                if remove(engine, container.id):
+                    removed.append(container.name)
+            except LauncherError as error:
+                warn(f"a container that a killed launcher left stays: {error.message}")
+    return removed
 
 
 def remove(engine: Engine, container: str) -> bool:

@@ -24,8 +24,6 @@ from launcher.signals import shield
 from launcher.staging import OUTPUT, remove_stale, staged, staging_path
 from launcher.validation import checked_job
 
-Say = Callable[[str], None]
-
 
 def quantize(options: argparse.Namespace, view: View) -> int:
     """Do what the plain call asks for; returns the exit code.
@@ -45,7 +43,7 @@ def quantize(options: argparse.Namespace, view: View) -> int:
 
 def _run(options: argparse.Namespace, job: Job, out_graph: Path, view: View) -> int:
     with recorded(staging_path(out_graph)) as run_id, staged(out_graph) as staging:
-        runtime = choose_runtime(options, view.note, run_id)
+        runtime = choose_runtime(options, view, run_id)
         view.note(runtime.describe())
         runtime.ensure(lambda line: view.build_line(safe_text(line)))
         # Programs that read events get them as they are.
@@ -65,7 +63,7 @@ def _run(options: argparse.Namespace, job: Job, out_graph: Path, view: View) -> 
 def _shell(options: argparse.Namespace, job: Job, view: View) -> int:
     place = shells_root() / secrets.token_hex(6)
     with recorded(staging_path(place)) as run_id, staged(place) as staging:
-        runtime = choose_runtime(options, view.note, run_id)
+        runtime = choose_runtime(options, view, run_id)
         view.note(runtime.describe())
         runtime.ensure(lambda line: view.build_line(safe_text(line)))
         view.note(f"output in the workspace is {job.output_dir}; exit ends the shell")
@@ -74,7 +72,7 @@ def _shell(options: argparse.Namespace, job: Job, view: View) -> int:
 
 
 def _dry_run(options: argparse.Namespace, job: Job, view: View) -> int:
-    runtime = choose_runtime(options, view.note, None)
+    runtime = choose_runtime(options, view, None)
     place = staging_path(job.out_graph) if job.out_graph is not None else shells_root()
     plan = runtime.plan(job, place)
     command = plan["command"]
@@ -91,12 +89,12 @@ def _dry_run(options: argparse.Namespace, job: Job, view: View) -> int:
     return 0
 
 
-def choose_runtime(options: argparse.Namespace, say: Say, run_id: str | None) -> Runtime:
+def choose_runtime(options: argparse.Namespace, view: View, run_id: str | None) -> Runtime:
     """The runtime that the options ask for.
 
     Args:
         options: with ``runtime``, ``docker_image``, ``tensorflow``, ``base_image``, ``ca_bundle``.
-        say: told in one line why ``auto`` does not use Docker.
+        view: told in one line why ``auto`` does not use Docker, and what could not be cleaned up.
         run_id: id of the record of this run; None where nothing will be run.
 
     Raises:
@@ -110,20 +108,20 @@ def choose_runtime(options: argparse.Namespace, say: Say, run_id: str | None) ->
     ca_bundle = ca_path(options)
     if options.runtime != "local":
         try:
-            return docker_runtime(options, run_id)
+            return docker_runtime(options, run_id, view.warn)
         except (EngineUnreachableError, EngineTooOldError) as error:
             if options.runtime == "docker":
                 raise
-            say(f"not in a container, but in a local environment: {error.message}")
+            view.note(f"not in a container, but in a local environment: {error.message}")
     from launcher.local_runtime import LocalRuntime, check_memory
 
     if options.docker_image is not None:
-        say(f"without a container, --docker-image {options.docker_image} is not used")
+        view.note(f"without a container, --docker-image {options.docker_image} is not used")
     check_memory(options.memory)
     return LocalRuntime(options.tensorflow, ca_bundle)
 
 
-def docker_runtime(options: argparse.Namespace, run_id: str | None) -> Runtime:
+def docker_runtime(options: argparse.Namespace, run_id: str | None, warn: Callable[[str], None]) -> Runtime:
     """The Docker runtime; also removes containers whose launcher is gone."""
     from launcher.docker_runtime import DockerRuntime, reap
     from launcher.engine import connect
@@ -132,10 +130,10 @@ def docker_runtime(options: argparse.Namespace, run_id: str | None) -> Runtime:
 
     engine = connect()
     if run_id is not None:
-        reap(engine)
+        reap(engine, warn)
     check_limits(engine, options.cpus, options.memory)  # a job that cannot start needs no image
     spec = ImageSpec(options.tensorflow, options.base_image, ca_path(options))
-    return DockerRuntime(engine, image=options.docker_image, spec=spec, run_id=run_id)
+    return DockerRuntime(engine, image=options.docker_image, spec=spec, run_id=run_id, warn=warn)
 
 
 def ca_path(options: argparse.Namespace) -> Path | None:

@@ -25,7 +25,10 @@ from launcher.errors import (
     ImageMissingError,
     Interrupted,
     OutOfMemoryError,
+    QuantizationFailedError,
 )
+from launcher.listener import Listener
+from launcher.progress import PlainView
 from tests.launcher.docker_support import any_image, make_job, make_staging
 
 pytestmark = pytest.mark.engine
@@ -69,6 +72,26 @@ def test_output_and_status(runtime: DockerRuntime, tmp_path: Path) -> None:
     assert status == 7
     assert lines.of("stdout") == ["one", "no end"]
     assert lines.of("stderr") == ["two"]
+
+
+@pytest.mark.parametrize("doing", ["kill", "remove"])
+def test_a_container_that_somebody_else_ends(
+    engine: Engine, runtime: DockerRuntime, tmp_path: Path, doing: str
+) -> None:
+    """Neither is lack of memory, and both say what it was."""
+    listener = Listener(PlainView(quiet=True))
+
+    def end(line: bytes, stream: str) -> None:
+        listener(line, stream)
+        if doing == "kill":
+            engine.client.kill(runtime.container_name)
+        else:
+            engine.client.remove_container(runtime.container_name, force=True)
+
+    with pytest.raises(QuantizationFailedError) as caught:
+        listener.check(runtime.run(make_job(tmp_path, "echo here; sleep 30"), make_staging(tmp_path), end))
+    assert ("killed from outside" if doing == "kill" else "somebody removed") in caught.value.message
+    assert "--memory" not in caught.value.remedy
 
 
 def test_what_a_running_job_looks_like_from_outside(engine: Engine, runtime: DockerRuntime, tmp_path: Path) -> None:
@@ -286,12 +309,12 @@ def test_what_a_killed_launcher_left_is_reaped_and_a_live_one_is_spared(engine: 
     try:
         killed.kill()
         killed.wait()
-        assert f"quantization-{os.getpid():08x}dead" in reap(engine)
+        assert f"quantization-{os.getpid():08x}dead" in reap(engine, print)
         assert f"quantization-{os.getpid():08x}live" in [container.name for container in our_containers(engine)]
     finally:
         alive.kill()
         alive.wait()
-        reap(engine)
+        reap(engine, print)
 
 
 def _start_launcher(folder: Path, run_id: str) -> subprocess.Popen[bytes]:

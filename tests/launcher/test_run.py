@@ -92,7 +92,7 @@ def old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def call(old: Path, monkeypatch: pytest.MonkeyPatch, inside: Callable[[Path, LineSink], int], *more: str) -> int:
-    monkeypatch.setattr(run, "choose_runtime", lambda options, say, run_id: FakeRuntime(inside))
+    monkeypatch.setattr(run, "choose_runtime", lambda options, view, run_id: FakeRuntime(inside))
     root = old.parent.parent
     return main(["-g", str(root / "net.pb"), "-d", str(root / "images"), "-o", str(old), *more])
 
@@ -220,7 +220,7 @@ def test_a_dry_run_changes_nothing(
 def test_auto_says_why_it_is_local(
     old: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def unreachable(options: object, run_id: object) -> None:
+    def unreachable(*_: object) -> None:
         raise EngineUnreachableError("no Docker engine answers at unix:///nowhere", "start it")
 
     monkeypatch.setattr(run, "docker_runtime", unreachable)
