@@ -104,7 +104,7 @@ def named_certificates(path: Path) -> bytes:
 
 def _pem(path: Path) -> bytes | None:
     try:
-        data = path.read_bytes()
+        data = path.read_bytes() if path.is_file() else b""
     except OSError:
         return None
     return data if b"-----BEGIN CERTIFICATE-----" in data else None

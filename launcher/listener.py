@@ -35,25 +35,27 @@ class Listener:
     Args:
         view: what is told.
         translate: turns paths of the workspace, in texts from inside, into ones that the user knows.
+        log: the view shows the log; else its lines are not even made fit to be shown, but for the last ones.
 
     Attributes:
         result: the result event, once it came.
     """
 
-    def __init__(self, view: View, translate: Callable[[str], str] = str) -> None:
+    def __init__(self, view: View, translate: Callable[[str], str] = str, *, log: bool = True) -> None:
         self._view = view
+        self._log = log
         self._translate = translate
         self._error: Event | None = None
-        self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
+        self._tail: deque[bytes] = deque(maxlen=_TAIL_LINES)
         self.result: Event | None = None
 
     def __call__(self, line: bytes, stream: str) -> None:
         """Take one line; ``stream`` is "stdout" or "stderr"."""
         event = parse(line) if stream == "stdout" else None
         if event is None:
-            text = self._translate(safe_line(line))
-            self._tail.append(text)
-            self._view.log_line(text)
+            self._tail.append(line)
+            if self._log:
+                self._view.log_line(self._shown(line))
             return
         if event.name == "log":
             event = replace(event, data={**event.data, "message": self._translate(event.data["message"])})
@@ -76,8 +78,11 @@ class Listener:
         if status == 0 and self.result is not None:
             return
         for line in self._tail:
-            self._view.warn(line)
+            self._view.warn(self._shown(line))
         raise self._unexplained(status)
+
+    def _shown(self, line: bytes) -> str:
+        return self._translate(safe_line(line))
 
     def _unexplained(self, status: int) -> LauncherError:
         if status > 128 and status - 128 in _SIGNALS:

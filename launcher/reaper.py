@@ -34,16 +34,20 @@ class OurContainer:
         name: its name.
         run_id: id of the run it belongs to.
         owner: uid of the user that started it.
+        local: it was started from this machine.
         here: it was started from this machine, by this user.
         alive: its launcher lives, or may live: on another machine nobody can tell.
+        created: when, in unix seconds.
     """
 
     id: str
     name: str
     run_id: str
     owner: int
+    local: bool
     here: bool
     alive: bool
+    created: int
 
 
 def container_name(run_id: str) -> str:
@@ -114,14 +118,17 @@ def _ours(entry: dict[str, object]) -> OurContainer:
     owner = int(tags[OWNER]) if tags.get(OWNER, "").isdecimal() else -1
     names = entry.get("Names")
     name = str(names[0]).lstrip("/") if isinstance(names, list) and names else str(entry["Id"])[:12]
-    here = owner == os.getuid() and tags.get(_HOST) == _host()
+    local = tags.get(_HOST) == _host()
+    created = entry.get("Created")
     return OurContainer(
         id=str(entry["Id"]),
         name=name,
         run_id=tags.get(RUN, ""),
         owner=owner,
-        here=here,
-        alive=not here or _lives(tags.get(_BOOT, ""), tags.get(_PROCESS, "")),
+        local=local,
+        here=local and owner == os.getuid(),
+        alive=not local or _lives(tags.get(_BOOT, ""), tags.get(_PROCESS, "")),
+        created=created if isinstance(created, int) else 0,
     )
 
 
@@ -129,7 +136,11 @@ def _lives(boot: str, process: str) -> bool:
     if boot != _boot_id():
         return False
     pid = process.partition(":")[0]
-    return pid.isdecimal() and _process(int(pid)) == process
+    if not pid.isdecimal():
+        return False
+    found = _process(int(pid))
+    # Of another user's process nothing may be seen but that it is there (/proc with hidepid).
+    return found == process or (not found and _signalable(int(pid)))
 
 
 def _host() -> str:

@@ -10,6 +10,7 @@ import fcntl
 import json
 import os
 import secrets
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -142,10 +143,12 @@ def _is_old(path: Path) -> bool:
 def _read_if_free(path: Path) -> bytes | None:
     """The record's bytes, or None while its launcher lives."""
     try:
-        held = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        held = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return None
     try:
+        if not stat.S_ISREG(os.fstat(held).st_mode):
+            return None  # a fifo would never be read to its end
         fcntl.flock(held, fcntl.LOCK_SH | fcntl.LOCK_NB)
         return os.read(held, 65536)
     except BlockingIOError:

@@ -19,7 +19,7 @@ from launcher.listener import Listener
 from launcher.progress import View, write_line
 from launcher.registry import dead_runs, recorded, shells_root
 from launcher.runtime import Runtime
-from launcher.sanitize import safe_text
+from launcher.sanitize import pasteable, safe_text
 from launcher.signals import shield
 from launcher.staging import OUTPUT, remove_stale, staged, staging_path
 from launcher.validation import checked_job
@@ -47,7 +47,8 @@ def _run(options: argparse.Namespace, job: Job, out_graph: Path, view: View) -> 
         view.note(runtime.describe())
         runtime.ensure(lambda line: view.build_line(safe_text(line)))
         # Programs that read events get them as they are.
-        listener = Listener(view) if options.json else Listener(view, HostPaths(job, staging))
+        translate = str if options.json else HostPaths(job, staging)
+        listener = Listener(view, translate, log=options.verbose)
         view.starting()
         status = runtime.run(job, staging, listener)
         listener.check(status)
@@ -76,16 +77,16 @@ def _dry_run(options: argparse.Namespace, job: Job, view: View) -> int:
     place = staging_path(job.out_graph) if job.out_graph is not None else shells_root()
     plan = runtime.plan(job, place)
     command = plan["command"]
-    line = shlex.join(str(word) for word in command) if isinstance(command, list) else str(command)
+    words = [str(word) for word in command] if isinstance(command, list) else [str(command)]
     mounts = [
         {"source": str(mount.source), "target": mount.target, "read_only": mount.read_only} for mount in job.mounts()
     ]
-    whole = {"job": job.inside(), "output": str(job.output_dir), "mounts": mounts, **plan, "line": line}
+    whole = {"job": job.inside(), "output": str(job.output_dir), "mounts": mounts, **plan, "line": shlex.join(words)}
     if options.json:
         write_line(sys.stdout, json.dumps(whole))
     else:
         write_line(sys.stdout, json.dumps(whole, indent=2))
-        write_line(sys.stdout, f"\n{line}")
+        write_line(sys.stdout, f"\n{pasteable(words)}")
     return 0
 
 

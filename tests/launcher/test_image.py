@@ -36,6 +36,8 @@ class Store:
                 "POST .*/build": lambda request: _answer(self.build, request),
                 "POST .*/images/create": lambda request: _answer(self.pull, request),
                 "POST .*/images/.+/tag": lambda _request: reply({}, "201 Created"),
+                "POST .*/containers/create": lambda _request: reply({"Id": "lock"}, "201 Created"),
+                "DELETE .*/containers/.+": lambda _request: b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n",
             },
         )
 

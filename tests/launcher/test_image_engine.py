@@ -131,7 +131,7 @@ def test_clean_takes_what_is_ours_and_nothing_else(
         "launcher.image.finished_images",
         lambda *found: [one for one in finished_images(*found) if f":{VARIANT}-" in one.tags[0]],
     )
-    monkeypatch.setattr("launcher.image.stages", _stages)
+    monkeypatch.setattr("launcher.image.leftovers", lambda engine, _busy: _stages(engine))
     tag = ensure_image(engine, ImageSpec(VARIANT), lambda _line: None)
     (context / "quantization/intel_quantization/__init__.py").write_text("REPLACED = 1\n")
     old, tag = tag, ensure_image(engine, ImageSpec(VARIANT), lambda _line: None)

@@ -11,6 +11,7 @@ from launcher.errors import (
 )
 from launcher.listener import Listener
 from launcher.progress import PlainView
+from launcher.sanitize import safe_line
 from tests.launcher.support import RESULT, line
 
 
@@ -64,6 +65,26 @@ def test_an_error_counts_whatever_the_status(listener: Listener) -> None:
     listener(line("error", kind="bad_input", message="what", remedy=None), "stdout")
     with pytest.raises(BadInputError):
         listener.check(0)
+
+
+def test_a_log_that_nobody_sees_costs_nothing_and_its_end_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown: list[bytes] = []
+
+    def count(line: bytes) -> str:
+        shown.append(line)
+        return safe_line(line)
+
+    monkeypatch.setattr("launcher.listener.safe_line", count)
+    listener = Listener(PlainView(), log=False)
+    for number in range(1000):
+        listener(b"line %d" % number, "stderr")
+    assert shown == []
+    with pytest.raises(QuantizationFailedError):
+        listener.check(1)
+    assert len(shown) == 20
+    assert "warning: line 999\n" in capsys.readouterr().err
 
 
 def test_events_on_stderr_are_log_lines(listener: Listener, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,13 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_cache_is_the_users(cache: Path) -> None:
     assert registry.cache_root() == cache
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: os.symlink("/dev/zero", path)], ids=str)
+def test_what_is_no_record_is_passed_over(make: Callable[[Path], object]) -> None:
+    """A fifo that is opened to be read waits for who writes to it."""
+    make(runs_root() / "0123456789ab.json")
+    assert dead_runs() == []
 
 
 def test_a_record_lives_as_long_as_its_run(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from launcher.errors import EngineUnreachableError, Interrupted, OutOfMemoryErro
 from launcher.job import Job
 from launcher.registry import runs_root
 from launcher.runtime import BuildLog, LineSink
-from tests.launcher.support import RESULT, leave_output, line
+from tests.launcher.support import RESULT, graph, leave_output, line
 
 
 class FakeRuntime:
@@ -45,7 +45,7 @@ class FakeRuntime:
 
 
 def good(output: Path, on_line: LineSink) -> int:
-    leave_output(output, files={"out.pb": b"new graph", "out.report.html": b"<html>"})
+    leave_output(output, files={"out.pb": graph("new graph"), "out.report.html": b"<html>"})
     on_line(line("stage", name="read", index=1, total=6), "stdout")
     on_line(line("result", **RESULT), "stdout")
     on_line(line("end", exit_code=0), "stdout")
@@ -74,7 +74,7 @@ def test_an_interruption_while_results_are_collected(
 
     monkeypatch.setattr(f"launcher.{step}", interrupted)
     assert call(old, monkeypatch, good) == 130
-    assert old.read_bytes() == (b"new graph" if in_place else b"old graph")
+    assert old.read_bytes() == (graph("new graph") if in_place else b"old graph")
     assert ("already in place" in capsys.readouterr().err) == in_place
     assert nothing_left(old)
 
@@ -107,7 +107,7 @@ def untouched(old: Path) -> bool:
 
 def test_a_good_run(old: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert call(old, monkeypatch, good) == 0
-    assert old.read_bytes() == b"new graph"
+    assert old.read_bytes() == graph("new graph")
     assert nothing_left(old)
     shown = capsys.readouterr()
     assert "a runtime that only pretends\n  building nothing\n[1/6] read\n" in shown.err
