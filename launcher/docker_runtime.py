@@ -22,6 +22,7 @@ from launcher.profile import OUTPUT, Profile, job_profile
 from launcher.reaper import OurContainer, container_name, labels, our_containers, reap
 from launcher.runtime import BuildLog, LineSink
 from launcher.signals import patience
+from launcher.watch import Watch, output_room
 
 __all__ = ["DockerRuntime", "OurContainer", "our_containers", "reap"]
 
@@ -29,6 +30,7 @@ _NO_SUCH_COMMAND = 127
 """Exit status of the init process in a container where it cannot run the command."""
 _ENDING_SECONDS = 60.0
 """How long a container may still run after the end of its output, which only its last process closes."""
+_TICK_SECONDS = 0.5
 
 _PACKAGE = "intel_quantization"
 
@@ -109,7 +111,8 @@ class DockerRuntime:
 
         Raises:
             OutOfMemoryError: the job, or a child of it, met its memory limit, or the kernel ran out, and it failed.
-            DeadlineError: ``job.timeout`` seconds passed.
+            DeadlineError: ``job.timeout`` seconds passed, or ``job.stall_timeout`` without progress.
+            OutputRefusedError: it wrote too much.
             ImageMissingError: the image is gone, or is none of this tool's.
             EngineUnreachableError: the engine cut the job's output off.
             QuantizationFailedError: somebody removed the container.
@@ -117,11 +120,12 @@ class DockerRuntime:
         """
         profile = self._profile(job, staging / "output", job.command())
         lacks = _PackageLacking(on_line)
+        watch = Watch(lacks, job, [output_room(job, staging / "output")])
         until = None if job.timeout is None else time.monotonic() + job.timeout
         killed_before = oom_kills()
         with Container(self._engine, self.container_name, profile, self._warn) as container:
             try:
-                end = _follow(container, lacks, until)
+                end = _follow(container, watch, until)
             except Interrupted:
                 with patience():
                     container.stop()
@@ -230,13 +234,13 @@ class _PackageLacking:
         self._on_line(line, stream)
 
 
-def _follow(container: Container, on_line: LineSink, until: float | None) -> End | None:
+def _follow(container: Container, watch: Watch, until: float | None) -> End | None:
     """Start the container and pass its lines on until it ends; None at the deadline."""
     demultiplexer = Demultiplexer()
     attachment = container.attach()
     try:
         container.start()
-        if not _pass_on(attachment, demultiplexer, on_line, until):
+        if not _pass_on(attachment, demultiplexer, watch, until):
             return None
     finally:
         attachment.close()
@@ -252,22 +256,26 @@ def _follow(container: Container, on_line: LineSink, until: float | None) -> End
     return end
 
 
-def _pass_on(attachment: Attachment, demultiplexer: Demultiplexer, on_line: LineSink, until: float | None) -> bool:
+def _pass_on(attachment: Attachment, demultiplexer: Demultiplexer, watch: Watch, until: float | None) -> bool:
     """Pass lines on until the stream ends; False at the deadline."""
     splitters = {"stdout": LineSplitter(), "stderr": LineSplitter()}
     while True:
         with translated("reading the output of", "the job"):
-            data = attachment.receive(None if until is None else max(0.001, until - time.monotonic()))
-        if data is None:
-            return False
-        if not data:
+            data = attachment.receive(_TICK_SECONDS if until is None else _until(until))
+        if data == b"":
             break
-        for stream, piece in demultiplexer.feed(data):
+        for stream, piece in demultiplexer.feed(data or b""):
             for line in splitters[stream].feed(piece):
-                on_line(line, stream)
+                watch(line, stream)
         if until is not None and time.monotonic() >= until:
             return False
+        watch.check()
     for stream, splitter in splitters.items():
         for line in splitter.flush():
-            on_line(line, stream)
+            watch(line, stream)
     return True
+
+
+def _until(moment: float) -> float:
+    """Seconds to wait: to the next look at the job, or to the deadline."""
+    return min(_TICK_SECONDS, max(0.001, moment - time.monotonic()))

@@ -25,6 +25,7 @@ _SIGNALS = {
     ),
     signal.SIGSEGV: ("crashed", "run again with --verbose; the graph may be damaged"),
     signal.SIGABRT: ("crashed", "run again with --verbose; the graph may be damaged"),
+    signal.SIGXFSZ: ("wrote a larger file than it may", "allow more with --output_limit"),
     signal.SIGTERM: ("was ended from outside", "run again"),
 }
 

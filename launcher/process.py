@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from launcher import supervisor
@@ -35,6 +35,8 @@ def run_supervised(
     cpus: float | None = None,
     memory: int | None = None,
     timeout: float | None = None,
+    file_size: int | None = None,
+    check: Callable[[], None] = lambda: None,
 ) -> int:
     """Run a command to its end; when this returns or raises, none of its processes is left.
 
@@ -46,6 +48,8 @@ def run_supervised(
         cpus: how many CPUs it may use, rounded up to whole ones; None: all.
         memory: bytes all its processes together may hold resident; None: no limit.
         timeout: seconds it may take; None: no limit.
+        file_size: bytes that a file of it may have; None: no limit.
+        check: called some times a second; what it raises ends the command.
 
     Returns:
         Its exit status; 128 + number where a signal ended it.
@@ -61,7 +65,7 @@ def run_supervised(
     try:
         with shield():  # a signal during the start is raised when we know what to end
             process = subprocess.Popen(
-                supervised(command, cpus),
+                supervised(command, cpus, file_size),
                 env=dict(variables),
                 cwd=directory,
                 stdin=subprocess.DEVNULL,
@@ -70,7 +74,7 @@ def run_supervised(
                 start_new_session=True,
             )
             pump = _Pump(process)
-        pump.run(on_line, memory, timeout)
+        pump.run(on_line, memory, timeout, check)
         status = process.wait()
     except Interrupted:
         if process is not None and pump is not None:
@@ -101,7 +105,7 @@ class _Pump:
             if stream is not None:
                 self._selector.register(stream, selectors.EVENT_READ, name)
 
-    def run(self, on_line: LineSink, memory: int | None, timeout: float | None) -> None:
+    def run(self, on_line: LineSink, memory: int | None, timeout: float | None, check: Callable[[], None]) -> None:
         """Read until both streams end."""
         began = time.monotonic()
         watched = began
@@ -112,6 +116,7 @@ class _Pump:
                 raise DeadlineError(
                     f"the job took longer than --timeout {timeout:g} s", "give it more time, or fewer --samples"
                 )
+            check()
             if memory is not None and now - watched >= _WATCH_SECONDS:
                 watched = now
                 _check_memory(self._process.pid, memory)
@@ -147,9 +152,10 @@ def _end_gracefully(process: subprocess.Popen[bytes], pump: _Pump) -> None:
         pump.drain(supervisor.GRACE_SECONDS)
 
 
-def supervised(command: Sequence[str], cpus: float | None = None) -> list[str]:
+def supervised(command: Sequence[str], cpus: float | None = None, file_size: int | None = None) -> list[str]:
     """The argv that runs a command under the supervisor, which ends it when this process dies."""
-    return [sys.executable, "-I", "-S", supervisor.__file__, str(os.getpid()), _cpu_list(cpus), *command]
+    limits = [_cpu_list(cpus), "-" if file_size is None else str(file_size)]
+    return [sys.executable, "-I", "-S", supervisor.__file__, str(os.getpid()), *limits, *command]
 
 
 def end(process: subprocess.Popen[bytes]) -> None:

@@ -73,6 +73,8 @@ def checked_job(options: argparse.Namespace) -> Job:
         cpus=options.cpus,
         memory=options.memory,
         timeout=options.timeout,
+        stall_timeout=options.stall_timeout,
+        output_limit=options.output_limit,
         tensorflow=options.tensorflow,
     )
 

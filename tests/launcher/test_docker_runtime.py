@@ -25,6 +25,7 @@ from launcher.errors import (
     ImageMissingError,
     Interrupted,
     OutOfMemoryError,
+    OutputRefusedError,
     QuantizationFailedError,
 )
 from launcher.listener import Listener
@@ -72,6 +73,31 @@ def test_output_and_status(runtime: DockerRuntime, tmp_path: Path) -> None:
     assert status == 7
     assert lines.of("stdout") == ["one", "no end"]
     assert lines.of("stderr") == ["two"]
+
+
+def test_a_job_that_makes_no_progress(runtime: DockerRuntime, tmp_path: Path) -> None:
+    stage = '{"event": "stage", "name": "calibrate", "index": 3, "total": 6}'
+    with pytest.raises(DeadlineError, match="no progress for 2 s, in stage 3/6, calibrate"):
+        run(runtime, tmp_path, f"echo '{stage}'; while :; do echo busy; sleep 0.2; done", stall_timeout=2.0)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "head -c 9000000 /dev/zero > /workspace/output/x; sleep 30",
+        "i=0; while :; do head -c 100000 /dev/zero > /workspace/output/$i; i=$((i + 1)); done",
+    ],
+)
+def test_a_job_that_fills_the_disk(runtime: DockerRuntime, tmp_path: Path, script: str) -> None:
+    with pytest.raises(OutputRefusedError, match="more than 8 MiB into the output"):
+        run(runtime, tmp_path, script, output_limit=8 << 20)
+
+
+def test_no_file_may_be_larger_than_the_room(runtime: DockerRuntime, tmp_path: Path) -> None:
+    """What is written between two looks, or into a file that has no name any more, is limited, too."""
+    script = "ulimit -c 0; cd /workspace/output; head -c 900000000 /dev/zero > x; echo $?; wc -c < x; rm x"
+    _, lines = run(runtime, tmp_path, script, output_limit=8 << 20, memory=64 << 20)
+    assert lines.of("stdout") == ["153", str(16 << 20)]
 
 
 @pytest.mark.parametrize("doing", ["kill", "remove"])

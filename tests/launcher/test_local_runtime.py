@@ -11,7 +11,7 @@ import pytest
 
 from launcher import local_runtime
 from launcher.environment import MARKER, Environment
-from launcher.errors import UsageError
+from launcher.errors import DeadlineError, LauncherError, OutputRefusedError, UsageError
 from launcher.job import Job
 from launcher.local_runtime import LocalRuntime, check_memory, default_memory, make_workspace
 from launcher.pythons import Python
@@ -88,6 +88,33 @@ def test_a_job(runtime: LocalRuntime, job: Job, staging: Path, monkeypatch: pyte
     assert said["environ"]["HOME"] == str(staging / "home")
     assert not {"SECRET_TOKEN", "LD_PRELOAD"} & set(said["environ"])
     assert (staging / "output" / "out.pb").read_bytes() == b"graph"
+
+
+@pytest.mark.parametrize(
+    ("folder", "error", "words"),
+    [
+        ("output", OutputRefusedError, "8 MiB into the output"),
+        ("../home", OutputRefusedError, "16 MiB into temporary files"),
+        (".", OutputRefusedError, "16 MiB into temporary files"),
+        (None, DeadlineError, "no progress for 3 s, at its start"),
+    ],
+)
+def test_a_job_that_gets_nowhere_or_fills_the_disk(
+    runtime: LocalRuntime,
+    job: Job,
+    staging: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    folder: str | None,
+    error: type[LauncherError],
+    words: str,
+) -> None:
+    monkeypatch.setattr(local_runtime, "_LEAST_TEMPORARY", 8 << 20)
+    does = "pass" if folder is None else f"[open(f'{folder}/{{n}}', 'wb').write(bytes(5 << 20)) for n in range(4)]"
+    script = f"import resource, time\nassert resource.getrlimit(1)[0] == 16 << 20\n{does}\ntime.sleep(60)\n"
+    (tmp_path / "context" / "quantization" / "intel_quantization" / "__main__.py").write_text(script)
+    with pytest.raises(error, match=words):
+        runtime.run(replace(job, output_limit=8 << 20, memory=1 << 26, stall_timeout=3.0), staging, lambda *_: None)
 
 
 def test_the_plan_works_when_pasted(runtime: LocalRuntime, job: Job, staging: Path, tmp_path: Path) -> None:
