@@ -8,6 +8,7 @@ import os
 import shutil
 
 from intel_quantization.errors import OutputError
+from intel_quantization.places import partial_folder
 
 MANIFEST_SCHEMA = 1
 _BLOCK = 1 << 20
@@ -27,7 +28,7 @@ class Publication:
     def __init__(self, folder: str, stem: str) -> None:
         self._folder = folder
         self._stem = stem
-        self._partial = os.path.join(folder, f".{stem}.partial-{os.getpid()}")
+        self._partial = partial_folder(folder, stem)
         try:
             os.mkdir(self._partial, 0o700)
         except OSError as error:

@@ -188,6 +188,20 @@ def test_only_people_are_told_of_host_paths(
     assert '"/workspace/dataset/a.png is cut off"' in capsys.readouterr().out
 
 
+def no_room(output: Path, on_line: LineSink) -> int:
+    message = "cannot write /workspace/output/out.pb: No space left on device"
+    on_line(line("error", kind="output_refused", message=message, remedy="make room there"), "stdout")
+    return 11
+
+
+def test_no_room_inside_is_told_as_no_room_here(
+    old: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(old, monkeypatch, no_room) == 11
+    told = f"error: cannot write {old}: No space left on device\n  make room there\n"
+    assert told in capsys.readouterr().err
+
+
 def test_usage_errors_are_events_too(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--json", "--in_grahp", "x"]) == 2
     shown = capsys.readouterr()
