@@ -197,7 +197,8 @@ def _check_name(path: Path) -> None:
         str(path).encode("utf-8")
     except UnicodeEncodeError:
         raise BadInputError(
-            f"the name of {path} is not UTF-8, which an engine cannot mount", "rename it, or use --runtime local"
+            f"the path {path} is not UTF-8, which an engine cannot mount",
+            "rename the folder, or use --runtime local",
         ) from None
 
 
