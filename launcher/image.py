@@ -254,8 +254,8 @@ def _build(engine: Engine, plan: _Plan, log: BuildLog, *, fresh: bool) -> None:
         INPUTS_LABEL: plan.inputs,
         VARIANT_LABEL: plan.spec.variant,
     }
-    arguments = {"BASE_IMAGE": plan.base, "TENSORFLOW": plan.spec.variant, **site.proxies}
-    run_build(engine, pack({**plan.files, **site.files}), plan.tag, arguments, labels, site.network, log, fresh=fresh)
+    arguments = {"BASE_IMAGE": plan.base, "TENSORFLOW": plan.spec.variant, **site.arguments}
+    run_build(engine, pack(plan.files), plan.tag, arguments, labels, site.network, log, fresh=fresh)
     if image_id(engine, plan.tag) is None:
         raise BuildError(f"the engine ended the build of {plan.tag} without an image", "build again with --verbose")
 

@@ -198,12 +198,19 @@ def default_memory() -> int:
     return int(_all_memory() * MEMORY_SHARE)
 
 
-def check_memory(memory: int | None) -> None:
-    """Refuse a limit, in bytes, above what there is; None is no limit.
+def check_limits(cpus: float | None, memory: int | None) -> None:
+    """Refuse limits above what there is; None is no limit.
+
+    Args:
+        cpus: how many.
+        memory: bytes.
 
     Raises:
-        UsageError: this machine, or our cgroup, has less.
+        UsageError: this machine, our cgroup, or our CPU affinity, has less.
     """
+    there = len(os.sched_getaffinity(0))
+    if cpus is not None and cpus > there:
+        raise UsageError(f"--cpus {cpus:g}: there are {there} for us on this machine", f"at most --cpus {there}")
     limit = _all_memory()
     if memory is not None and memory > limit:
         raise UsageError(

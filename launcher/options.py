@@ -49,7 +49,7 @@ sub-commands (each has its own --help):
 Each option may be spelt with hyphens or underscores.
 Exit codes: 0 ok, 2 usage, 3 bad input, 4 engine unreachable, 5 engine too old, 6 build failed,
 7 image missing, 8 quantization failed, 9 out of memory, 10 deadline, 11 output refused,
-13 busy, 70 internal, 130/141/143 signals; --debug returns the shell's own.
+13 busy, 70 internal, 129/130/131/141/143 signals; --debug returns the shell's own.
 """
 
 

@@ -114,11 +114,11 @@ def choose_runtime(options: argparse.Namespace, view: View, run_id: str | None) 
             if options.runtime == "docker":
                 raise
             view.note(f"not in a container, but in a local environment: {error.message}")
-    from launcher.local_runtime import LocalRuntime, check_memory
+    from launcher.local_runtime import LocalRuntime, check_limits
 
     if options.docker_image is not None:
         view.note(f"without a container, --docker-image {options.docker_image} is not used")
-    check_memory(options.memory)
+    check_limits(options.cpus, options.memory)
     return LocalRuntime(options.tensorflow, ca_bundle)
 
 

@@ -13,7 +13,7 @@ from launcher import local_runtime
 from launcher.environment import MARKER, Environment
 from launcher.errors import DeadlineError, LauncherError, OutputRefusedError, UsageError
 from launcher.job import Job
-from launcher.local_runtime import LocalRuntime, check_memory, default_memory, make_workspace
+from launcher.local_runtime import LocalRuntime, check_limits, default_memory, make_workspace
 from launcher.pythons import Python
 
 INSIDE = """\
@@ -146,10 +146,10 @@ def test_most_of_the_memory_is_the_limit() -> None:
 
 def test_more_memory_than_there_is() -> None:
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    check_memory(None)
-    check_memory(default_memory())
+    check_limits(None, None)
+    check_limits(len(os.sched_getaffinity(0)), default_memory())
     with pytest.raises(UsageError, match=r"--memory .*: this machine has") as caught:
-        check_memory(total + (1 << 20))
+        check_limits(None, total + (1 << 20))
     assert caught.value.remedy.startswith("at most --memory ")
 
 
@@ -167,3 +167,11 @@ def test_a_checkout_with_a_colon_in_its_path(tmp_path: Path) -> None:
         check=False,
     )
     assert done.stdout == b"found\n", done.stderr
+
+
+def test_more_cpus_than_there_are() -> None:
+    there = len(os.sched_getaffinity(0))
+    check_limits(0.5, None)
+    with pytest.raises(UsageError, match="--cpus 999: there are") as caught:
+        check_limits(999.0, None)
+    assert caught.value.remedy == f"at most --cpus {there}"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -105,13 +106,41 @@ def test_a_cache_without_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert list(runs_root().iterdir()) == []
 
 
-def test_a_user_without_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.delenv("HOME")
+@pytest.fixture
+def homeless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No home, as a random uid in a container has it; returns the folder for temporary files."""
+    for name in ("XDG_CACHE_HOME", "HOME"):
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    return tmp_path / "tmp"
 
-    def nobody(path: str) -> str:
-        return path
 
-    monkeypatch.setattr(os.path, "expanduser", nobody)
-    with pytest.raises(UsageError, match="no home directory"):
+def test_a_user_without_a_home_has_a_private_cache(homeless: Path) -> None:
+    root = homeless / f"launch_quantization-{os.getuid()}"
+    assert runs_root() == root / "runs"
+    assert root.stat().st_mode & 0o777 == 0o700
+    assert runs_root() == root / "runs"
+
+
+def test_a_cache_that_cannot_be_made(homeless: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As root may write anywhere, the rule itself is looked at."""
+    monkeypatch.setattr(os, "access", lambda path, _mode: path != tmp_path)
+    monkeypatch.setattr("platformdirs.user_cache_path", lambda name: tmp_path / "gone" / ".cache" / name)
+    assert runs_root().parent.parent == homeless
+
+
+@pytest.mark.parametrize("made", ["link", "open", "file"])
+def test_a_private_cache_that_is_none(homeless: Path, tmp_path: Path, made: str) -> None:
+    """Somebody else may have made it: what lies in it decides what is run."""
+    root = homeless / f"launch_quantization-{os.getuid()}"
+    if made == "link":
+        root.symlink_to(tmp_path)
+    elif made == "open":
+        root.mkdir()
+        root.chmod(0o777)
+    else:
+        root.touch()
+    with pytest.raises(UsageError, match=r"no home directory|cannot write to the cache"):
         runs_root()

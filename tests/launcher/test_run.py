@@ -273,8 +273,9 @@ def test_more_memory_than_there_is_is_refused_before_anything_is_made(
 ) -> None:
     root = old.parent.parent
     paths = ["-g", str(root / "net.pb"), "-d", str(root / "images"), "-o", str(old)]
-    assert main([*paths, "--runtime", "local", "--memory", "999999g"]) == 2
-    assert "at most --memory" in capsys.readouterr().err
+    for option, value in (("--memory", "999999g"), ("--cpus", "999")):
+        assert main([*paths, "--runtime", "local", option, value]) == 2
+        assert f"at most {option}" in capsys.readouterr().err
     assert untouched(old)
 
 
