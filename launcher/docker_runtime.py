@@ -31,6 +31,8 @@ _NO_SUCH_COMMAND = 127
 _ENDING_SECONDS = 60.0
 """How long a container may still run after the end of its output, which only its last process closes."""
 _TICK_SECONDS = 0.5
+_SILENT_SECONDS = 10.0
+"""After so long without output it is looked at whether the container still runs: an engine that is ill may not say."""
 
 _PACKAGE = "intel_quantization"
 
@@ -240,7 +242,7 @@ def _follow(container: Container, watch: Watch, until: float | None) -> End | No
     attachment = container.attach()
     try:
         container.start()
-        if not _pass_on(attachment, demultiplexer, watch, until):
+        if not _pass_on(container, attachment, demultiplexer, watch, until):
             return None
     finally:
         attachment.close()
@@ -256,14 +258,21 @@ def _follow(container: Container, watch: Watch, until: float | None) -> End | No
     return end
 
 
-def _pass_on(attachment: Attachment, demultiplexer: Demultiplexer, watch: Watch, until: float | None) -> bool:
-    """Pass lines on until the stream ends; False at the deadline."""
+def _pass_on(
+    container: Container, attachment: Attachment, demultiplexer: Demultiplexer, watch: Watch, until: float | None
+) -> bool:
+    """Pass lines on until the stream, or else the container, ends; False at the deadline."""
     splitters = {"stdout": LineSplitter(), "stderr": LineSplitter()}
+    heard = time.monotonic()
     while True:
         with translated("reading the output of", "the job"):
             data = attachment.receive(_TICK_SECONDS if until is None else _until(until))
         if data == b"":
             break
+        if data or time.monotonic() - heard > _SILENT_SECONDS:
+            heard = time.monotonic()
+            if not data and container.wait(heard) is not None:
+                break
         for stream, piece in demultiplexer.feed(data or b""):
             for line in splitters[stream].feed(piece):
                 watch(line, stream)

@@ -212,6 +212,12 @@ def test_a_job_that_goes_on_after_its_output_was_cut_off(tmp_path: Path, monkeyp
     assert engine.asked("DELETE .*/containers/.+")
 
 
+def test_a_stream_whose_end_is_not_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(docker_runtime, "_SILENT_SECONDS", 0.1)
+    with fake(tmp_path, attach=attached(frame(1, b"hello\n"), ends=False)) as engine:
+        assert run(engine, tmp_path, monkeypatch) == [b"hello"]
+
+
 def test_a_container_that_somebody_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     gone = reply({"message": "No such container: c0ffee"}, "404 Not Found")
     with (
