@@ -48,7 +48,7 @@ def image_id(engine: Engine, reference: str) -> str | None:
     with translated("looking for", reference):
         try:
             return str(engine.client.inspect_image(reference)["Id"])
-        except docker.errors.ImageNotFound:
+        except docker.errors.NotFound:  # engines word it differently
             return None
 
 

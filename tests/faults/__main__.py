@@ -5,6 +5,7 @@ python -m tests.faults [engine] [docker] [local]
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 
@@ -18,6 +19,8 @@ PARTS = ("engine", "docker", "local")
 def main() -> int:
     """Run the parts that were named, or all."""
     wanted = sys.argv[1:] or list(PARTS)
+    for signum in (signal.SIGINT, signal.SIGQUIT):  # a shell's background jobs ignore them, and so would the launcher
+        signal.signal(signum, signal.SIG_DFL)
     found: list[Row] = []
     not_run: list[str] = []
     for part in PARTS:

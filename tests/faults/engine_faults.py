@@ -103,7 +103,6 @@ OTHERWISE = {
     ("create", "answers with JSON of another shape"): 0,
     ("start", "answers with a web page"): 0,
     ("start", "answers with JSON of another shape"): 0,
-    ("start", "cuts its answer off"): 0,
     # A stream may begin with such an answer, too; what comes then is no output of a job.
     ("attach", "answers with a web page"): 8,
     ("attach", "cuts its answer off"): 8,
