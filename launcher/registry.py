@@ -20,6 +20,7 @@ from pathlib import Path
 
 from launcher.errors import UsageError
 from launcher.signals import shield
+from launcher.staging import abandoned
 
 _ABANDONED_SECONDS = 60
 _VARIABLE = "XDG_CACHE_HOME"
@@ -135,7 +136,8 @@ def recorded(staging: Path) -> Iterator[str]:
     finally:
         with shield():
             hidden.unlink(missing_ok=True)
-            path.unlink(missing_ok=True)
+            if not abandoned(staging):  # what could not be removed must be found again
+                path.unlink(missing_ok=True)
             os.close(held)
 
 

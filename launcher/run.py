@@ -42,7 +42,7 @@ def quantize(options: argparse.Namespace, view: View) -> int:
 
 
 def _run(options: argparse.Namespace, job: Job, out_graph: Path, view: View) -> int:
-    with recorded(staging_path(out_graph)) as run_id, staged(out_graph) as staging:
+    with recorded(staging_path(out_graph)) as run_id, staged(out_graph, view.warn) as staging:
         runtime = choose_runtime(options, view, run_id)
         view.note(runtime.describe())
         runtime.ensure(lambda line: view.build_line(safe_text(line)))
@@ -63,7 +63,7 @@ def _run(options: argparse.Namespace, job: Job, out_graph: Path, view: View) -> 
 
 def _shell(options: argparse.Namespace, job: Job, view: View) -> int:
     place = shells_root() / secrets.token_hex(6)
-    with recorded(staging_path(place)) as run_id, staged(place) as staging:
+    with recorded(staging_path(place)) as run_id, staged(place, view.warn) as staging:
         runtime = choose_runtime(options, view, run_id)
         view.note(runtime.describe())
         runtime.ensure(lambda line: view.build_line(safe_text(line)))

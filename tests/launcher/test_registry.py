@@ -58,7 +58,7 @@ def test_what_a_killed_launcher_left_is_removed(tmp_path: Path) -> None:
 def test_a_staging_that_someone_took_over_stays(tmp_path: Path) -> None:
     out_graph = tmp_path / "out.pb"
     (runs_root() / "0123456789ab.json").write_text(json.dumps({"staging": str(staging_path(out_graph))}))
-    with staged(out_graph) as path:
+    with staged(out_graph, print) as path:
         assert remove_leftovers() == []
         assert path.is_dir()
     assert remove_leftovers() == [str(path)]

@@ -174,6 +174,34 @@ def test_json_ends_with_the_launchers_own_end(
     assert [event["event"] for event in events].count("end") == 1
 
 
+@pytest.mark.parametrize(("inside", "code"), [(good, 0), (bad_input, 3)])
+def test_a_staging_directory_that_cannot_be_removed_costs_neither_results_nor_the_cause(
+    old: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    inside: Callable[[Path, LineSink], int],
+    code: int,
+) -> None:
+    real = os.rmdir
+
+    def stuck(path: object, **more: int) -> None:
+        if str(path).endswith(".quantizing"):
+            raise OSError(16, "Device or resource busy")
+        real(path, **more)  # type: ignore[arg-type, call-overload]
+
+    monkeypatch.setattr(os, "rmdir", stuck)
+    assert call(old, monkeypatch, inside) == code
+    told = capsys.readouterr().err
+    assert "warning: cannot remove" in told
+    assert told.count("error: ") == (1 if code else 0)
+    assert (old.read_bytes() == graph("new graph")) == (code == 0)
+    monkeypatch.undo()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(old.parent.parent / "cache"))
+    assert not nothing_left(old)
+    assert call(old, monkeypatch, good) == 0
+    assert nothing_left(old)
+
+
 def bad_image(output: Path, on_line: LineSink) -> int:
     on_line(line("error", kind="bad_input", message="/workspace/dataset/a.png is cut off", remedy=""), "stdout")
     return 3
