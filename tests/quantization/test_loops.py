@@ -27,6 +27,7 @@ from tests.quantization.builders import (
     run,
     v1,
 )
+from tests.quantization.kept_weights import kept_weights
 
 pytestmark = pytest.mark.tensorflow
 SHAPE = (2, 8, 8, 4)
@@ -72,14 +73,14 @@ def test_a_loop_in_a_loop():
 
 def test_batch_norms_and_pieces_of_them_are_folded():
     def block(t):
-        t = tf.nn.relu6(norm(conv(t, 4, name="conv"), "norm"))
+        t = tf.nn.relu6(norm(conv(t, 4, name="conv", weights=kept_weights("conv", (3, 3, 4, 4))), "norm"))
         t = conv(tf.identity(t), 4, name="pieces")
         scale = tf.constant(np.abs(np.arange(4, dtype=np.float32)) + 0.5) * tf.math.rsqrt(
             tf.constant([1.0, 2, 3, 4]) + 0.001
         )
         return tf.nn.relu(t * scale + (tf.constant([0.1, 0.2, 0.3, 0.4]) - tf.constant([0.4, 0.3, 0.2, 0.1]) * scale))
 
-    conversion = converted(lambda x: repeat(2, block, x))
+    conversion = converted(lambda x: repeat(2, block, x), per_channel=True)
     assert set(reasons(conversion).values()) == {""}
     assert not {"FusedBatchNormV3", "Rsqrt", "Sub"} & set(ops(conversion.graph))
     assert int8_ops(conversion.graph) == {"QuantizedConv2DWithBiasAndReluAndRequantize": 2}

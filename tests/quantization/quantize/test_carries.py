@@ -11,6 +11,7 @@ import tensorflow as tf
 from intel_quantization.graph_converter import GraphConverter
 from intel_quantization.quantize.carries import find_carries
 from tests.quantization import builders as b
+from tests.quantization.kept_weights import kept_weights
 
 v1 = tf.compat.v1
 
@@ -40,8 +41,14 @@ def error(conversion):
     return np.abs(want - got).max() / np.abs(want).max()
 
 
+def conv(x, name, filters=8, kernel=3):
+    weights = kept_weights(name, (kernel, kernel, int(x.shape[-1]), filters))
+    x = b.conv(x, filters, kernel, name=name, weights=weights)
+    return tf.nn.bias_add(x, tf.constant(b.random(name + "/bias", (filters,), 0.1)))
+
+
 def block(x, name, activation=tf.nn.relu, filters=8, kernel=3):
-    x = tf.nn.bias_add(b.conv(x, filters, kernel, name=name), tf.constant(b.random(name + "/bias", (filters,), 0.1)))
+    x = conv(x, name, filters, kernel)
     return activation(x) if activation else x
 
 
@@ -137,8 +144,7 @@ def test_what_fp32_reads_is_moved_in_fp32():
 def test_a_sum_is_not_added_into_what_was_moved():
     def net(x):
         y = tf.slice(block(x, "first"), [0, 0, 0, 0], [1, -1, -1, -1])
-        z = tf.nn.bias_add(b.conv(y, 8, name="second"), tf.constant(b.random("second/bias", (8,), 0.1)))
-        return block(tf.nn.relu(z + y), "third")
+        return block(tf.nn.relu(conv(y, "second") + y), "third")
 
     conversion = convert(net)
     assert not any("Sum" in op for op in ops(conversion))
