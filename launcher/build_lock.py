@@ -110,5 +110,5 @@ def _dropped(engine: Engine, container: str, log: BuildLog) -> bool:
 
 def _dead(holder: OurContainer) -> bool:
     if holder.local:
-        return not holder.alive
+        return holder.gone
     return time.time() - holder.created > LONGEST_BUILD_SECONDS

@@ -36,7 +36,8 @@ class OurContainer:
         owner: uid of the user that started it.
         local: it was started from this machine.
         here: it was started from this machine, by this user.
-        alive: its launcher lives, or may live: on another machine nobody can tell.
+        alive: its launcher lives, or may live: of another user's, or on another machine, that is not for us to say.
+        gone: its launcher is known to be gone, whoever's it was.
         created: when, in unix seconds.
     """
 
@@ -47,6 +48,7 @@ class OurContainer:
     local: bool
     here: bool
     alive: bool
+    gone: bool
     created: int
 
 
@@ -119,6 +121,7 @@ def _ours(entry: dict[str, object]) -> OurContainer:
     names = entry.get("Names")
     name = str(names[0]).lstrip("/") if isinstance(names, list) and names else str(entry["Id"])[:12]
     local = tags.get(_HOST) == _host()
+    lives = _lives(tags.get(_BOOT, ""), tags.get(_PROCESS, ""))
     created = entry.get("Created")
     return OurContainer(
         id=str(entry["Id"]),
@@ -127,7 +130,8 @@ def _ours(entry: dict[str, object]) -> OurContainer:
         owner=owner,
         local=local,
         here=local and owner == os.getuid(),
-        alive=not local or _lives(tags.get(_BOOT, ""), tags.get(_PROCESS, "")),
+        alive=lives or not (local and owner == os.getuid()),
+        gone=local and not lives,
         created=created if isinstance(created, int) else 0,
     )
 

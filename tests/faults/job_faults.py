@@ -103,10 +103,10 @@ def _output_is(name: str, make: Callable[[Path], object]) -> Callable[[Place, Pa
 
 
 def _no_room(place: Place, graph: Path) -> Row:
-    """A file system of 64 kB, which takes root to make."""
+    """A file system of 16 kB, which takes root to make."""
     folder = place.fill(graph).folder / "full"
     folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", folder], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "none", folder], check=True)
     try:
         row = place.run("no room for the output", 11, "-o", folder / "out.pb")
         left = [os.fspath(path) for path in folder.iterdir()]
