@@ -8,7 +8,7 @@ import os
 import shutil
 
 from intel_quantization.errors import OutputError
-from intel_quantization.places import partial_folder
+from intel_quantization.places import is_about_writing, output_error, partial_folder
 
 MANIFEST_SCHEMA = 1
 _BLOCK = 1 << 20
@@ -39,8 +39,11 @@ class Publication:
     def __enter__(self) -> Publication:
         return self
 
-    def __exit__(self, *_exc) -> None:
+    def __exit__(self, _kind, error, _trace) -> None:
         self.discard()
+        # Python says which file it cannot open, but not which it cannot write to.
+        if isinstance(error, OSError) and error.filename is None and is_about_writing(error):
+            raise output_error(error, os.path.join(self._folder, self._stem + ".pb")) from error
 
     def path(self, suffix: str) -> str:
         """Where to write the output ``<stem><suffix>`` for now."""
