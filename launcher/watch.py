@@ -6,6 +6,7 @@ it allows by default, no honest job meets.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Sequence
@@ -65,9 +66,13 @@ def output_limit(job: Job) -> int:
 
 
 def _size(path: Path) -> int:
-    if not path.is_dir():
-        return path.stat().st_size if path.exists() else 0
-    return sum(Path(folder, name).stat().st_size for folder, _, files in os.walk(path) for name in files)
+    """Of a file, or of all files in a folder; what has just gone is told by whoever needs it."""
+    files = [Path(folder, name) for folder, _, names in os.walk(path) for name in names] or [path]
+    total = 0
+    for file in files:
+        with contextlib.suppress(FileNotFoundError):
+            total += file.stat().st_size
+    return total
 
 
 class Watch:

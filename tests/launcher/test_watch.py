@@ -146,4 +146,5 @@ def test_the_room_follows_the_graph(tmp_path: Path) -> None:
     assert output_limit(Job(graph, out, None)) == base + 4000
     assert output_limit(Job(folder, out, None)) == base + 400
     assert output_limit(Job(graph, out, None, intermediate=True)) == base + 40_000
+    assert output_limit(Job(tmp_path / "gone.pb", out, None)) == base
     assert output_room(Job(graph, out, None, output_limit=5), tmp_path).limit == 5
