@@ -122,9 +122,43 @@ def _object(shape: Mapping[str, Clean]) -> Clean:
     return clean_object
 
 
+def _numbers(limit: int) -> Clean:
+    """An object of numbers by names that are not known beforehand."""
+    name = _text(64)
+
+    def clean(value: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise ValueError
+        return {name(key): _optional(_number)(item) for key, item in list(value.items())[:limit]}
+
+    return clean
+
+
 _OPTIONAL_NUMBER = _optional(_number)
 _OP = _object({"op": _text(100), "total": _integer, "int8": _integer, "fp32": _integer})
 _REASON = _object({"node": _text(300), "op": _text(100), "reason": _text(300)})
+_ALARM = _object(
+    {
+        "severity": _text(16),
+        "output": _text(600),
+        "what": _text(600),
+        "measured": _OPTIONAL_NUMBER,
+        "threshold": _OPTIONAL_NUMBER,
+        "unit": _text(16),
+        "try": _text(1000),
+    }
+)
+_DROP = _object({"points": _OPTIONAL_NUMBER, "low": _OPTIONAL_NUMBER, "high": _OPTIONAL_NUMBER})
+_OUTPUT = _object(
+    {
+        "outputs": _list(_text(300), 8),
+        "kind": _text(32),
+        "samples": _integer,
+        "verdict": _text(16),
+        "text": _text(600),
+        "figures": _numbers(16),
+    }
+)
 _ACCURACY = _object(
     {
         "images": _integer,
@@ -133,6 +167,8 @@ _ACCURACY = _object(
         "top1_int8": _OPTIONAL_NUMBER,
         "agreement": _OPTIONAL_NUMBER,
         "sqnr_db": _OPTIONAL_NUMBER,
+        "drop": _optional(_DROP),
+        "outputs": _optional(_list(_OUTPUT, 100)),
     }
 )
 _LATENCY = _object(
@@ -167,6 +203,7 @@ SHAPES: Mapping[str, Mapping[str, Clean]] = {
     "progress": {"stage": _text(32), "done": _integer, "total": _optional(_integer), "unit": _text(32)},
     "log": {"level": _text(16), "message": _text(4000)},
     "result": {
+        "alarms": _optional(_list(_ALARM, 50)),  # images of before have none
         "ops": _list(_OP, 100),
         "reasons": _list(_REASON, 200),
         "accuracy": _optional(_ACCURACY),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from launcher.errors import LauncherError
 from launcher.events import Event
-from launcher.progress import error_lines, write_line
+from launcher.progress import error_lines, write_alarms, write_line
 
 
 class JsonView:
@@ -55,9 +55,10 @@ class JsonView:
             write_line(sys.stdout, event.as_json())
 
     def finished(self, result: Event | None, files: Sequence[Path]) -> None:
-        """The result event, with the files' host paths added."""
+        """The result event, with the files' host paths added; alarms also on stderr, for people."""
         data = {} if result is None else dict(result.data)
         self._emit("result", **{**data, "files": [os.fspath(file) for file in files]})
+        write_alarms(result)
 
     def failed(self, error: LauncherError) -> None:
         """An error event, and the same for people on stderr."""

@@ -92,6 +92,12 @@ def write_line(stream: TextIO | None, line: str) -> None:
         stream.flush()
 
 
+def write_alarms(result: Event | None) -> None:
+    """Print on stderr what must not be overlooked, where stdout is not for people."""
+    for _, *lines in summary.alarms(result.data, notices=False) if result is not None else ():
+        write_line(sys.stderr, "\n".join(filter(None, lines)))
+
+
 def is_terminal(stream: TextIO | None) -> bool:
     """Whether a standard stream is a terminal; a closed one is None."""
     return stream is not None and stream.isatty()
@@ -159,13 +165,15 @@ class PlainView:
             self._progress(f"  {stage} {done}/{total} {unit}")
 
     def finished(self, result: Event | None, files: Sequence[Path]) -> None:
-        """Print the summary on stdout; with quiet nothing."""
+        """Print the summary on stdout; with quiet nothing but alarms, on stderr."""
         if self._quiet:
+            write_alarms(result)
             return
         if result is None:
             write_line(sys.stdout, "\n".join(safe_path(file) for file in files))
             return
-        lines = ["", *summary.op_table(result.data)]
+        wrong = [line for _, *lines in summary.alarms(result.data) for line in lines if line]
+        lines = [*(["", *wrong] if wrong else []), "", *summary.op_table(result.data)]
         left = summary.reasons(result.data)
         if left:
             lines += ["", "left in FP32:", *(f"  {line}" for line in left)]

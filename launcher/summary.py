@@ -9,7 +9,9 @@ from typing import Any
 from launcher.sanitize import safe_path
 
 OP_HEADER = ("Op", "total", "INT8", "FP32")
+_GRAVE = "alarm"
 _NODES_SHOWN = 3
+_OUTPUTS_SHOWN = 8
 _REASONS_SHOWN = 8
 _COMMAND_SHOWN = 80
 
@@ -26,6 +28,27 @@ def op_table(result: Mapping[str, Any]) -> list[str]:
     return [f"{row[0]:<{first}}  {row[1]:>6}  {row[2]:>6}  {row[3]:>6}" for row in rows]
 
 
+def alarms(result: Mapping[str, Any], *, notices: bool = True) -> list[tuple[bool, str, str]]:
+    """What is wrong, the worst first: whether it is an alarm, what it says, and what to try, if any.
+
+    Args:
+        result: data of a result event.
+        notices: also what is no more than doubtful.
+    """
+    found = [alarm for alarm in result.get("alarms") or () if notices or alarm["severity"] == _GRAVE]
+    lines = []
+    for index, alarm in enumerate(found):
+        grave = alarm["severity"] == _GRAVE
+        what = f"{'ALARM' if grave else 'notice'}: {alarm['what']}{_of(alarm['output'])}"
+        again = [each["try"] for each in found[index + 1 : index + 2]] == [alarm["try"]]  # once is enough
+        lines.append((grave, what, "" if again else f"  try {alarm['try']}"))
+    return lines
+
+
+def _of(output: str) -> str:
+    return f" ({output})" if output else ""
+
+
 def facts(result: Mapping[str, Any], files: Sequence[Path]) -> list[tuple[str, str]]:
     """Label and value of everything else that is known.
 
@@ -37,7 +60,8 @@ def facts(result: Mapping[str, Any], files: Sequence[Path]) -> list[tuple[str, s
     if result["latency"] is not None:
         found.append(("latency", _latency(result["latency"])))
     if result["accuracy"] is not None:
-        found.append(("accuracy", _accuracy(result["accuracy"])))
+        texts = _accuracy(result["accuracy"])
+        found.extend(("" if number else "accuracy", text) for number, text in enumerate(texts))
     if result["calibration"] is not None:
         found.append(("calibrated", _calibration(result["calibration"])))
     if files:
@@ -105,12 +129,30 @@ def _first_words(command: str) -> str:
     return command if len(command) <= _COMMAND_SHOWN else command[: _COMMAND_SHOWN - 2] + " …"
 
 
-def _accuracy(accuracy: Mapping[str, Any]) -> str:
+def _accuracy(accuracy: Mapping[str, Any]) -> list[str]:
+    """A line of what is known of classes, and one for each output that is compared as something else."""
     parts = []
     if accuracy["top1_fp32"] is not None and accuracy["top1_int8"] is not None:
-        parts.append(f"top-1 {accuracy['top1_fp32']:.2f} % -> {accuracy['top1_int8']:.2f} %")
+        parts.append(f"top-1 {accuracy['top1_fp32']:.2f} % -> {accuracy['top1_int8']:.2f} %{_interval(accuracy)}")
     if accuracy["agreement"] is not None:
         parts.append(f"same answer {accuracy['agreement']:.2f} %")
-    if accuracy["sqnr_db"] is not None:
+    outputs: Sequence[Mapping[str, Any]] = accuracy.get("outputs") or ()
+    if accuracy["sqnr_db"] is not None and (parts or not outputs):
         parts.append(f"SQNR {accuracy['sqnr_db']:.1f} dB")
-    return f"{', '.join(parts)} on {accuracy['images']} images"
+    lines = [f"{', '.join(parts)} on {accuracy['images']} images"] if parts else []
+    if lines:  # class scores, and an ArgMax of them, say the same once more
+        outputs = [each for each in outputs if each["figures"].get("agreement") != accuracy["agreement"]]
+    for output in outputs[:_OUTPUTS_SHOWN]:
+        names = output["outputs"]
+        first = ", ".join(names[:1]) + (", …" if len(names) > 1 else "")
+        lines.append(f"{first}: {output['text']}, on {output['samples']} images")
+    if len(outputs) > _OUTPUTS_SHOWN:
+        lines.append(f"and {len(outputs) - _OUTPUTS_SHOWN} more outputs, in the report")
+    return lines or [f"nothing to compare by on {accuracy['images']} images"]
+
+
+def _interval(accuracy: Mapping[str, Any]) -> str:
+    drop = accuracy.get("drop")
+    if drop is None or drop["low"] is None or drop["high"] is None:
+        return ""
+    return f" (lost {drop['low']:+.1f} to {drop['high']:+.1f}, 95 %)"

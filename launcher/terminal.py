@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
 
+_ALARM_STYLE = {True: "bold red", False: "yellow"}
+
 
 class TerminalView:
     """Draws on stderr; the summary goes to stdout, coloured when that is a terminal too."""
@@ -118,6 +120,8 @@ class TerminalView:
         self._stop()
         if result is None or not is_terminal(sys.stdout):
             PlainView().finished(result, files)
+            if result is not None:
+                self._alarm(result)
             return
         from rich.console import Console, Group, RenderableType
         from rich.table import Table
@@ -132,14 +136,26 @@ class TerminalView:
         for label, value in summary.facts(result.data, files):
             known.add_row(Text(label, style="bold"), Text(value, overflow="fold"))
         left = [Text(f"  {line}", style="dim") for line in summary.reasons(result.data)]
+        wrong = [
+            Text.assemble((what, _ALARM_STYLE[grave]), f"\n{remedy}" if remedy else "", overflow="fold")
+            for grave, what, remedy in summary.alarms(result.data)
+        ]
         parts: list[RenderableType] = [
             Text(""),
+            *([*wrong, Text("")] if wrong else []),
             ops,
             Text(""),
             *([Text("left in FP32:"), *left, Text("")] if left else []),
             known,
         ]
         Console(highlight=False, markup=False, emoji=False).print(Group(*parts))
+
+    def _alarm(self, result: Event) -> None:
+        """What is wrong, where the summary went into a pipe or a file."""
+        for grave, what, remedy in summary.alarms(result.data):
+            self._say(what, _ALARM_STYLE[grave])
+            if remedy:
+                self._say(remedy)
 
     def failed(self, error: LauncherError) -> None:
         """The error in red, after a cross at the stage that failed."""

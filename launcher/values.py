@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 
-ALGORITHMS = ("DIRECT", "MA", "KL", "PERCENTILE", "MSE")
+ALGORITHMS = ("AUTO", "DIRECT", "MA", "KL", "PERCENTILE", "MSE")
 _TRUE = frozenset(("1", "true", "yes", "on"))
 _FALSE = frozenset(("0", "false", "no", "off"))
 _SIZE_UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}

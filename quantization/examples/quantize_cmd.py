@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
         "--debug", type=boolean, nargs="?", const=True, default=False, help="keep the graphs between input and result"
     )
     parser.add_argument("--samples", type=int, help="end the command after so many samples (default: 100)")
-    parser.add_argument("--algo", default="DIRECT", help="DIRECT, MA, KL, PERCENTILE or MSE")
+    parser.add_argument("--algo", default="DIRECT", help="AUTO, DIRECT, MA, KL, PERCENTILE or MSE")
     return parser
 
 

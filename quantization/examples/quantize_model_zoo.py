@@ -81,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--samples", type=int, help="end the zoo's program after so many samples (default: 100)")
     parser.add_argument("--batch_size", type=int, help="in place of the one in the file of models")
-    parser.add_argument("--algo", default="DIRECT", help="DIRECT, MA, KL, PERCENTILE or MSE")
+    parser.add_argument("--algo", default="DIRECT", help="AUTO, DIRECT, MA, KL, PERCENTILE or MSE")
     return parser
 
 

@@ -18,7 +18,7 @@ from typing import Callable, Optional, Sequence, Tuple, Union
 from tensorflow.core.framework import graph_pb2
 
 from intel_quantization.calibration.callback import DEFAULT_SAMPLES, calibrate_by_command
-from intel_quantization.calibration.collectors import COLLECTORS, collector
+from intel_quantization.calibration.collectors import ALGORITHMS, AUTO, collector
 from intel_quantization.calibration.command import command_words
 from intel_quantization.calibration.given import CalibrationData, as_feed
 from intel_quantization.calibration.instrument import calibrate
@@ -34,11 +34,16 @@ from intel_quantization.graph.load import Loaded, load_graph
 from intel_quantization.graph.verify import verify, verify_quantized
 from intel_quantization.graph.verify_target import check_target, verify_target
 from intel_quantization.graph_files import FROZEN_RANGES, LOGGED, OPTIMIZED, GraphFiles, check_paths, default_output
+from intel_quantization.quantize.auto_ranges import auto_ranges
 from intel_quantization.quantize.candidates import find_candidates
 from intel_quantization.quantize.carries import find_carries
 from intel_quantization.quantize.emission import emit
 from intel_quantization.quantize.leftovers import leftovers
+from intel_quantization.quantize.local_error import find_by_channel
+from intel_quantization.quantize.payoff import find_unpaying
 from intel_quantization.quantize.plan import decide
+from intel_quantization.quantize.trials import make_trials
+from intel_quantization.quantize.windows import window_of
 from intel_quantization.transforms.cut_at_inputs import cut_at_inputs
 from intel_quantization.transforms.pipeline import OPTIMIZE_FP32, optimize
 from intel_quantization.transforms.strip_newer_attributes import strip_newer_attributes
@@ -46,7 +51,6 @@ from intel_quantization.transforms.strip_newer_attributes import strip_newer_att
 __all__ = ["ALGORITHMS", "STAGES", "Conversion", "GraphConverter", "OpCount"]
 
 STAGES = ("read", "optimize", "calibrate", "quantize", "verify")
-ALGORITHMS = tuple(COLLECTORS)
 NO_FILE = ""
 """The output graph that is not written."""
 
@@ -70,7 +74,8 @@ class GraphConverter:
         input_graph_is_binary: False for a text graph; most are recognised anyway.
         algo: how the range of an activation comes from what calibration saw, one of ALGORITHMS in upper or
             lower case: DIRECT (smallest and largest value), MA (their means over batches), KL (least loss of
-            information), PERCENTILE (99.99 % of the values), MSE (least squared error).
+            information), PERCENTILE (99.99 % of the values), MSE (least squared error), AUTO (for each tensor the one
+            of them under which the layers that read it err least).
         calibration_data: what the inputs are fed while calibrating: an iterable of feed dicts
             (tensor or node name -> array), such as an ImageFeed; an array for the only input, its first
             dimension the samples; one feed dict; or a function that returns one of these.
@@ -198,6 +203,7 @@ class GraphConverter:
         candidates, refused = find_candidates(graph, self.excluded_ops, self.excluded_nodes, capabilities)
         if not candidates:
             raise nothing_to_quantize(graph, refused)
+        windows = {group.linear: window_of(graph, group) for group in candidates}
         graph_outputs = graph.outputs
         del graph  # while the session holds its own copies of the weights
 
@@ -209,18 +215,36 @@ class GraphConverter:
         else:
             feed = as_feed(self.calibration_data, inputs, self.samples)
             statistics = calibrate(
-                fp32_graph, observed, feed, self._on_progress, sources, histograms=True, threads=self.threads
+                fp32_graph,
+                observed,
+                feed,
+                self._on_progress,
+                sources,
+                histograms=True,
+                threads=self.threads,
+                windows=windows,
             )
 
         self._on_stage("quantize")
         graph = Graph(fp32_graph, graph_outputs)
         carries, left = find_carries(graph, self.excluded_ops, self.excluded_nodes)
         items, decided = decide(graph, candidates, statistics, carries, capabilities)
+        trials = make_trials(graph, items, statistics)
+        automatic = self.algo.upper() == AUTO
+        chosen = auto_ranges(items, statistics, trials) if automatic else ranges
+        by_channel = find_by_channel(graph, items, statistics, trials, self.per_channel)
+        unpaying = find_unpaying(graph, items, statistics, trials, chosen, by_channel)
+        if unpaying:
+            excluded = (self.excluded_ops, self.excluded_nodes)
+            candidates, refused = find_candidates(graph, *excluded, capabilities, unpaying)
+            items, decided = decide(graph, candidates, statistics, carries, capabilities)
+            trials = make_trials(graph, items, statistics)
+            chosen = auto_ranges(items, statistics, trials) if automatic else ranges
         decisions = in_graph_order(fp32_graph, refused + left + decided)
         if not items:
             raise nothing_to_quantize(graph, decisions)
         remaining = leftovers(graph, items, decisions)
-        emit(graph, items, statistics, self.per_channel, ranges, self.equalize, self.bias_correction)
+        emit(graph, items, statistics, self.per_channel, chosen, self.equalize, self.bias_correction, trials)
         files.debug(FROZEN_RANGES, graph)
         op_table = op_counts(decisions)
 

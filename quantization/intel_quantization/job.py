@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from intel_quantization.errors import BadInputError
 
 SCHEMA = 1
-ALGORITHMS = ("DIRECT", "MA", "KL", "PERCENTILE", "MSE")
+ALGORITHMS = ("AUTO", "DIRECT", "MA", "KL", "PERCENTILE", "MSE")
 _WORKSPACE = re.compile(r"(?<![\w./-])/workspace(?![\w.-])")
 PREPROCESS = ("tf", "caffe", "torch", "vgg", "none")
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import asdict
-from typing import Sequence
+from dataclasses import asdict, replace
+from typing import Any, Dict, List, Optional, Sequence
 
-from intel_quantization import benchmark, environment, evaluate, int8_kernels, preprocess_choice
+from intel_quantization import benchmark, environment, evaluate, int8_kernels, preprocess, preprocess_choice
 from intel_quantization import job as jobs
 from intel_quantization.calibration.callback import DEFAULT_SAMPLES
 from intel_quantization.calibration.command import command_words, display
 from intel_quantization.calibration.dataset import Dataset, batch_of
 from intel_quantization.calibration.datasets import open_dataset
 from intel_quantization.calibration.function_data import function_data
+from intel_quantization.comparison.alarms import NOT_COMPARED, Settings, alarms_of
+from intel_quantization.comparison.other_modes import guessed_mode, judge_mode
 from intel_quantization.errors import BadInputError, QuantizationError
 from intel_quantization.events import EventStream, Stages
 from intel_quantization.graph.capabilities import Capabilities
@@ -28,9 +30,11 @@ from intel_quantization.transforms.convert_layout import in_nhwc
 from intel_quantization.zoo_job import with_entry, zoo_entry, zoo_model
 
 DEFAULT_SEED = 0
-ALGORITHM = "MSE"
-"""The default; measured best, see the README."""
+ALGORITHM = "AUTO"
+"""The default; measured best, see docs/calibration.md."""
 _MOST_REASONS = 200
+_MOST_OUTPUTS = 20
+_SMALL = 320 * 320  # pixels of images of which many may be tried in every mode
 
 
 def run_job(job: jobs.Job, events: EventStream, clean_ups: list) -> None:
@@ -63,6 +67,7 @@ class _Run:
         self._algo = job.algo or ALGORITHM
         self._seed = DEFAULT_SEED if job.seed is None else job.seed
         self._data: Dataset | None = None
+        self._guess = ""  # why the preprocessing may be another
 
     def everything(self) -> None:
         job, stages = self._job, self._stages
@@ -153,6 +158,7 @@ class _Run:
                 runner, lambda mode: data.feed(some, mode, self._job.batch_size), data.layout, data.labelling
             )
         self._events.log(choice.message, "info" if choice.certain else "warning")
+        self._guess = "" if choice.certain else choice.message
         return choice.mode
 
     def _by_data(self, data: Dataset):
@@ -261,9 +267,11 @@ class _Run:
         if not part:
             return None
         feed = data.feed(part, self._mode, self._job.batch_size)
-        accuracy = evaluate.compare(
-            fp32, int8, feed, labelling, lambda done: self._events.progress("measure", min(done, len(part)), len(part))
-        )
+
+        def on_progress(done):
+            self._events.progress("measure", min(done, len(part)), len(part))
+
+        accuracy = evaluate.compare(fp32, int8, feed, labelling, on_progress, self._outputs)
         if not accuracy.images:
             self._events.log("nothing was left to compare FP32 and INT8 on", "warning")
             return None
@@ -272,18 +280,34 @@ class _Run:
             self._events.log(
                 f"top-1 is not known: {given} do not fit the classes that the graph tells apart", "warning"
             )
-        return accuracy
+        return replace(accuracy, concerns=accuracy.concerns + self._doubts(data, fp32))
 
-    def _finish(self, conversion, calibration: dict, accuracy, latency, obstacle: str) -> None:
+    def _doubts(self, data: Dataset, fp32: Runner):
+        """Whether the preprocessing was guessed, or FP32 does better under another than the one that was given."""
+        mode, layout = self._job.preprocess, data.layout
+        if mode is None or layout is None:
+            return (guessed_mode(self._guess),) if self._guess else ()
+        small = layout.size is not None and layout.size[0] * layout.size[1] <= _SMALL
+        part, most = data.split.evaluation, preprocess_choice.IMAGES if small else preprocess_choice.IMAGES // 4
+        some = part[:: max(len(part) // most, 1)][:most]  # their order may be that of the classes
+
+        def run(other: str) -> list:
+            return [list(fp32.run(feed)) for feed in data.feed(some, other, self._job.batch_size)]
+
+        return judge_mode(mode, preprocess.modes_for(layout.dtype, layout.channels), run, self._outputs)
+
+    def _finish(self, conversion, calibration: Dict[str, Any], accuracy, latency, obstacle: str) -> None:
         job, publication = self._job, self._publication
         conversion.statistics.save(publication.path(".statistics.json"))
         in_graph = jobs.path(job.in_graph)
+        alarms = [] if obstacle else self._alarms(accuracy, calibration)
         report = build(
             job,
             conversion,
             in_graph=in_graph,
             int8_graph=publication.path(".pb"),
-            accuracy=None if accuracy is None else asdict(accuracy),
+            accuracy=None if accuracy is None else accuracy.as_dict(),
+            alarms=alarms,
             latency=None if latency is None else asdict(latency),
             not_measured=obstacle,
             calibration=calibration,
@@ -293,14 +317,31 @@ class _Run:
         names = publication.commit()
         self._events.emit(
             "result",
+            alarms=report["alarms"],
             ops=report["ops"],
             reasons=report["reasons"][:_MOST_REASONS],
-            accuracy=report["accuracy"],
+            accuracy=accuracy and accuracy.as_dict(_MOST_OUTPUTS),
             latency=report["latency"],
             size=report["size"],
             calibration=report["calibration"],
             outputs=names,
         )
+
+    def _alarms(self, accuracy: Optional[evaluate.Accuracy], calibration: Dict[str, Any]) -> List[Dict[str, Any]]:
+        """What is wrong with the answers, and what of the options is left to try."""
+        pixels = self._data is not None and self._data.layout is not None
+        settings = Settings(
+            self._algo,
+            jobs.ALGORITHMS,
+            calibration["samples"],
+            self._job.per_channel,
+            self._job.equalize,
+            self._mode if pixels else None,
+            self._job.preprocess is None,
+        )
+        if accuracy is None:
+            return alarms_of((), () if self._job.evaluate == 0 else (NOT_COMPARED,), settings)
+        return alarms_of(accuracy.findings, accuracy.concerns, settings)
 
 
 def _slower_text(latency, cpu) -> str:

@@ -56,7 +56,19 @@ def write_manifest(folder: Path, stem: str, files: list[object]) -> None:
     (folder / f"{stem}.manifest.json").write_text(json.dumps({"schema": 1, "files": files}))
 
 
+ALARM = {
+    "severity": "alarm",
+    "output": "ArgMax:0",
+    "what": "INT8 gives FP32's class to only 12.0 % of pixels",
+    "measured": 12.0,
+    "threshold": 75.0,
+    "unit": "%",
+    "try": "--algo DIRECT",
+}
+"""One of a result."""
+
 RESULT = {
+    "alarms": [],
     "ops": [{"op": "Conv2D", "total": 53, "int8": 52, "fp32": 1}],
     "reasons": [{"node": "conv1", "op": "Conv2D", "reason": "excluded by name"}],
     "accuracy": {
@@ -66,6 +78,17 @@ RESULT = {
         "top1_int8": 82.4,
         "agreement": 97.0,
         "sqnr_db": 24.5,
+        "drop": {"points": 0.2, "low": -0.6, "high": 1.0},
+        "outputs": [
+            {
+                "outputs": ["softmax:0"],
+                "kind": "scores",
+                "samples": 500,
+                "verdict": "fine",
+                "text": "same answer 97.00 %, SQNR 24.5 dB",
+                "figures": {"agreement": 97.0, "sqnr_db": 24.5},
+            }
+        ],
     },
     "latency": {"batch": 1, "fp32_ms": 41.2, "int8_ms": 17.9, "speedup": 2.3, "runs": 100},
     "size": {"fp32": 102_500_000, "int8": 25_900_000},

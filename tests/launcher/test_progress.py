@@ -17,7 +17,7 @@ from launcher.json_view import JsonView
 from launcher.progress import PlainView, choose_view, write_line
 from launcher.summary import human_bytes
 from launcher.terminal import TerminalView
-from tests.launcher.support import RESULT, line, result_event
+from tests.launcher.support import ALARM, RESULT, line, result_event
 
 FILES = (Path("/x/out.pb"), Path("/x/out.report.html"))
 
@@ -59,13 +59,66 @@ def test_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
         "  warning: mind this [bold]",
     ]
     assert "Conv2D      53      52       1" in shown.out
+    assert "softmax:0" not in shown.out  # its line would say the same as the first
     assert "1 x excluded by name: conv1" in shown.out
     assert "102 MB -> 25.9 MB (3.96 x smaller)" in shown.out
     assert "41.20 ms -> 17.90 ms (2.30 x faster)" in shown.out
-    assert "top-1 82.60 % -> 82.40 %" in shown.out
+    assert "top-1 82.60 % -> 82.40 % (lost -0.6 to +1.0, 95 %), same answer" in shown.out
     assert "on 100 images (MSE), preprocess vgg (chosen automatically)" in shown.out
     assert "/x/out.pb" in shown.out
     assert "/x/out.report.html" in shown.out
+
+
+WRONG = Event(
+    "result",
+    {**RESULT, "alarms": [ALARM, {**ALARM, "severity": "notice", "what": "a drop", "output": "", "try": "more"}]},
+)
+WORDS = "ALARM: INT8 gives FP32's class to only 12.0 % of pixels (ArgMax:0)\n  try --algo DIRECT\n"
+
+
+def test_what_is_wrong_comes_first(capsys: pytest.CaptureFixture[str]) -> None:
+    PlainView().finished(WRONG, FILES)
+    shown = capsys.readouterr()
+    assert shown.out.startswith(f"\n{WORDS}notice: a drop\n  try more\n\nOp ")
+    assert shown.err == ""
+
+
+@pytest.mark.parametrize("view", [PlainView(quiet=True), JsonView()])
+def test_an_alarm_is_never_silent(view: PlainView | JsonView, capsys: pytest.CaptureFixture[str]) -> None:
+    view.finished(WRONG, FILES)
+    assert capsys.readouterr().err == WORDS
+
+
+def test_what_to_try_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    PlainView().finished(Event("result", {**RESULT, "alarms": [ALARM, ALARM]}), FILES)
+    assert WORDS.replace("  try --algo DIRECT\n", "") + WORDS in capsys.readouterr().out
+
+
+def test_alarms_on_a_terminal() -> None:
+    code = "from tests.launcher.test_progress import *\nTerminalView().finished(WRONG, FILES)"
+    shown = on_a_terminal(code)
+    assert "\x1b[1;31mALARM: INT8 gives FP32's class" in shown
+    assert "\x1b[33mnotice: a drop" in shown
+    assert shown.index("notice") < shown.index("Conv2D")
+    piped = on_a_terminal(code.replace("\n", "; import sys; sys.stdout = open('/dev/null', 'w')\n"))
+    assert "\x1b[1;31mALARM" in piped
+    assert "Conv2D" not in piped
+
+
+def test_each_output_that_is_no_class_has_its_line(capsys: pytest.CaptureFixture[str]) -> None:
+    boxes = {
+        "outputs": ["boxes:0", "scores:0"],
+        "kind": "detections",
+        "samples": 64,
+        "text": "90 % found again",
+        "figures": {},
+    }
+    accuracy = {**RESULT["accuracy"], "top1_fp32": None, "agreement": None, "sqnr_db": 3.7, "drop": None}  # type: ignore[dict-item]
+    PlainView().finished(Event("result", {**RESULT, "accuracy": {**accuracy, "outputs": [boxes, boxes]}}), FILES)
+    shown = capsys.readouterr().out
+    line = "boxes:0, …: 90 % found again, on 64 images"
+    assert f"\naccuracy    {line}\n            {line}\n" in shown
+    assert "SQNR" not in shown  # of boxes sorted by their scores it says nothing
 
 
 def test_verbose_adds_the_log(capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.quantization.comparison.band_nets import net, pictures
 from tests.quantization.pictures import band_classifier, bands, write
 
 CLASSES = ("apple", "bean", "corn", "date")
@@ -116,6 +117,47 @@ def test_the_result_has_accuracy_latency_size_and_ops(finished):
     assert result["calibration"]["samples"] == 12
 
 
+def test_a_good_graph_raises_no_alarm(finished):
+    root, _, events, _ = finished
+    (result,) = by_name(events, "result")
+    assert result["alarms"] == []
+    (output,) = result["accuracy"]["outputs"]
+    assert (output["kind"], output["verdict"], output["samples"]) == ("scores", "fine", 20)
+    assert 'role="alert"' not in (root / "output" / "in_int8.report.html").read_text()
+
+
+def test_a_graph_that_nothing_was_left_to_compare_on(workspace):
+    status, events, log = run(workspace, "--job", job(samples=32))
+    assert status == 0, log
+    (result,) = by_name(events, "result")
+    (alarm,) = result["alarms"]
+    assert alarm["severity"] == "notice"
+    assert "INT8 was not compared with FP32" in alarm["what"]
+
+
+def test_a_wrong_preprocessing_is_not_taken_in_silence(tmp_path):
+    """Given by the user, so that INT8 agrees with FP32, about nonsense."""
+    (tmp_path / "output").mkdir()
+    (tmp_path / "pretrained_model").mkdir()
+    (tmp_path / "pretrained_model" / "in.pb").write_bytes(net("scores")[0].SerializeToString())
+    for number, (pixels, label) in enumerate(zip(*pictures(48))):
+        write(tmp_path / "dataset" / f"{label:02d}" / f"{number}.png", pixels)
+    status, events, log = run(tmp_path, "--job", job(preprocess="none", samples=16))
+    assert status == 0, log
+    (result,) = by_name(events, "result")
+    alarms = [(alarm["severity"], alarm["what"]) for alarm in result["alarms"]]
+    assert {severity for severity, _ in alarms} == {"alarm"}
+    told = ("is right for only 2 of 32", "the same answer for 32 of 32", "with --preprocess tf than with none")
+    for words in told:
+        assert any(words in what for _, what in alarms), alarms
+    assert "another --preprocess than none, as given" in result["alarms"][0]["try"]
+    report = json.loads((tmp_path / "output" / "in_int8.report.json").read_text())
+    assert next(iter(report)) == "alarms"
+    assert report["alarms"] == result["alarms"]
+    page = (tmp_path / "output" / "in_int8.report.html").read_text()
+    assert page.index("Alarm: the FP32 graph ") < page.index("<h1>")
+
+
 def test_without_int8_kernels_the_graph_is_still_delivered(workspace):
     """As TensorFlow 1.15 on a CPU that its MKL-DNN makes no code for; the child that tries them is a fake."""
     code = (
@@ -182,6 +224,7 @@ def test_options_reach_the_work(workspace):
     assert status == 0, log
     (result,) = by_name(events, "result")
     assert result["accuracy"] is None
+    assert result["alarms"] == []  # nobody asked for a comparison
     assert result["calibration"]["preprocess"] == "none"
     assert not result["calibration"]["preprocess_chosen"]
     counts = {row["op"]: row for row in result["ops"]}

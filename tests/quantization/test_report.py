@@ -10,6 +10,7 @@ import pytest
 from intel_quantization.report import render, write_report
 
 REPORT = {
+    "alarms": [],
     "schema": 1,
     "created": "2026-01-02 03:04:05 UTC",
     "graphs": {"fp32": "net.pb", "int8": "net_int8.pb"},
@@ -29,6 +30,17 @@ REPORT = {
         "top1_int8": 81.6,
         "agreement": 95.25,
         "sqnr_db": 17.25,
+        "drop": {"points": 0.8, "low": -0.3, "high": 1.9},
+        "outputs": [
+            {
+                "outputs": ["softmax:0"],
+                "kind": "scores",
+                "samples": 500,
+                "verdict": "fine",
+                "text": "same answer 95.25 %, SQNR 17.2 dB",
+                "figures": {"agreement": 95.25},
+            }
+        ],
     },
     "not_measured": "",
     "latency": {"batch": 1, "fp32_ms": 40.0, "int8_ms": 12.5, "speedup": 3.2, "runs": 100},
@@ -140,14 +152,58 @@ def test_a_calibration_command_is_told_and_what_it_leaves_unmeasured():
     assert "none of them used" not in compared.text  # nobody knows which ones the command read
 
 
+def test_what_is_wrong_stands_first():
+    alarm = {
+        "severity": "alarm",
+        "output": "ArgMax:0",
+        "what": "INT8 gives <FP32's> class to only 12.0 % of pixels",
+        "measured": 12.0,
+        "threshold": 75.0,
+        "unit": "%",
+        "try": "--algo DIRECT",
+    }
+    shown = page(alarms=[alarm, dict(alarm, severity="notice", output="", what="a drop")])
+    text = " ".join(shown.text.split())
+    assert text.startswith(
+        "net_int8.pb: quantization report Alarm: INT8 gives <FP32's> class to only 12.0 % of pixels output ArgMax:0 "
+        "Try --algo DIRECT. Notice: a drop Try --algo DIRECT. net_int8.pb"
+    )
+    assert "Alarm" not in page().text
+
+
+def test_outputs_are_told_as_what_they_are():
+    assert ["softmax:0", "class scores", "same answer 95.25 %, SQNR 17.2 dB", "fine"] in page().rows
+    assert ["Lost, with its 95 % interval", "+0.80 points (-0.30 to +1.90)"] in page().rows
+
+
+def test_what_is_no_class_has_its_own_headline():
+    boxes = {
+        "outputs": ["detection_boxes:0", "detection_scores:0"],
+        "kind": "detections",
+        "samples": 64,
+        "verdict": "doubtful",
+        "text": "71.0 % of FP32's 300 boxes found again",
+        "figures": {"found_again": 71.0},
+    }
+    accuracy = dict(REPORT["accuracy"], labelled=False, top1_fp32=None, top1_int8=None, agreement=None, drop=None)
+    shown = page(accuracy=dict(accuracy, outputs=[boxes]))
+    assert "Boxes found again71.0 %" in shown.text
+    assert ["detection_boxes:0", "detection_scores:0", "boxes", boxes["text"], "doubtful"] in [
+        [cell for cell in row if cell != ","] for row in shown.rows
+    ]
+    assert "dB" not in shown.text  # of boxes sorted by their scores it says nothing
+
+
 def test_without_labels_it_says_how_to_get_them():
-    shown = page(accuracy=dict(REPORT["accuracy"], labelled=False, top1_fp32=None, top1_int8=None))
+    shown = page(accuracy=dict(REPORT["accuracy"], labelled=False, top1_fp32=None, top1_int8=None, drop=None))
     assert "Same answer as FP32" in shown.text
     assert "class folders, or --labels" in shown.text
 
 
 def test_a_detector_and_no_images_at_all():
-    nothing = dict(REPORT["accuracy"], labelled=False, top1_fp32=None, top1_int8=None, agreement=None)
+    nothing = dict(
+        REPORT["accuracy"], labelled=False, top1_fp32=None, top1_int8=None, agreement=None, drop=None, outputs=[]
+    )
     assert "17.2 dB" in page(accuracy=nothing).text
     assert "Top-1" not in page(accuracy=nothing).text
     assert "dB" not in page(accuracy=dict(nothing, sqnr_db=None)).text

@@ -55,18 +55,23 @@ COLLECTORS: Dict[str, Ranges] = {
     "PERCENTILE": percentile,
     "MSE": mean_squared_error,
 }
-"""The algorithms by name; the first three names are those of intel-quantization 1.1."""
+"""The algorithms that look at one tensor alone, by name; the first three names are those of intel-quantization 1.1."""
+
+AUTO = "AUTO"
+"""The algorithm that looks at the layers, too: :mod:`intel_quantization.quantize.auto_ranges`."""
+
+ALGORITHMS = (AUTO, *COLLECTORS)
 
 
 def collector(name: str) -> Ranges:
-    """The algorithm of that name, upper or lower case.
+    """The algorithm of that name, upper or lower case; of AUTO what it does where it knows no layer: MSE.
 
     Raises:
         BadInputError: there is none.
     """
-    found = COLLECTORS.get(str(name).upper())
+    found = COLLECTORS.get("MSE" if str(name).upper() == AUTO else str(name).upper())
     if found is None:
-        near = difflib.get_close_matches(str(name).upper(), COLLECTORS, n=1)
-        remedy = "did you mean %s?" % near[0] if near else "choose one of %s" % ", ".join(COLLECTORS)
+        near = difflib.get_close_matches(str(name).upper(), ALGORITHMS, n=1)
+        remedy = "did you mean %s?" % near[0] if near else "choose one of %s" % ", ".join(ALGORITHMS)
         raise BadInputError("there is no calibration algorithm '%s'" % name, remedy)
     return found

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Callable, Dict, Iterable, List, Optional, Sequence
+from typing import Callable, Dict, Iterable, List, Mapping, Optional, Sequence
 
 import numpy as np
 import tensorflow as tf
 from tensorflow.core.framework import graph_pb2
 
+from intel_quantization.calibration.patches import Sampler, Window, make_samplers
 from intel_quantization.calibration.probes import Look, add_probes
 from intel_quantization.calibration.statistics import Statistics, TensorStatistics
 from intel_quantization.calibration.summary import summary
@@ -28,6 +29,7 @@ def calibrate(
     channel_means: Sequence[str] = (),
     histograms: bool = False,
     threads: int = 0,
+    windows: Optional[Mapping[str, Window]] = None,
 ) -> Statistics:
     """Run a graph over a feed and collect the statistics of some of its tensors.
 
@@ -39,6 +41,7 @@ def calibrate(
         channel_means: those of the observed tensors of which each channel is looked at, too.
         histograms: also collect histograms (of a regular sample of the values).
         threads: see :func:`open_session`.
+        windows: what to draw patches of, by a name for each; their tensors are among the observed ones.
 
     Raises:
         BadInputError: the feed is empty, or the graph does not accept it.
@@ -48,7 +51,13 @@ def calibrate(
     result = Statistics(graph=fingerprint(graph_def))
     result.tensors = {name: TensorStatistics() for name in observed}
     summed = frozenset(channel_means)
-    looks = {name: _look(found, name in summed, histograms) for name, found in result.tensors.items()}
+    samplers = make_samplers(windows or {})
+    sampling: Dict[str, List[Sampler]] = {}
+    for sampler in samplers.values():
+        sampling.setdefault(sampler.window.tensor, []).append(sampler)
+    looks = {
+        name: _look(found, name in summed, histograms, sampling.get(name, [])) for name, found in result.tensors.items()
+    }
     light, weights = feed_weights(graph_def)
     keeper, probes = add_probes(light, looks)
     batches = 0
@@ -62,6 +71,7 @@ def calibrate(
             result.samples += _batch_size(batch)
             if on_batch:
                 on_batch(batches)
+    result.patches = {name: sampler.patches() for name, sampler in samplers.items() if sampler.seen}
     del keeper, session, targets, weights
     trim_memory()
     if not batches:
@@ -69,8 +79,13 @@ def calibrate(
     return result
 
 
-def _look(found: TensorStatistics, channels: bool, histogram: bool) -> Look:
-    return lambda value: found.merge(summary(value, channels, histogram))
+def _look(found: TensorStatistics, channels: bool, histogram: bool, samplers: Sequence[Sampler]) -> Look:
+    def look(value: np.ndarray) -> None:
+        found.merge(summary(value, channels, histogram))
+        for sampler in samplers:
+            sampler.look(value)
+
+    return look
 
 
 def _check(name: str, found: TensorStatistics) -> None:

@@ -88,11 +88,14 @@ class Statistics:
         graph: SHA-256 of the FP32 graph, hexadecimal.
         samples: how many inputs were fed.
         tensors: by tensor name.
+        patches: what some linear ops read, by the op's name: float32 [patches, taps, channels]; see
+            :mod:`intel_quantization.calibration.patches`. Not saved.
     """
 
     graph: str = ""
     samples: int = 0
     tensors: Dict[str, TensorStatistics] = field(default_factory=dict)
+    patches: Dict[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
 
     def merge(self, other: Statistics) -> None:
         """Add what another run on the same graph saw.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
+import numpy as np
+
 from intel_quantization.graph import registry, tensors
 from intel_quantization.graph.graph import Graph, NodeDef
 
@@ -36,6 +38,13 @@ def range_faults(graph: Graph) -> Iterator[str]:
         arguments = _arguments(node, inputs)
         if node.op != "QuantizeV2":  # its range is that of what it gives
             for tensor, low, high in _read(node, arguments):
+                if _is_lifted(node):
+                    if not _as_wide(graph, low, high, ranges.get(tensor)):
+                        yield "'%s' (Dequantize) reads '%s' with another step than that tensor has" % (
+                            node.name,
+                            tensor,
+                        )
+                    continue
                 given = (_end(graph, low), _end(graph, high))
                 own = (tensor + ":1", tensor + ":2")
                 if given != own and ranges.setdefault(tensor, given) != given:
@@ -47,6 +56,20 @@ def range_faults(graph: Graph) -> Iterator[str]:
             ranges[node.name] = ranges[inputs[0]]
         elif node.op == "QuantizedConcatV2":
             _widest(graph, node, arguments, ranges)
+
+
+def _is_lifted(node: NodeDef) -> bool:
+    """Whether a node takes off what was added to the values that it reads; see quantize.lifting."""
+    return node.op == "Dequantize" and node.attr["mode"].s == b"MIN_FIRST"
+
+
+def _as_wide(graph: Graph, low: str, high: str, own: Optional[_Range]) -> bool:
+    """Whether a range is as wide as the range of a tensor, as far as both are constant."""
+    bottom, top = graph.constant(low), graph.constant(high)
+    if own is None or bottom is None or top is None or isinstance(own[0], str) or isinstance(own[1], str):
+        return True
+    width = np.frombuffer(own[1], np.float32)[0] - np.frombuffer(own[0], np.float32)[0]
+    return bool(np.isclose(float(top) - float(bottom), float(width), rtol=1e-5))
 
 
 def _arguments(node: NodeDef, inputs: Sequence[str]) -> Dict[str, List[str]]:

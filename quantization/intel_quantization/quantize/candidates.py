@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -32,6 +32,7 @@ def find_candidates(
     excluded_ops: Sequence[str] = (),
     excluded_nodes: Sequence[str] = (),
     capabilities: Capabilities = RUNNING,
+    left: Optional[Mapping[str, str]] = None,
 ) -> Tuple[Tuple[Group, ...], Tuple[Decision, ...]]:
     """Find every linear op that may become INT8, with all that can be fused into it.
 
@@ -42,6 +43,7 @@ def find_candidates(
         excluded_ops: op names that stay FP32; such nodes are not fused into others, either.
         excluded_nodes: nodes that stay FP32, likewise.
         capabilities: of the TensorFlow that the graph is made for.
+        left: other linear ops that stay FP32, and why.
 
     Returns:
         The groups, each behind those whose results it reads, and a decision with its reason for
@@ -52,7 +54,7 @@ def find_candidates(
     refused: List[Decision] = []
     for node in finder.order:
         if node.op in LINEAR_OPS:
-            reason = finder.refusal(node)
+            reason = (left or {}).get(node.name) or finder.refusal(node)
             if reason:
                 refused.append(Decision(node.name, node.op, False, reason))
             else:
@@ -126,10 +128,12 @@ class _Finder:
         if node.op == "Conv2D" and bias and following is not None and following.op in _ADDS:
             activated = self._only_reader(following)
             summand = self._summand(node, following, members[-1])
-            if activated is not None and activated.op in _ACTIVATIONS and summand:
-                members += [following.name, activated.name]
-                kind = activated.op
-                return Group(node.name, node.op, source, pads, bias, summand, kind, members[-1], tuple(members))
+            if summand:
+                members.append(following.name)
+                if activated is not None and activated.op in _ACTIVATIONS:
+                    activation = activated.op
+                    members.append(activated.name)
+                return Group(node.name, node.op, source, pads, bias, summand, activation, members[-1], tuple(members))
         if following is not None and following.op in _ACTIVATIONS:
             activation = following.op
             members.append(following.name)

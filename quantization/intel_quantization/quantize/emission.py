@@ -8,25 +8,36 @@ nobody reads is pruned.
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional, Sequence, Set, Tuple
+from dataclasses import replace
+from typing import Any, Dict, FrozenSet, List, Optional, Sequence, Set, Tuple
 
 import numpy as np
 
 from intel_quantization.calibration.collectors import Ranges, min_max
 from intel_quantization.calibration.statistics import Statistics
-from intel_quantization.graph.attributes import DT_FLOAT, DT_QINT8, DT_QUINT8, attribute, dtype_attr
+from intel_quantization.graph import tensors
+from intel_quantization.graph.attributes import DT_FLOAT, DT_INT32, DT_QINT8, DT_QUINT8, attribute, dtype_attr
 from intel_quantization.graph.graph import Graph, NodeDef
 from intel_quantization.graph.waits import waits_of
 from intel_quantization.quantize.carries import Carry
 from intel_quantization.quantize.carry_emission import carry_ops
-from intel_quantization.quantize.equalization import equalization, scale_inputs
+from intel_quantization.quantize.equalization import equalization
 from intel_quantization.quantize.fused_depthwise import FUSED_DEPTHWISE, fused_attrs, needs_fused_op
-from intel_quantization.quantize.groups import Group
+from intel_quantization.quantize.groups import WITHOUT_KERNEL, Group
 from intel_quantization.quantize.int8_tensor import Int8Tensor
-from intel_quantization.quantize.plan import Item, gives_float, is_unsigned, quantized_op
+from intel_quantization.quantize.lifting import NO_PADS, Item, Pads
+from intel_quantization.quantize.local_error import find_by_channel
+from intel_quantization.quantize.plan import gives_float, is_unsigned, quantized_op
 from intel_quantization.quantize.ranges import shared_ranges
-from intel_quantization.quantize.weights import bias_correction, dequantized, quantize_weights
-from intel_quantization.transforms.linear import output_channels, scale_weights
+from intel_quantization.quantize.trial import Trial
+from intel_quantization.quantize.weights import (
+    bias_correction,
+    dequantized,
+    quantize_weights,
+    scale_inputs,
+    sum_by_output,
+)
+from intel_quantization.transforms.linear import LINEAR_OPS, output_channels, scale_weights
 
 _SMALLEST_RANGE = 1e-6
 # oneDNN's AVX2 kernels give 127 for all that is larger when the summand is qint8, although the result
@@ -42,6 +53,7 @@ def emit(
     ranges: Ranges = min_max,
     equalize: bool = True,
     correct_bias: bool = True,
+    trials: Optional[Dict[str, Trial]] = None,
 ) -> None:
     """Replace groups, and what carries INT8 values between them, by INT8 ops, in place.
 
@@ -49,14 +61,17 @@ def emit(
         graph: the FP32 graph.
         items: as :func:`intel_quantization.quantize.plan.decide` gives them, in its order.
         statistics: of the tensors that the groups observe.
-        per_channel: weights get one range for each output channel where the kernel takes that.
+        per_channel: weights get one range for each output channel where the kernel takes that; otherwise only those
+            that would lose too much by a single one, see :func:`find_by_channel`.
         ranges: what makes the range of a tensor from its statistics. Results without an activation that no
             INT8 op reads keep all that was seen: they may be scores, of which the largest counts.
         equalize: see :mod:`intel_quantization.quantize.equalization`.
         correct_bias: see :func:`intel_quantization.quantize.weights.bias_correction`.
+        trials: by the groups' roots, on which an equalization has to prove itself.
     """
-    factors = equalization(graph, items, statistics, per_channel) if equalize else {}
-    emitter = _Emitter(graph, statistics, per_channel, ranges, items, factors, correct_bias)
+    by_channel = find_by_channel(graph, items, statistics, trials or {}, per_channel)
+    factors = equalization(graph, items, statistics, by_channel, trials or {}, ranges) if equalize else {}
+    emitter = _Emitter(graph, statistics, by_channel, ranges, items, factors, correct_bias)
     for item in items:
         if isinstance(item, Carry):
             emitter.carry(item)
@@ -70,23 +85,22 @@ class _Emitter:
         self,
         graph: Graph,
         statistics: Statistics,
-        per_channel: bool,
+        by_channel: FrozenSet[str],
         ranges: Ranges,
         items: Sequence[Item],
         factors: Dict[str, np.ndarray],
         correct_bias: bool,
     ) -> None:
         self._ranges = ranges
-        self._whole = _possible_scores(items)
+        self._whole = _possible_scores(graph, items)
         self.factors = factors
         self.correct_bias = correct_bias
         self.shared = shared_ranges(graph, items)
         self.graph = graph
         self.statistics = statistics
-        self.per_channel = per_channel
+        self._by_channel = by_channel
         self.int8: Dict[str, Int8Tensor] = {}  # by the name of the FP32 tensor
-        self.lifted: Dict[str, Int8Tensor] = {}  # likewise
-        self.shifts: Dict[str, float] = {}  # what was added to the result of a shifted group
+        self.lifted: Dict[Tuple[str, Optional[Pads]], Int8Tensor] = {}  # by the same name, and how FP32 pads it
 
     def ranges(self, tensor: str) -> Tuple[float, float]:
         """The smallest and the largest value of a tensor that INT8 is to represent."""
@@ -94,23 +108,23 @@ class _Emitter:
         return (min_max if tensor in self._whole else self._ranges)(tensor, found)
 
     def emit(self, group: Group) -> None:
-        source = self._lifted(group.source) if group.lifted else self._quantized(group.source)
+        source = self._read(group.source, group.lifted, group.lift_pads)
+        summand = self._read(group.summand, group.summand_lifted) if group.summand else None
         node = self.graph.nodes[group.linear]
-        if group.shifted:
-            self.shifts[group.root] = max(-self.ranges(group.root)[0], 0.0)
-        inputs = [source.tensor] + self._weights_and_bias(group, node, source)
+        offset = self._offset(group.root) if group.shifted else 0.0
+        taken_back = offset - (summand.offset if summand else 0.0)
+        inputs = [source.tensor] + self._weights_and_bias(group, node, source, taken_back)
         if gives_float(group):
             self._emit_float(group, node, source, inputs)
             return
         attrs = self._attrs(group, node, source)
         signed_summand, summand_inputs = False, []
-        if group.summand is not None:
-            summand = self._quantized(group.summand)
+        if summand is not None:
             summand_inputs = [summand.tensor, summand.low, summand.high]
             attrs["Tsummand"] = dtype_attr(summand.dtype)
             signed_summand = not summand.unsigned
         widening = _SIGNED_SUM_WIDENING if signed_summand else 1.0
-        limit = self._limit(group.root, group.gives_unsigned) * widening
+        limit = self._limit(group.root, group.gives_unsigned, offset) * widening
         low, high = self._range(group.root, group.gives_unsigned, limit, source.tensor)
         inputs += [low, high] + summand_inputs
         op = quantized_op(group, signed_summand)
@@ -120,7 +134,7 @@ class _Emitter:
             attrs = fused_attrs(group, attrs)
         name = self.graph.unique_name(group.root + "/int8")
         self.graph.add(op, name, inputs, attrs, node.device)
-        self._give(group.root, Int8Tensor(name, group.gives_unsigned, limit, low, high))
+        self._give(group.root, Int8Tensor(name, group.gives_unsigned, limit, low, high, offset))
 
     def carry(self, carry: Carry) -> None:
         node = self.graph.nodes[carry.root]
@@ -128,7 +142,7 @@ class _Emitter:
         widest = max(sources, key=lambda source: source.limit)
         shape = self.statistics.tensors[carry.sources[0]].shape if carry.op == "Pad" else None
         tensor = carry_ops(self.graph, node, sources, (shape[-1] if shape else None) or 0)
-        self._give(carry.root, Int8Tensor(tensor, widest.unsigned, widest.limit, widest.low, widest.high))
+        self._give(carry.root, replace(widest, tensor=tensor))
 
     def _give(self, root: str, result: Int8Tensor) -> None:
         self.int8[root] = result
@@ -143,16 +157,28 @@ class _Emitter:
             self.int8[tensor] = self._quantize(tensor, unsigned, self._limit(tensor, unsigned))
         return self.int8[tensor]
 
-    def _lifted(self, tensor: str) -> Int8Tensor:
-        """A tensor plus what makes it positive, as quint8."""
-        if tensor not in self.lifted:
+    def _read(self, tensor: str, lifted: bool, pads: Optional[Pads] = None) -> Int8Tensor:
+        """A tensor in INT8; lifted, where a group asks for that, by the op that makes it or else in FP32."""
+        if not lifted or tensor in self.int8:
+            return self._quantized(tensor)
+        if (tensor, pads) not in self.lifted:
             low, high = self.ranges(tensor)
             stem = tensor.replace(":", "_") + "/lifted"
+            source = tensor if pads is None else self._pad(tensor, stem + "/pad", pads)
             lift = self.graph.add_constant(stem + "/by", np.float32(-low), beside=tensor)
             name = self.graph.unique_name(stem)
-            self.graph.add("Add", name, [tensor, lift], {"T": dtype_attr(DT_FLOAT)})
-            self.lifted[tensor] = self._quantize(name, True, max(high - low, _SMALLEST_RANGE))
-        return self.lifted[tensor]
+            self.graph.add("Add", name, [source, lift], {"T": dtype_attr(DT_FLOAT)})
+            made = self._quantize(name, True, max(high - low, _SMALLEST_RANGE))
+            self.lifted[tensor, pads] = replace(made, offset=-low)
+        return self.lifted[tensor, pads]
+
+    def _pad(self, tensor: str, stem: str, pads: Pads) -> str:
+        if pads == NO_PADS:
+            return tensor
+        paddings = np.array([0, 0, pads[0], pads[1], pads[2], pads[3], 0, 0], np.int32).reshape(4, 2)
+        amount = self.graph.add_constant(stem + "/paddings", paddings, beside=tensor)
+        attrs = {"T": dtype_attr(DT_FLOAT), "Tpaddings": dtype_attr(DT_INT32)}
+        return self.graph.add("Pad", self.graph.unique_name(stem), [tensor, amount], attrs).name
 
     def _quantize(self, tensor: str, unsigned: bool, limit: float) -> Int8Tensor:
         low, high = self._range(tensor, unsigned, limit, tensor)
@@ -165,15 +191,20 @@ class _Emitter:
         self.graph.add("QuantizeV2", name, [tensor, low, high], attrs)
         return Int8Tensor(name, unsigned, limit, low, high)
 
-    def _limit(self, tensor: str, unsigned: bool) -> float:
-        """The largest magnitude of a tensor, and of those that share its range."""
+    def _offset(self, tensor: str) -> float:
+        """What lifts a result above zero: a whole number of steps."""
+        low, high = self.ranges(tensor)
+        step = max(high - low, _SMALLEST_RANGE) / 255.0
+        return float(np.ceil(max(-low, 0.0) / step)) * step
+
+    def _limit(self, tensor: str, unsigned: bool, offset: float = 0.0) -> float:
+        """The largest magnitude of a tensor, lifted by ``offset``, and of those that share its range."""
         if tensor in self.factors:
             return self._equalized_limit(tensor)
         limits = [_SMALLEST_RANGE]
         for name in self.shared.get(tensor, (tensor,)):
             low, high = self.ranges(name)
-            high += self.shifts.get(name, 0.0)
-            limits.append(high if unsigned else max(-low, high))
+            limits.append(high + offset if unsigned else max(-low, high))
         return max(limits)
 
     def _equalized_limit(self, tensor: str) -> float:
@@ -191,7 +222,8 @@ class _Emitter:
             self.graph.add_constant(stem + "/max", np.float32(limit), beside=beside),
         )
 
-    def _weights_and_bias(self, group: Group, node: NodeDef, source: Int8Tensor) -> List[str]:
+    def _weights_and_bias(self, group: Group, node: NodeDef, source: Int8Tensor, lift: float) -> List[str]:
+        """The inputs of an op that are its weights, its bias with ``lift`` added, and ranges."""
         weights = self.graph.constant(self.graph.data_inputs(node)[1])
         assert weights is not None  # a condition of every candidate
         bias = self.graph.constant(group.bias) if group.bias else None
@@ -204,13 +236,12 @@ class _Emitter:
         if group.root in self.factors:
             weights = scale_weights(node, weights, 1.0 / self.factors[group.root])
             bias = bias / self.factors[group.root]
-        values, limit = quantize_weights(node, weights, self.per_channel, source.unsigned)
+        values, limit = quantize_weights(node, weights, group.root in self._by_channel, source.unsigned)
         if mean is not None and self.correct_bias:
             bias = bias + bias_correction(node, weights - dequantized(node, values, limit), mean)
-        if group.lifted:
-            by_output = 1 if attribute(node, "transpose_b").b else 0
-            bias = bias + self.ranges(group.source)[0] * dequantized(node, values, limit).sum(axis=by_output)
-        bias = bias + self.shifts.get(group.root, 0.0) - self.shifts.get(group.summand or "", 0.0)
+        bias = bias + lift
+        if source.offset:
+            bias = bias - source.offset * sum_by_output(node, dequantized(node, values, limit))
         if group.op == "MatMul" and attribute(node, "transpose_b").b:
             values = values.T  # transposed weights have no kernel on AVX2
         waits = waits_of(self.graph, [self.graph.data_inputs(node)[1]] + ([group.bias] if group.bias else []))
@@ -238,7 +269,7 @@ class _Emitter:
             "Tbias": dtype_attr(DT_FLOAT),
             "out_type": result,
             "strides": attribute(node, "strides"),
-            "padding": "VALID" if group.pads else attribute(node, "padding").s,
+            "padding": "VALID" if group.pads or group.lift_pads else attribute(node, "padding").s,
         }
         if attribute(node, "dilations").list.i:
             attrs["dilations"] = attribute(node, "dilations")
@@ -266,9 +297,13 @@ class _Emitter:
 
     def _become_dequantize(self, root: NodeDef, result: Int8Tensor) -> None:
         # no dtype: float32 is its default, and TensorFlow 1.15 to 2.1 do not know it
-        attrs = {"T": dtype_attr(result.dtype), "mode": "SCALED"}
-        waits = self.graph.control_inputs(root)
-        self._become(root, "Dequantize", [result.tensor, result.low, result.high] + waits, attrs)
+        attrs = {"T": dtype_attr(result.dtype), "mode": "MIN_FIRST" if result.offset else "SCALED"}
+        low, high = result.low, result.high
+        if result.offset:
+            low = self.graph.add_constant(root.name + "/min", np.float32(-result.offset), beside=result.tensor)
+            top = np.float32(result.limit) - np.float32(result.offset)
+            high = self.graph.add_constant(root.name + "/max", top, beside=result.tensor)
+        self._become(root, "Dequantize", [result.tensor, low, high] + self.graph.control_inputs(root), attrs)
 
     def _become(self, node: NodeDef, op: str, inputs: List[str], attrs: Dict[str, Any]) -> None:
         donor = self.graph.add(op, self.graph.unique_name(node.name + "/new"), (), attrs)
@@ -280,8 +315,8 @@ class _Emitter:
         self.graph.set_inputs(node, inputs)
 
 
-def _possible_scores(items: Sequence[Item]) -> Set[str]:
-    """Results without an activation that no INT8 op reads."""
+def _possible_scores(graph: Graph, items: Sequence[Item]) -> Set[str]:
+    """Results without an activation that no INT8 op reads, and that reach an output through no other linear op."""
     results: Set[str] = set()
     read: Set[Optional[str]] = set()
     for item in items:
@@ -291,4 +326,15 @@ def _possible_scores(items: Sequence[Item]) -> Set[str]:
             read.update((item.source, item.summand))
             if not item.activation:
                 results.add(item.root)
-    return results - read
+    results -= read
+    reaching: Set[str] = set()
+    stack = [tensors.node_of(name) for name in graph.outputs]
+    while stack:
+        name = stack.pop()
+        if name in reaching:
+            continue
+        reaching.add(name)
+        node = graph.nodes[name]
+        if name not in results and node.op not in (*LINEAR_OPS, *WITHOUT_KERNEL):
+            stack.extend(tensors.node_of(source) for source in node.input)
+    return results & reaching

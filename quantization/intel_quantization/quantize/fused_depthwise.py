@@ -27,7 +27,7 @@ def needs_fused_op(group: Group, unsigned: bool) -> bool:
         group: any.
         unsigned: whether its source is quint8.
     """
-    return group.op == "DepthwiseConv2dNative" and (group.pads is not None or not (unsigned and group.activation))
+    return group.op == "DepthwiseConv2dNative" and (group.pads is not None or not (unsigned and group.gives_unsigned))
 
 
 def fused_types(group: Group, unsigned: bool) -> Dict[str, int]:
@@ -55,7 +55,7 @@ def fused_attrs(group: Group, attrs: Dict[str, Any]) -> Dict[str, Any]:
         Thost_inputs=_types(*[DT_FLOAT] * 6),  # the ranges of source, weights and result
         Tdevice_outputs=_types(attrs["out_type"].type),
         Thost_outputs=_types(DT_FLOAT, DT_FLOAT),
-        fused_ops=["BiasAdd", "Relu", "Requantize"] if group.activation else ["BiasAdd", "Requantize"],
+        fused_ops=["BiasAdd", "Relu", "Requantize"] if group.gives_unsigned else ["BiasAdd", "Requantize"],
     )
     return result
 

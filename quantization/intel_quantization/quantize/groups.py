@@ -30,11 +30,11 @@ class Group:
         activation: "Relu", "Relu6" or "".
         root: name of the last node; its output 0 is the group's result.
         members: names of the nodes that the group replaces, in the order of the data.
-        shifted: the group has no activation, and all that reads its result is a residual addition:
-            it gives the result minus its smallest value, as quint8, and the addition's bias takes
-            that value back. A signed summand has half the levels, and the sum of one, too.
-        lifted: a MatMul whose input is signed: ``x w + b == (x + s) w + (b - s * sum(w))`` with s such that
-            ``x + s`` is never negative. FP32 adds s ahead of quantizing.
+        shifted: the group has no activation, and gives its result lifted: see
+            :mod:`intel_quantization.quantize.lifting`.
+        lifted: it reads its signed source lifted.
+        summand_lifted: it reads its signed summand lifted.
+        lift_pads: (top, bottom, left, right) of the padding that FP32 does ahead of lifting; None without one.
     """
 
     linear: str
@@ -48,6 +48,8 @@ class Group:
     members: Tuple[str, ...]
     shifted: bool = False
     lifted: bool = False
+    summand_lifted: bool = False
+    lift_pads: Optional[Tuple[int, int, int, int]] = None
 
     @property
     def gives_unsigned(self) -> bool:

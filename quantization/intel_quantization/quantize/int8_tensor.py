@@ -17,6 +17,8 @@ class Int8Tensor:
         limit: the upper end of its range.
         low: name of the float32 scalar constant with the lower end of its range.
         high: the same for the upper end.
+        offset: what was added to the values to make them positive; see
+            :mod:`intel_quantization.quantize.lifting`.
     """
 
     tensor: str
@@ -24,6 +26,7 @@ class Int8Tensor:
     limit: float
     low: str
     high: str
+    offset: float = 0.0
 
     @property
     def dtype(self) -> int:

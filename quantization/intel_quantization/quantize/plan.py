@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Dict, List, Sequence, Set, Tuple, Union
+from typing import Dict, List, Optional, Sequence, Set, Tuple, Union
+
+import numpy as np
 
 from intel_quantization.calibration.statistics import Statistics
 from intel_quantization.graph.attributes import DT_FLOAT, DT_QINT8, DT_QUINT8
@@ -13,8 +15,8 @@ from intel_quantization.quantize.carries import ALIASING, MOVING, TOLD, Carry
 from intel_quantization.quantize.fused_depthwise import FUSED_DEPTHWISE, NOT_FASTER, fused_types, needs_fused_op
 from intel_quantization.quantize.groups import Decision, Group
 from intel_quantization.quantize.int8_tensor import as_bytes
+from intel_quantization.quantize.lifting import Item, Readers, pads_ahead
 
-Item = Union[Group, Carry]
 # Weights of a MatMul from which on INT8 was faster although its input is lifted: 1x1024x1000 1.2x, 32x768x3072
 # 2.2x (AVX-512 VNNI) to 3x (AMX); 8x512x512 0.9x.
 _LEAST_LIFTED = 1 << 19
@@ -47,29 +49,27 @@ def decide(
     decisions: List[Decision] = []
     reasons: Dict[str, str] = {}  # of carries
     results: Dict[str, bool] = {}  # INT8 tensors so far: whether they are unsigned
-    shiftable: Dict[str, int] = {}  # tensors whose group may be shifted, and its place among the chosen
+    lifted: Set[str] = set()  # those of them that are lifted
     everything: List[Item] = [*candidates, *carries]
+    settler = _Settler(graph, statistics, results, lifted, Readers(graph, everything), capabilities)
     for candidate in sorted(everything, key=lambda item: rank[item.root]):
         if isinstance(candidate, Carry):
             reasons[candidate.root] = _obstacle(candidate, statistics, results, capabilities)
             if not reasons[candidate.root]:
                 chosen.append(candidate)
                 results[candidate.root] = results[candidate.sources[0]]
+                if candidate.sources[0] in lifted:
+                    lifted.add(candidate.root)
             continue
-        settled = _settle(graph, candidate, statistics, results, candidate.summand in shiftable, capabilities)
+        settled = settler.settle(candidate)
         reason = settled if isinstance(settled, str) else ""
         decisions.append(Decision(candidate.linear, candidate.op, not reason, reason))
         if isinstance(settled, Group):
-            if settled.summand in shiftable:
-                place = shiftable[settled.summand]
-                shifted = chosen[place]
-                assert isinstance(shifted, Group)
-                chosen[place] = replace(shifted, shifted=True)
-            if _may_shift(graph, settled, is_unsigned(settled.source, statistics, results), capabilities):
-                shiftable[settled.root] = len(chosen)
             chosen.append(settled)
             if not gives_float(settled):
                 results[settled.root] = settled.gives_unsigned
+                if settled.shifted:
+                    lifted.add(settled.root)
     emitted = _read_in_int8(chosen)
     kept = {item.root for item in emitted}
     for carry in carries:
@@ -154,67 +154,139 @@ def is_unsigned(tensor: str, statistics: Statistics, results: Dict[str, bool]) -
     return results[tensor] if tensor in results else statistics.tensors[tensor].minimum >= 0
 
 
-def _may_shift(graph: Graph, group: Group, unsigned: bool, capabilities: Capabilities) -> bool:
-    """Whether a group's result may be stored less its smallest value; see Group.shifted."""
-    if group.op != "Conv2D" or group.activation or not graph.is_private(group.root):
-        return False
-    shifted = replace(group, shifted=True)
-    return capabilities.has_kernel(quantized_op(shifted), **_types(shifted, unsigned))
+class _Settler:
+    """Settles one group after the other, each behind those whose results it reads."""
 
+    def __init__(
+        self,
+        graph: Graph,
+        statistics: Statistics,
+        results: Dict[str, bool],
+        lifted: Set[str],
+        readers: Readers,
+        capabilities: Capabilities,
+    ) -> None:
+        self.graph = graph
+        self.statistics = statistics
+        self.results = results
+        self.lifted = lifted
+        self.readers = readers
+        self.capabilities = capabilities
+        self.lacking = "" if capabilities.target is None else " " + capabilities.where
 
-def _settle(
-    graph: Graph,
-    group: Group,
-    statistics: Statistics,
-    results: Dict[str, bool],
-    shiftable: bool,
-    capabilities: Capabilities,
-) -> Union[Group, str]:
-    seen = statistics.tensors[group.source]
-    weights = graph.constant(graph.data_inputs(graph.nodes[group.linear])[1])
-    assert weights is not None  # a condition of every candidate
-    if seen.empties and not gives_float(group):
-        return "its input may be empty, on which TensorFlow's INT8 kernels crash"
-    if not seen.count or not statistics.tensors[group.root].count:
-        return "had no values during calibration" if seen.empties else "never ran during calibration"
-    if seen.shape is None or len(seen.shape) != weights.ndim:
-        return "the input does not always have %d dimensions" % weights.ndim
-    if seen.minimum == seen.maximum == 0:
-        return "the input was always zero during calibration"
-    if group.op == "Conv2D" and seen.shape[3] != weights.shape[2]:
-        return "a grouped convolution has no INT8 kernel"
-    unsigned = is_unsigned(group.source, statistics, results)
-    if group.op == "MatMul" and not unsigned and group.source not in results:
-        if weights.size < _LEAST_LIFTED:
-            return "signed input has to be lifted for MatMul, which is not faster for so few weights"
-        group, unsigned = replace(group, lifted=True), True
-    plain = unsigned and bool(group.activation)
-    if needs_fused_op(group, unsigned) and capabilities.has_kernel(FUSED_DEPTHWISE, **fused_types(group, unsigned)):
-        return group if plain or group.source in results else NOT_FASTER
-    if plain and needs_fused_op(group, unsigned):
-        return "%s has no kernel for this %s" % (FUSED_DEPTHWISE, capabilities.where)
-    lacking = "" if capabilities.target is None else " " + capabilities.where
-    if group.op != "Conv2D" and not unsigned:
-        return "signed input has no INT8 kernel for %s%s" % (group.op, lacking)
-    if group.op == "DepthwiseConv2dNative" and not group.activation:
-        return "DepthwiseConv2dNative has no INT8 kernel without a ReLU behind it" + lacking
-    if group.summand is not None:
-        summand, result = statistics.tensors[group.summand], statistics.tensors[group.root]
-        signed = not shiftable and not is_unsigned(group.summand, statistics, results)
+    def settle(self, group: Group) -> Union[Group, str]:
+        """The group as it can be emitted, or why it cannot."""
+        obstacle = self._unusable(group)
+        if obstacle:
+            return obstacle
+        group = self._take_lifted(group)
+        unsigned = group.lifted or is_unsigned(group.source, self.statistics, self.results)
+        if group.op == "MatMul" and group.lifted and group.source not in self.results:
+            if self._weights(group).size < _LEAST_LIFTED:
+                return "signed input has to be lifted for MatMul, which is not faster for so few weights"
+        if group.summand is not None:
+            added = self._add(group, unsigned)
+            if added is not None:
+                return added
+            group = replace(group, summand=None, activation="", root=group.members[1], members=group.members[:2])
+        group = self._give_lifted(group, unsigned)
+        if group.op == "DepthwiseConv2dNative":
+            return self._settle_depthwise(group, unsigned)
+        if group.op == "MatMul" and not unsigned:
+            return "signed input has no INT8 kernel for MatMul" + self.lacking
+        op = quantized_op(group)
+        if not self.capabilities.has_kernel(op, **_types(group, unsigned)):
+            return "%s has no kernel for this %s" % (op, self.capabilities.where)
+        return group
+
+    def _weights(self, group: Group) -> np.ndarray:
+        weights = self.graph.constant(self.graph.data_inputs(self.graph.nodes[group.linear])[1])
+        assert weights is not None  # a condition of every candidate
+        return weights
+
+    def _unusable(self, group: Group) -> str:
+        """What in the values that were seen keeps a group in FP32; empty where nothing does."""
+        seen, weights = self.statistics.tensors[group.source], self._weights(group)
+        if seen.empties and not gives_float(group):
+            return "its input may be empty, on which TensorFlow's INT8 kernels crash"
+        if not seen.count or not self.statistics.tensors[group.root].count:
+            return "had no values during calibration" if seen.empties else "never ran during calibration"
+        if seen.shape is None or len(seen.shape) != weights.ndim:
+            return "the input does not always have %d dimensions" % weights.ndim
+        if seen.minimum == seen.maximum == 0:
+            return "the input was always zero during calibration"
+        if group.op == "Conv2D" and seen.shape[3] != weights.shape[2]:
+            return "a grouped convolution has no INT8 kernel"
+        return ""
+
+    def _take_lifted(self, group: Group) -> Group:
+        """The group that reads its source lifted, where that is so or should be."""
+        if group.source in self.results:
+            return replace(group, lifted=True) if group.source in self.lifted else group
+        if is_unsigned(group.source, self.statistics, {}) or group.op == "DepthwiseConv2dNative":
+            return group
+        if group.op == "MatMul" or self.readers.take_lifted(group.source):
+            return replace(group, lifted=True)
+        pads = pads_ahead(self.graph, group, self.statistics.tensors[group.source].shape)
+        return group if pads is None else replace(group, lifted=True, pads=None, lift_pads=pads)
+
+    def _give_lifted(self, group: Group, unsigned: bool) -> Group:
+        """The group that gives its signed result lifted, where all that read it in INT8 can take it so."""
+        if group.activation or group.op == "MatMul" or not self.readers.take_lifted(group.root):
+            return group
+        shifted = replace(group, shifted=True)
+        if group.op == "DepthwiseConv2dNative" and needs_fused_op(shifted, unsigned):
+            known = self.capabilities.has_kernel(FUSED_DEPTHWISE, **fused_types(shifted, unsigned))
+        else:
+            known = self.capabilities.has_kernel(quantized_op(shifted), **_types(shifted, unsigned))
+        return shifted if known else group
+
+    def _settle_depthwise(self, group: Group, unsigned: bool) -> Union[Group, str]:
+        plain = unsigned and group.gives_unsigned
+        if group.source not in self.results and not (unsigned and group.activation):
+            if self.capabilities.has_kernel(FUSED_DEPTHWISE, **fused_types(group, unsigned)):
+                return NOT_FASTER
+        if needs_fused_op(group, unsigned):
+            if self.capabilities.has_kernel(FUSED_DEPTHWISE, **fused_types(group, unsigned)):
+                return group
+            if plain:
+                return "%s has no kernel for this %s" % (FUSED_DEPTHWISE, self.capabilities.where)
+        if not unsigned:
+            return "signed input has no INT8 kernel for DepthwiseConv2dNative" + self.lacking
+        if not plain:
+            return "DepthwiseConv2dNative has no INT8 kernel without a ReLU behind it" + self.lacking
+        op = quantized_op(group)
+        if not self.capabilities.has_kernel(op, **_types(group, unsigned)):
+            return "%s has no kernel for this %s" % (op, self.capabilities.where)
+        return group
+
+    def _add(self, group: Group, unsigned: bool) -> Optional[Group]:
+        """The group with its residual addition; None where no kernel does that."""
+        name = group.summand
+        assert name is not None
+        summand, result = self.statistics.tensors[name], self.statistics.tensors[group.root]
         # equal counts: the batch dimension does not broadcast, either
-        fits = summand.shape is not None and (summand.shape, summand.count) == (result.shape, result.count)
-        # a signed summand widens the range of the result (see emission), which then does not end at 6
-        fits = fits and not (signed and group.activation == "Relu6")
+        if summand.shape is None or (summand.shape, summand.count) != (result.shape, result.count):
+            return None
         # TensorFlow before 2.1 (whose QuantizeV2 has no axis) loses the shape of what it quantized from FP32 in
         # oneDNN's own layout, and fails or aborts when that is added ("MklToTfOp: Failed to forward input tensor")
-        fits = fits and (group.summand in results or capabilities.has_attr("QuantizeV2", "axis"))
-        if fits and capabilities.has_kernel(quantized_op(group, signed), **_types(group, unsigned, signed)):
-            return group
-        group = replace(group, summand=None, activation="", root=group.members[1], members=group.members[:2])
-    op = quantized_op(group)
-    if not capabilities.has_kernel(op, **_types(group, unsigned)):
-        return "%s has no kernel for this %s" % (op, capabilities.where)
-    return group
+        if name not in self.results and not self.capabilities.has_attr("QuantizeV2", "axis"):
+            return None
+        if not group.activation:
+            if name not in self.results:
+                return None  # FP32 adds it faster than it is quantized
+            if not self.readers.take_lifted(group.root):
+                return None  # the only kernels without a ReLU give a signed result, and none of them adds
+            group = replace(group, shifted=True)
+        signed = not is_unsigned(name, self.statistics, self.results)
+        if name in self.lifted or (signed and name not in self.results):
+            group, signed = replace(group, summand_lifted=True), False
+        # a signed summand widens the range of the result (see emission), which then does not end at 6
+        if signed and group.activation == "Relu6":
+            return None
+        if not self.capabilities.has_kernel(quantized_op(group, signed), **_types(group, unsigned, signed)):
+            return None
+        return group
 
 
 def _types(group: Group, unsigned: bool, signed_summand: bool = False) -> Dict[str, int]:

@@ -86,3 +86,33 @@ def bias_correction(node: NodeDef, error: np.ndarray, mean: np.ndarray) -> np.nd
     if node.op == "DepthwiseConv2dNative":
         return (error.sum(axis=(0, 1)) * mean[:, None]).reshape(-1)
     return mean.dot(error.sum(axis=(0, 1)))
+
+
+def sum_by_output(node: NodeDef, weights: np.ndarray) -> np.ndarray:
+    """The sum of all weights of each output channel: shape [output channels].
+
+    Args:
+        node: the linear op.
+        weights: in the layout of the op.
+    """
+    if node.op == "MatMul":
+        return weights.sum(axis=1 if attribute(node, "transpose_b").b else 0)
+    if node.op == "DepthwiseConv2dNative":
+        return weights.sum(axis=(0, 1)).reshape(-1)
+    return weights.sum(axis=(0, 1, 2))
+
+
+def scale_inputs(node: NodeDef, weights: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """The weights with those of each input channel multiplied by its scale.
+
+    Args:
+        node: the linear op.
+        weights: float32, in the layout of the op.
+        scale: float64, shape [input channels].
+
+    Returns:
+        float32 of the shape of ``weights``.
+    """
+    if node.op == "MatMul" and attribute(node, "transpose_b").b:
+        return (weights * scale).astype(np.float32)
+    return (weights * scale[:, None]).astype(np.float32)

@@ -11,7 +11,7 @@ import jinja2
 def write_report(report: dict, html_path: str, json_path: str) -> None:
     """Write ``report``, made by ``report.content.build``, as one HTML file without references and as JSON."""
     with open(json_path, "w", encoding="utf-8") as stream:
-        json.dump(report, stream, indent=1, sort_keys=True, allow_nan=False)
+        json.dump(report, stream, indent=1, allow_nan=False)
         stream.write("\n")
     with open(html_path, "w", encoding="utf-8") as stream:
         stream.write(render(report))

@@ -17,7 +17,9 @@ SCHEMA = 1
 _MOST_NODES = 20
 
 
-def build(job, conversion, *, in_graph, int8_graph, accuracy, latency, not_measured, calibration, environment) -> dict:
+def build(
+    job, conversion, *, in_graph, int8_graph, accuracy, alarms, latency, not_measured, calibration, environment
+) -> dict:
     """Gather the report.
 
     Args:
@@ -25,6 +27,7 @@ def build(job, conversion, *, in_graph, int8_graph, accuracy, latency, not_measu
         conversion: what GraphConverter.convert() gave.
         in_graph, int8_graph: the two graphs' paths.
         accuracy: evaluate.Accuracy as a dict, or None.
+        alarms: as comparison.alarms.alarms_of gives them.
         latency: benchmark.Latency as a dict, or None.
         not_measured: why the INT8 graph could not be run here; empty where it could.
         calibration: ``samples``, ``algorithm``; and ``preprocess``, ``preprocess_chosen``, ``batch_size``, ``seed``,
@@ -32,12 +35,13 @@ def build(job, conversion, *, in_graph, int8_graph, accuracy, latency, not_measu
         environment: the start event's fields.
 
     Returns:
-        A dict that JSON can say without NaN: schema, created, names, size, interface, ops, reasons, others (what
-        else stays FP32: op, reason, count, and the first nodes), accuracy, latency, not_measured, calibration,
+        A dict that JSON can say without NaN: alarms, schema, created, names, size, interface, ops, reasons, others
+        (what else stays FP32: op, reason, count, and the first nodes), accuracy, latency, not_measured, calibration,
         options, provenance.
     """
     names = {"fp32": os.path.basename(in_graph), "int8": os.path.basename(job.out_graph)}
     return {
+        "alarms": alarms,  # first: whoever looks into the file must see them
         "schema": SCHEMA,
         "created": time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime()),
         "graphs": names,

@@ -1,0 +1,111 @@
+"""AUTO: for each tensor the range estimator under which the layers that read it in INT8 err least.
+
+Every estimator reads the same statistics. Which one is right depends on the tensor: clipping helps where few values
+are large and none of those matters, and ruins what follows where they do. So each proposes a range, the tensor's
+patches are rounded to it, and the one is taken whose outputs, behind weights, bias and ReLU, are nearest to FP32.
+Tensors that share one range (a concatenation's) are decided together. Where there are no patches the least squared
+error of the values themselves decides, as MSE does.
+"""
+
+from __future__ import annotations
+
+from typing import Dict, List, Sequence, Tuple
+
+from intel_quantization.calibration.collectors import Ranges, min_max
+from intel_quantization.calibration.entropy import kl_divergence
+from intel_quantization.calibration.percentile import percentile
+from intel_quantization.calibration.squared_error import mean_squared_error
+from intel_quantization.calibration.statistics import Statistics, TensorStatistics
+from intel_quantization.quantize.carries import Carry
+from intel_quantization.quantize.groups import Group
+from intel_quantization.quantize.lifting import Item
+from intel_quantization.quantize.trial import Grid, Trial, bounds
+
+ESTIMATORS: Tuple[Tuple[str, Ranges], ...] = (
+    ("DIRECT", min_max),
+    ("PERCENTILE 99.999", lambda tensor, seen: percentile(tensor, seen, 99.999)),
+    ("PERCENTILE 99.99", lambda tensor, seen: percentile(tensor, seen, 99.99)),
+    ("PERCENTILE 99.9", lambda tensor, seen: percentile(tensor, seen, 99.9)),
+    ("MSE", mean_squared_error),
+    ("KL", kl_divergence),
+)
+"""In the order of preference where they do equally well."""
+# A narrower range has to be better by that much: patches are a sample, and values that are cut off are lost.
+_MARGIN = 0.97
+
+
+def auto_ranges(items: Sequence[Item], statistics: Statistics, trials: Dict[str, Trial]) -> Ranges:
+    """What gives the range of a tensor as :func:`choose_ranges` chose it."""
+    chosen = choose_ranges(items, statistics, trials)
+
+    def ranges(tensor: str, seen: TensorStatistics) -> Tuple[float, float]:
+        return chosen[tensor] if tensor in chosen else mean_squared_error(tensor, seen)
+
+    return ranges
+
+
+def choose_ranges(
+    items: Sequence[Item], statistics: Statistics, trials: Dict[str, Trial]
+) -> Dict[str, Tuple[float, float]]:
+    """The range of every tensor that is quantized: name -> (low, high).
+
+    Args:
+        items: what becomes INT8, each behind those whose results it reads.
+        statistics: of the tensors that the groups observe.
+        trials: by the root of the groups that read the tensors.
+    """
+    result: Dict[str, Tuple[float, float]] = {}
+    for tensors, readers in _classes(items):
+        tried = [(trials[group.root], group.lifted) for group in readers if group.root in trials]
+        proposals = [
+            (name, {tensor: estimate(tensor, statistics.tensors[tensor]) for tensor in tensors})
+            for name, estimate in (ESTIMATORS if tried else ESTIMATORS[4:5])
+        ]
+        best = proposals[0][1]
+        if tried:
+            best = _least_error(proposals, tried)
+        result.update(best)
+    return result
+
+
+def _least_error(
+    proposals: List[Tuple[str, Dict[str, Tuple[float, float]]]], tried: List[Tuple[Trial, bool]]
+) -> Dict[str, Tuple[float, float]]:
+    errors: Dict[Tuple[float, float], float] = {}
+    best, least = proposals[0][1], float("inf")
+    for _name, ranges in proposals:
+        low, high = bounds(*ranges.values())
+        if (low, high) not in errors:
+            errors[low, high] = sum(
+                trial.error(Grid.of(low, high, lifted).round(trial.patches)) for trial, lifted in tried
+            )
+        if errors[low, high] < least * (_MARGIN if least < float("inf") else 1.0):
+            best, least = ranges, errors[low, high]
+    return best
+
+
+def _classes(items: Sequence[Item]) -> List[Tuple[List[str], List[Group]]]:
+    """The tensors that are decided together, and the groups that read any of them."""
+    leader: Dict[str, str] = {}
+
+    def find(tensor: str) -> str:
+        while leader.setdefault(tensor, tensor) != tensor:
+            leader[tensor] = leader[leader[tensor]]
+            tensor = leader[tensor]
+        return tensor
+
+    carried = set()
+    for item in items:
+        if isinstance(item, Carry):
+            carried.add(item.root)
+            for source in item.sources:
+                leader[find(source)] = find(item.root)
+    readers: Dict[str, List[Group]] = {}
+    quantized: Dict[str, List[str]] = {}
+    for item in items:
+        if isinstance(item, Group):
+            readers.setdefault(find(item.source), []).append(item)
+            for tensor in (item.source, item.summand, item.root):
+                if tensor and tensor not in carried and tensor not in quantized.setdefault(find(tensor), []):
+                    quantized[find(tensor)].append(tensor)
+    return [(tensors, readers.get(name, [])) for name, tensors in quantized.items() if tensors]

@@ -1,0 +1,97 @@
+"""What one layer loses in INT8 when its input is right: the error of its own output."""
+
+from __future__ import annotations
+
+from typing import Dict, FrozenSet, Optional, Sequence
+
+import numpy as np
+
+from intel_quantization.calibration.collectors import Ranges
+from intel_quantization.calibration.statistics import Statistics
+from intel_quantization.graph.graph import Graph, NodeDef
+from intel_quantization.quantize.groups import Group
+from intel_quantization.quantize.lifting import Item
+from intel_quantization.quantize.trial import Grid, Trial
+from intel_quantization.quantize.weights import dequantized, quantize_weights, scale_inputs
+from intel_quantization.transforms.linear import scale_weights
+
+# The share of noise in a layer's output (43 dB) beyond which its weights get one range for each output channel even if
+# they were to have one for all. That costs no time, and some depthwise convolutions give little but noise otherwise.
+_LARGEST_WEIGHT_ERROR = 5e-5
+
+
+def find_by_channel(
+    graph: Graph, items: Sequence[Item], statistics: Statistics, trials: Dict[str, Trial], per_channel: bool
+) -> FrozenSet[str]:
+    """The roots of the groups whose weights get one range for each output channel.
+
+    Args:
+        graph: the FP32 graph.
+        items: what becomes INT8.
+        statistics: of the tensors that the groups observe.
+        trials: by the groups' roots.
+        per_channel: True: all of them; False: those that lose too much by a single range.
+    """
+    found = set()
+    for group in items:
+        if isinstance(group, Group) and group.op != "MatMul":  # whose kernels know but one range
+            trial = trials.get(group.root)
+            if per_channel or trial is None:
+                if per_channel:
+                    found.add(group.root)
+                continue
+            unsigned = group.lifted or statistics.tensors[group.source].minimum >= 0
+            rounded = rounded_weights(graph.nodes[group.linear], trial.weights, False, unsigned)
+            if trial.error(trial.patches, rounded) > _LARGEST_WEIGHT_ERROR:
+                found.add(group.root)
+    return frozenset(found)
+
+
+def local_error(
+    graph: Graph, group: Group, statistics: Statistics, trial: Trial, ranges: Ranges, per_channel: bool = True
+) -> float:
+    """The share of noise in the power of a group's output that comes from rounding its input, weights and output.
+
+    Args:
+        graph: the FP32 graph.
+        group: as it would be emitted.
+        statistics: of the tensors that it observes.
+        trial: of the group.
+        ranges: what makes the range of a tensor from its statistics.
+        per_channel: whether its weights get one range for each output channel.
+    """
+    unsigned = group.lifted or statistics.tensors[group.source].minimum >= 0
+    patches = Grid.of(*ranges(group.source, statistics.tensors[group.source]), group.lifted).round(trial.patches)
+    weights = rounded_weights(graph.nodes[group.linear], trial.weights, per_channel, unsigned)
+    error = trial.error(patches, weights)
+    if group.summand is None and not (group.op == "MatMul" and not group.activation):  # which gives float32
+        error += trial.rounding(Grid.of(*ranges(group.root, statistics.tensors[group.root]), group.shifted))
+    return error
+
+
+def rounded_weights(
+    node: NodeDef,
+    weights: np.ndarray,
+    per_channel: bool,
+    unsigned: bool,
+    source: Optional[np.ndarray] = None,
+    result: Optional[np.ndarray] = None,
+) -> np.ndarray:
+    """The float32 weights that the INT8 ones stand for.
+
+    Args:
+        node: the linear op.
+        weights: float32, in the layout of the op.
+        per_channel: whether they get one range for each output channel.
+        unsigned: whether the op reads quint8.
+        source: the equalization factors of its source, None without.
+        result: the same of its result.
+    """
+    if source is not None:
+        weights = scale_inputs(node, weights, source)
+    if result is not None:
+        weights = scale_weights(node, weights, 1.0 / result)
+    rounded = dequantized(node, *quantize_weights(node, weights, per_channel, unsigned)).astype(np.float32)
+    if source is not None:
+        rounded = scale_inputs(node, rounded, 1.0 / source)
+    return rounded if result is None else scale_weights(node, rounded, result)

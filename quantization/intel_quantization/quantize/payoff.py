@@ -1,0 +1,122 @@
+"""Layers that do not pay in INT8: little work, and either much of the error or only conversions to gain.
+
+Two rules, both for groups with a small share of the network's multiply-accumulates, so that what they cost is bounded
+whatever the network is:
+
+- an island: groups that hand INT8 values to no others, whose input is quantized and whose result is dequantized for
+  too little work in between, as the two products of squeeze-and-excite. A QuantizeV2 or Dequantize takes some 10
+  microseconds even of one value, in which FP32 does some 250,000 multiply-accumulates;
+- an error out of proportion: a group that loses many times as much as the others do (a first or last layer, a
+  depthwise convolution whose input goes far below zero).
+"""
+
+from __future__ import annotations
+
+from typing import Dict, FrozenSet, List, Sequence
+
+import numpy as np
+
+from intel_quantization.calibration.collectors import Ranges
+from intel_quantization.calibration.statistics import Statistics
+from intel_quantization.graph.graph import Graph
+from intel_quantization.quantize.carries import Carry
+from intel_quantization.quantize.groups import Group
+from intel_quantization.quantize.lifting import Item
+from intel_quantization.quantize.local_error import local_error
+from intel_quantization.quantize.trial import Trial
+
+ISLAND = "so little work between float32 ops that converting to INT8 and back takes longer"
+OUT_OF_PROPORTION = "its INT8 error is out of proportion to the little time that it takes"
+
+# Work that a conversion between FP32 and INT8 has to be worth, in multiply-accumulates for each sample.
+_CONVERSION_WORK = 250_000
+# No rule leaves a larger share of the network's multiply-accumulates in FP32 at a time, nor in all.
+_SMALL_SHARE = 0.01
+_SHARE_IN_ALL = 0.02
+# An error out of proportion: so many times the median, and so large a share of the output's power (30 dB).
+_TIMES_MEDIAN = 8.0
+_LARGE_ERROR = 1e-3
+
+
+def find_unpaying(
+    graph: Graph,
+    items: Sequence[Item],
+    statistics: Statistics,
+    trials: Dict[str, Trial],
+    ranges: Ranges,
+    by_channel: FrozenSet[str],
+) -> Dict[str, str]:
+    """The linear ops that had better stay FP32: name -> reason.
+
+    Args:
+        graph: the FP32 graph.
+        items: what would become INT8, each behind those whose results it reads.
+        statistics: of the tensors that the groups observe.
+        trials: by the groups' roots.
+        ranges: what makes the range of a tensor from its statistics.
+        by_channel: the roots of the groups whose weights get one range for each output channel.
+    """
+    groups = [item for item in items if isinstance(item, Group)]
+    work = {group.root: count_work(graph, group, statistics) for group in groups}
+    total = sum(work.values())
+    left: Dict[str, str] = {}
+    spent = 0.0
+    for island in _islands(items):
+        mine = sum(work[group.root] for group in island)
+        if mine < _CONVERSION_WORK * _conversions(island) and mine <= _SMALL_SHARE * total:
+            if spent + mine <= _SHARE_IN_ALL * total:
+                left.update({group.linear: ISLAND for group in island})
+                spent += mine
+    errors = {
+        group.root: local_error(graph, group, statistics, trials[group.root], ranges, group.root in by_channel)
+        for group in groups
+        if group.root in trials and group.linear not in left
+    }
+    usual = float(np.median(list(errors.values()))) if errors else 0.0
+    for group in sorted(groups, key=lambda item: -errors.get(item.root, 0.0)):
+        mine, error = work[group.root], errors.get(group.root, 0.0)
+        if error < _LARGE_ERROR or error < _TIMES_MEDIAN * usual:
+            break
+        if mine <= _SMALL_SHARE * total and spent + mine <= _SHARE_IN_ALL * total:
+            left[group.linear] = OUT_OF_PROPORTION
+            spent += mine
+    return left
+
+
+def count_work(graph: Graph, group: Group, statistics: Statistics) -> float:
+    """The multiply-accumulates of a group for one sample."""
+    weights = graph.constant(graph.data_inputs(graph.nodes[group.linear])[1])
+    assert weights is not None  # a condition of every candidate
+    outputs = statistics.tensors[group.root].count / max(statistics.samples, 1)
+    if group.op == "DepthwiseConv2dNative":
+        return outputs * weights.shape[0] * weights.shape[1]
+    inputs = Trial.inputs_of(graph.nodes[group.linear], weights)
+    return outputs * inputs
+
+
+def _islands(items: Sequence[Item]) -> List[List[Group]]:
+    """The groups that INT8 tensors connect, directly or through carries."""
+    island: Dict[str, List[Group]] = {}  # by the tensor
+    for item in items:
+        read = item.sources if isinstance(item, Carry) else tuple(name for name in (item.source, item.summand) if name)
+        mine: List[Group] = [] if isinstance(item, Carry) else [item]
+        for tensor in read:
+            other = island.get(tensor)
+            if other is not None and other is not mine:
+                mine.extend(group for group in other if group not in mine)
+                for name, members in island.items():
+                    if members is other:
+                        island[name] = mine
+        island[item.root] = mine
+    found: List[List[Group]] = []
+    for members in island.values():
+        if not any(members is each for each in found):
+            found.append(members)
+    return found
+
+
+def _conversions(island: Sequence[Group]) -> int:
+    """How many tensors of an island are quantized or dequantized, at least."""
+    results = {group.root for group in island}
+    read = {name for group in island for name in (group.source, group.summand) if name}
+    return max(len(read - results), 1) + max(len(results - read), 1)

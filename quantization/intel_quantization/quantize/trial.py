@@ -1,0 +1,143 @@
+"""Try what INT8 makes of one linear op, on patches of its input, without running the graph.
+
+The INT8 kernels are exact integer arithmetic up to the rounding of their result, so that float32 on values which
+lie on the INT8 grid gives the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Optional, Tuple
+
+import numpy as np
+
+from intel_quantization.graph.attributes import attribute
+from intel_quantization.graph.graph import NodeDef
+
+_TINY = 1e-30
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The values that an INT8 tensor can have.
+
+    Attributes:
+        low: the smallest.
+        high: the largest.
+        step: between neighbours.
+    """
+
+    low: float
+    high: float
+    step: float
+
+    @classmethod
+    def of(cls, low: float, high: float, lifted: bool = False) -> Grid:
+        """For a range as an algorithm gives it: quint8 if it begins at zero or is lifted, else symmetric qint8."""
+        if lifted or low >= 0:
+            low = low if lifted else 0.0
+            return cls(low, max(high, low + 1e-6), max(high - low, 1e-6) / 255.0)
+        limit = max(-low, high, 1e-6)
+        return cls(-limit, limit, limit / 127.0)
+
+    def round(self, values: np.ndarray) -> np.ndarray:
+        """The nearest values of the grid: float32."""
+        inside = np.clip(values, np.float32(self.low), np.float32(self.high))
+        inside -= np.float32(self.low)
+        inside /= np.float32(self.step)
+        np.rint(inside, out=inside)
+        inside *= np.float32(self.step)
+        inside += np.float32(self.low)
+        return inside
+
+
+class Trial:
+    """A linear op on its patches.
+
+    Args:
+        node: Conv2D, DepthwiseConv2dNative or MatMul.
+        weights: float32, in the layout of the op.
+        bias: [output channels], or None.
+        activation: "Relu", "Relu6" or "".
+        patches: float32 [patches, taps, channels].
+    """
+
+    def __init__(
+        self, node: NodeDef, weights: np.ndarray, bias: Optional[np.ndarray], activation: str, patches: np.ndarray
+    ) -> None:
+        self._node = node
+        self.patches = patches
+        self.weights = weights
+        self._bias = 0.0 if bias is None else bias.astype(np.float32)
+        self._activation = activation
+        self._plain = self.multiply(patches, weights)
+        self.wanted = self._activate(self._plain + self._bias)
+        power = np.square(self.wanted, dtype=np.float64).mean(axis=0)
+        self._power = float(power.sum()) + _TINY
+
+    def multiply(self, patches: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """The op without a bias: float32 [patches, output channels]."""
+        if self._node.op == "DepthwiseConv2dNative":
+            taps = weights.reshape(-1, *weights.shape[2:])
+            return np.einsum("ptc,tcm->pcm", patches, taps, optimize=False).reshape(len(patches), -1)
+        if self._node.op == "MatMul" and attribute(self._node, "transpose_b").b:
+            weights = weights.T
+        return patches.reshape(len(patches), -1) @ weights.reshape(-1, weights.shape[-1])
+
+    def _activate(self, values: np.ndarray) -> np.ndarray:
+        if not self._activation:
+            return values
+        return np.clip(values, 0.0, 6.0 if self._activation == "Relu6" else None)
+
+    def error(self, patches: np.ndarray, weights: Optional[np.ndarray] = None) -> float:
+        """The share of noise in the output's power when other patches and weights stand for the op's own.
+
+        What other weights change on average does not count: the bias takes that back.
+
+        Args:
+            patches: like the trial's.
+            weights: like the op's; None: these themselves.
+        """
+        got = self.multiply(patches, self.weights if weights is None else weights)
+        if weights is not None:
+            got -= (self.multiply(self.patches, weights) - self._plain).mean(axis=0)
+        noise = self._activate(got + self._bias) - self.wanted
+        return float(np.square(noise, dtype=np.float64).mean(axis=0).sum()) / self._power
+
+    def rounding(self, grid: Grid) -> float:
+        """The share of noise in the output's power when the output is rounded to a grid."""
+        noise = grid.round(self.wanted) - self.wanted
+        return float(np.square(noise, dtype=np.float64).mean(axis=0).sum()) / self._power
+
+    @staticmethod
+    def inputs_of(node: NodeDef, weights: np.ndarray) -> int:
+        """How many products each output of a Conv2D or MatMul sums up."""
+        if node.op == "MatMul":
+            return int(weights.shape[1 if attribute(node, "transpose_b").b else 0])
+        return int(np.prod(weights.shape[:3]))
+
+    def noise_by_channel(self, weights: np.ndarray) -> np.ndarray:
+        """The mean square of what other weights change in each output channel: float64 [output channels]."""
+        got = self.multiply(self.patches, weights)
+        got -= (got - self._plain).mean(axis=0)
+        return np.square(self._activate(got + self._bias) - self.wanted, dtype=np.float64).mean(axis=0)
+
+    def share_of_noise(self, by_input_channel: np.ndarray) -> float:
+        """The share of noise in the output's power that independent noise of the input channels causes.
+
+        Args:
+            by_input_channel: its mean square: [input channels].
+        """
+        squares = np.square(self.weights, dtype=np.float64)
+        if self._node.op == "DepthwiseConv2dNative":
+            by_output = (squares.sum(axis=(0, 1)) * by_input_channel[:, None]).reshape(-1)
+        elif self._node.op == "MatMul":
+            by_output = by_input_channel @ (squares.T if attribute(self._node, "transpose_b").b else squares)
+        else:
+            by_output = by_input_channel @ squares.sum(axis=(0, 1))
+        return float(by_output.sum()) / self._power
+
+
+def bounds(*ranges: Tuple[float, float]) -> Tuple[float, float]:
+    """The range that holds all of some ranges."""
+    return min(low for low, _high in ranges), max(high for _low, high in ranges)

@@ -1,0 +1,30 @@
+"""The trials of all groups of which there are patches."""
+
+from __future__ import annotations
+
+from typing import Dict, Sequence
+
+from intel_quantization.calibration.statistics import Statistics
+from intel_quantization.graph.graph import Graph
+from intel_quantization.quantize.groups import Group
+from intel_quantization.quantize.lifting import Item
+from intel_quantization.quantize.trial import Trial
+
+
+def make_trials(graph: Graph, items: Sequence[Item], statistics: Statistics) -> Dict[str, Trial]:
+    """By the name of the group's root; none where no patches were drawn.
+
+    A residual addition and what follows it are not tried: only the convolution with its bias is.
+    """
+    result: Dict[str, Trial] = {}
+    for item in items:
+        if not isinstance(item, Group):
+            continue
+        patches = statistics.patches.get(item.linear)
+        weights = graph.constant(graph.data_inputs(graph.nodes[item.linear])[1])
+        if patches is None or weights is None:
+            continue
+        bias = graph.constant(item.bias) if item.bias else None
+        activation = "" if item.summand else item.activation
+        result[item.root] = Trial(graph.nodes[item.linear], weights, bias, activation, patches)
+    return result
