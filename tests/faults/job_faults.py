@@ -15,7 +15,9 @@ from tests.faults.place import OLD, Place
 from tests.faults.table import Row
 
 _SLEEPER = "python3 -c 'import time; time.sleep(1000)'"
-_WRITER = 'python3 -c \'import os\nfor n in range(99): open(f"output/{n}", "wb").write(bytes(1 << 20))\''
+_WRITER = (
+    'python3 -c \'import time\nfor n in range(99): open(f"output/{n}", "wb").write(bytes(1 << 20))\ntime.sleep(1000)\''
+)
 _MANY_IMAGES = 600
 
 
