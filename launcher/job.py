@@ -18,6 +18,8 @@ WORKSPACE = "/workspace"
 DEFAULT_TENSORFLOW = "2.14"
 MEMORY_SHARE = 0.8
 """What a job may use of the machine's memory unless --memory says more."""
+TMP_SHARE = 4
+"""Its temporary files may take one such part of its memory."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,8 @@ class Job:
         cpus: how many CPUs the job may use; None: all.
         memory: memory limit in bytes; None: chosen by the runtime.
         timeout: deadline in seconds; None: none.
+        stall_timeout: seconds from one sign of progress to the next; 0: any number.
+        output_limit: bytes that may be written into the output; None: chosen by the size of the graph.
         tensorflow: the TensorFlow variant, names ``image/requirements/tensorflow-<variant>.txt``.
     """
 
@@ -119,6 +123,8 @@ class Job:
     cpus: float | None = None
     memory: int | None = None
     timeout: float | None = None
+    stall_timeout: float = 3600.0
+    output_limit: int | None = None
     tensorflow: str = DEFAULT_TENSORFLOW
 
     @property

@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from launcher import __version__
 from launcher.errors import UsageError
-from launcher.job import DEFAULT_TENSORFLOW
+from launcher.job import DEFAULT_TENSORFLOW, Job
 from launcher.preprocessing import CHANNEL_ORDERS, PREPROCESSING, numbers, resizing
 from launcher.progress import write_line
 from launcher.values import (
@@ -26,6 +26,7 @@ from launcher.values import (
     image_reference,
     memory_size,
     names,
+    patience,
     positive_int,
     release,
     variant,
@@ -49,7 +50,7 @@ sub-commands (each has its own --help):
 Each option may be spelt with hyphens or underscores.
 Exit codes: 0 ok, 2 usage, 3 bad input, 4 engine unreachable, 5 engine too old, 6 build failed,
 7 image missing, 8 quantization failed, 9 out of memory, 10 deadline, 11 output refused,
-13 busy, 70 internal, 130/141/143 signals; --debug returns the shell's own.
+13 busy, 70 internal, 129/130/131/141/143 signals; --debug returns the shell's own.
 """
 
 
@@ -122,6 +123,19 @@ def run_parser() -> Parser:
         "--memory", type=memory_size, metavar="SIZE", help="memory limit, e.g. 8g (default: 80%% of all)"
     )
     limits.add_argument("--timeout", type=duration, metavar="TIME", help="deadline, e.g. 90s, 15m, 2h (default: none)")
+    limits.add_argument(
+        *_spellings("stall_timeout"),
+        type=patience,
+        default=Job.stall_timeout,
+        metavar="TIME",
+        help="end a job that makes no progress for so long; 0: never (default: 60m)",
+    )
+    limits.add_argument(
+        *_spellings("output_limit"),
+        type=memory_size,
+        metavar="SIZE",
+        help="what the job may write into its output (default: 512m and 4 times the graph)",
+    )
     output = _add_output(parser)
     output.add_argument(
         *_spellings("dry_run"), action="store_true", help="print what would be done, as JSON and as a docker run line"

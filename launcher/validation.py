@@ -7,6 +7,7 @@ would not be what the name says.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shlex
 import stat
@@ -42,7 +43,7 @@ def checked_job(options: argparse.Namespace) -> Job:
     if out_graph is None:
         here()  # it becomes /workspace/output
     function_file, function_name = data_function(options)
-    return Job(
+    job = Job(
         in_graph=in_graph,
         out_graph=out_graph,
         data_location=data_location(options),
@@ -81,8 +82,25 @@ def checked_job(options: argparse.Namespace) -> Job:
         cpus=options.cpus,
         memory=options.memory,
         timeout=options.timeout,
+        stall_timeout=options.stall_timeout,
+        output_limit=options.output_limit,
         tensorflow=options.tensorflow,
     )
+    _check_names(job)
+    return job
+
+
+def _check_names(job: Job) -> None:
+    """Refuse what cannot be said inside: names in TensorFlow and in the report are UTF-8, whatever the runtime."""
+    for key, value in job.inside().items():
+        text = json.dumps(value, ensure_ascii=False)
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError:
+            raise BadInputError(
+                f"--{key}: {os.path.basename(text.strip(chr(34)))} is not UTF-8, which TensorFlow cannot take",
+                "rename it",
+            ) from None
 
 
 def _check_combinations(options: argparse.Namespace) -> None:

@@ -452,6 +452,49 @@ def test_running_out_of_memory_has_its_own_status(tmp_path):
     assert json.loads(done.stdout)["kind"] == "out_of_memory"
 
 
+def test_no_room_for_the_graph(workspace, monkeypatch):
+    """The path is the user's, not the hidden one where it is made, and what helps is said."""
+    limit = (2000, 2000)
+    code = (
+        "import resource, signal, sys\n"
+        "from intel_quantization.__main__ import main\n"
+        "import intel_quantization.run\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, {limit})\n"
+        f"sys.exit(main(['--job', {job()!r}]))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], stdout=-1, stderr=-1, env=environment(workspace), check=False)
+    event = json.loads(done.stdout.splitlines()[-1])
+    assert (done.returncode, event["kind"]) == (11, "output_refused")
+    assert event["message"] == f"cannot write {workspace}/output/in_int8.pb: File too large"
+    assert "--output_limit" in event["remedy"]
+    assert os.listdir(workspace / "output") == []
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "remedy"),
+    [
+        ("OSError(28, 'No space left')", "cannot write the results: No space left", "make room"),
+        ("OSError(28, 'No space left', '/w/.x.partial-7/x.pb')", "cannot write /w/x.pb: No space left", "make room"),
+        ("PermissionError(13, 'Permission denied', '/w/x')", "cannot write /w/x: Permission denied", "permissions"),
+        ("OSError(28, 'No space left', tempfile.tempdir + '/c')", "cannot write the temporary file", "--memory"),
+    ],
+)
+def test_what_cannot_be_written_is_told(tmp_path, error, message, remedy):
+    code = (
+        "import os, sys, tempfile, intel_quantization.job as jobs\n"
+        "os.environ['HOME'] = tempfile.tempdir = '/tmp/home'\n"
+        f"def parse(text): raise {error}\n"
+        "jobs.parse = parse\n"
+        "from intel_quantization.__main__ import main\n"
+        "sys.exit(main(['--job', '{}']))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], stdout=-1, stderr=-1, env=environment(tmp_path), check=False)
+    event = json.loads(done.stdout)
+    assert (done.returncode, event["kind"]) == (11, "output_refused")
+    assert event["message"].startswith(message)
+    assert remedy in event["remedy"]
+
+
 @pytest.mark.parametrize("form", ["text", "saved_model", "keras"])
 def test_other_forms_of_a_graph(workspace, form):
     name = other_form(workspace / "pretrained_model", form)
