@@ -15,7 +15,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SCRIPTS := .ci/run $(wildcard image/*/*.sh tests/*.sh tests/*/*.sh)
 
-.PHONY: help demo test test-variants lint format image engine base bench wheel clean
+.PHONY: help demo test test-faults test-variants fuzz lint format image engine base bench wheel clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -28,6 +28,14 @@ test: $(VENV)/ready ## all tests, on both runtimes
 
 test-variants: $(VENV)/ready ## tests of quantization/ on the other TensorFlow variants (VARIANTS="1.15 stock")
 	@VARIANTS="$${VARIANTS:-1.15 2.0 2.1 stock}" tests/run.sh $(ARGS)
+
+fuzz: $(VENV)/ready ## damaged graphs and data, by the thousand; report in build/fuzz.txt (CASES=20000 MINUTES=60 SEED=0)
+	@mkdir -p build
+	"$$($(BIN)/python tests/local_python.py)" tests/fuzz/fuzz.py --cases "$${CASES:-20000}" --minutes "$${MINUTES:-60}" \
+		--seed "$${SEED:-0}" --report build/fuzz.txt $(ARGS)
+
+test-faults: $(VENV)/ready ## faults of engines and jobs, and what comes of each: build/faults.md (ARGS="engine docker local")
+	@$(BIN)/python -m tests.faults $(ARGS)
 
 lint: $(VENV)/ready ## ruff, mypy, hadolint, shellcheck
 	@$(BIN)/ruff check .

@@ -27,6 +27,7 @@ from intel_quantization.conversion import Conversion, OpCount, in_graph_order, n
 from intel_quantization.errors import BadInputError
 from intel_quantization.graph import registry
 from intel_quantization.graph.capabilities import Capabilities
+from intel_quantization.graph.explain import explained
 from intel_quantization.graph.graph import Graph
 from intel_quantization.graph.interface import check_excluded
 from intel_quantization.graph.io import write_graph
@@ -54,6 +55,11 @@ class GraphConverter:
     """Converts an FP32 graph into an INT8 graph for oneDNN.
 
     The positional arguments, their order and their defaults are those of intel-quantization 1.1.
+
+    With oneDNN, TensorFlow before 2.16 takes a pool in NCHW and one of the same size in NHWC for one in a process
+    (https://github.com/tensorflow/tensorflow/issues/61482). Here all are NHWC. If the graph has pools in NCHW, do not
+    run it in the process that converts it or runs the INT8 graph: compare with ``Conversion.fp32_graph`` instead,
+    which gives the same numbers.
 
     Args:
         input_graph: path of a frozen graph (``.pb``), a text graph (``.pbtxt``), a SavedModel folder or a Keras
@@ -89,6 +95,8 @@ class GraphConverter:
             None makes it for the running TensorFlow.
         target_cpu: ``any``: the INT8 graph is right on every x86-64 CPU; ``vnni``: somewhat more accurate, and
             silently wrong on CPUs without INT8 dot products (AVX512-VNNI, AVX-VNNI, AMX).
+        allow_op: ops that may run although they touch files, processes or the network, such as ``["ReadFile"]``;
+            for graphs that you trust. A graph whose outputs need any other such op is refused.
 
     Attributes:
         gen_calib_data_cmds: a command (or its words) that runs inference on the graph whose path stands for
@@ -127,6 +135,7 @@ class GraphConverter:
         threads: int = 0,
         target_tensorflow: Optional[str] = None,
         target_cpu: str = ANY,
+        allow_op: Sequence[str] = (),
     ) -> None:
         collector(algo)  # it exists
         self.input_graph = input_graph if isinstance(input_graph, graph_pb2.GraphDef) else os.fspath(input_graph)
@@ -153,6 +162,7 @@ class GraphConverter:
         self.debug = False
         self.target_tensorflow = target_tensorflow
         self.target_cpu = check_target_cpu(target_cpu)
+        self.allow_op = tuple(allow_op)
         Capabilities(target_tensorflow)  # it is known
         self._on_stage = on_stage or (lambda name: None)
         self._on_progress = on_progress or (lambda batches: None)
@@ -182,24 +192,26 @@ class GraphConverter:
         files = self._files()
         capabilities = Capabilities(self.target_tensorflow)
         self._on_stage("read")
-        loaded = load_graph(self.input_graph, self.inputs, self.outputs, self.input_graph_binary_flag, self.signature)
+        loaded = load_graph(
+            self.input_graph, self.inputs, self.outputs, self.input_graph_binary_flag, self.signature, self.allow_op
+        )
         graph_def, inputs, outputs = loaded.graph_def, loaded.inputs, loaded.outputs
         if self.calibration_data is None and not self.gen_calib_data_cmds:
             raise BadInputError("there are no calibration data", "give calibration_data or gen_calib_data_cmds")
         graph = Graph(graph_def, [info.name for info in outputs])
         self._check_excluded_ops(graph)
         check_excluded(graph_def, self.excluded_nodes)
-        cut_at_inputs(graph, [info.name for info in inputs])
-
-        self._on_stage("optimize")
-        passes = OPTIMIZE_FP32 if optimize_first else ()
-        optimize(graph, passes, lambda number, name, after: files.stage("%02d_%s" % (number, name), after))
-        strip_newer_attributes(graph, capabilities)
-        check_target(graph, capabilities)
-        fp32_graph = graph.to_graph_def()
-        if optimize_first:
-            files.debug(OPTIMIZED, graph)
-        candidates, refused = find_candidates(graph, self.excluded_ops, self.excluded_nodes, capabilities)
+        with explained(graph_def):
+            cut_at_inputs(graph, [info.name for info in inputs])
+            self._on_stage("optimize")
+            passes = OPTIMIZE_FP32 if optimize_first else ()
+            optimize(graph, passes, lambda number, name, after: files.stage("%02d_%s" % (number, name), after))
+            strip_newer_attributes(graph, capabilities)
+            check_target(graph, capabilities)
+            fp32_graph = graph.to_graph_def()
+            if optimize_first:
+                files.debug(OPTIMIZED, graph)
+            candidates, refused = find_candidates(graph, self.excluded_ops, self.excluded_nodes, capabilities)
         if not candidates:
             raise nothing_to_quantize(graph, refused)
         windows = {group.linear: window_of(graph, group) for group in candidates}

@@ -11,6 +11,8 @@ from tensorflow.core.framework import graph_pb2
 
 from intel_quantization.errors import BadInputError
 from intel_quantization.graph.capabilities import RUNNING
+from intel_quantization.graph.check_ops import check_ops
+from intel_quantization.graph.explain import explained
 from intel_quantization.graph.frozen import check_frozen
 from intel_quantization.graph.graph import Graph
 from intel_quantization.graph.interface import TensorInfo, find_inputs, find_outputs
@@ -139,12 +141,14 @@ def _decisions(
     names = [info.name for info in outputs]
     try:
         check_frozen(graph_def, [info.name for info in inputs], names, "the graph")
-        graph = Graph(graph_def, names)
-        optimize(graph)
+        check_ops(graph_def, [info.name for info in inputs], names, (), "the graph")
+        with explained(graph_def):
+            graph = Graph(graph_def, names)
+            optimize(graph)
+            order = {node.name: number for number, node in enumerate(graph.topological())}
+            groups, refused = find_candidates(graph, (), (), RUNNING)
     except BadInputError as error:
         return (), error.message
-    order = {node.name: number for number, node in enumerate(graph.topological())}
-    groups, refused = find_candidates(graph, (), (), RUNNING)
     decisions = [Decision(group.linear, group.op, True) for group in groups] + list(refused)
     return tuple(sorted(decisions, key=lambda item: order[item.node])), ""
 

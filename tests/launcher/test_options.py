@@ -154,6 +154,11 @@ def test_the_version_names_both(capsys: pytest.CaptureFixture[str]) -> None:
 def test_names_are_separated_by_commas_and_options_repeat() -> None:
     parsed = options("--excluded_ops", "A, B,,", "--excluded-ops=C,A")
     assert parsed.excluded_ops == ("A", "B", "C")
+    assert options("--allow_op", "ReadFile", "--allow-op=SaveV2,RestoreV2").allow_op == (
+        "ReadFile",
+        "SaveV2",
+        "RestoreV2",
+    )
     assert parsed.inputs == ()
 
 

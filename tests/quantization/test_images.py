@@ -112,3 +112,13 @@ def test_the_seed_determines_the_order():
     assert shuffled(files, 1) == shuffled(files, 1)
     assert shuffled(files, 1) != shuffled(files, 2)
     assert shuffled(files) != files
+
+
+def test_class_folders_of_many_digits(tmp_path):
+    touch(tmp_path, "{}/1.png".format("9" * 255), "10/1.png", "0010/1.png", "9/1.png", "{}/1.png".format("1" * 200))
+    assert discover(str(tmp_path)).classes == ("9", "0010", "10", "1" * 200, "9" * 255)
+
+
+def test_class_folders_of_other_digits_are_names(tmp_path):
+    touch(tmp_path, "²/1.png", "10/1.png", "9/1.png")
+    assert discover(str(tmp_path)).classes == ("10", "9", "²")

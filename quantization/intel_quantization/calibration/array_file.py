@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import lzma
 import os
+import tokenize
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -12,6 +14,10 @@ import numpy as np
 from intel_quantization.errors import BadInputError
 
 EXTENSIONS = (".npy", ".npz")
+# What zipfile, the decompressors and numpy's parser of headers raise on damaged or encrypted files.
+_ZIP_ERRORS = (OSError, EOFError, ValueError, RuntimeError, KeyError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
+_HEADER_ERRORS = (*_ZIP_ERRORS, TypeError, SyntaxError, AttributeError, IndexError, OverflowError, tokenize.TokenError)
+_BLOCK = 1 << 20
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
@@ -54,8 +60,10 @@ class StoredArray:
                         raise _damaged(self.label, f"it ends in row {number} of {self.shape[0]}")
                     yield np.frombuffer(data, self.dtype).reshape(self.shape[1:])
                     position = number + 1
-            except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-                raise _damaged(self.label, str(error)) from None
+            except BadInputError:
+                raise
+            except _ZIP_ERRORS as error:
+                raise _damaged(self.label, _text(error)) from None
 
     def whole(self) -> np.ndarray:
         """All of it, where it is small: labels, or a single value."""
@@ -63,7 +71,7 @@ class StoredArray:
             with _opened(self.path, self.member) as stream:
                 _header(stream, self.label)
                 return np.frombuffer(stream.read(self.dtype.itemsize), self.dtype).reshape(())
-        return np.stack(list(self.rows(range(self.shape[0])))) if self.shape[0] else np.zeros(self.shape, self.dtype)
+        return np.zeros(self.shape, self.dtype) if 0 in self.shape else np.stack(list(self.rows(range(self.shape[0]))))
 
 
 def stored_arrays(path: str) -> dict[str, StoredArray]:
@@ -77,8 +85,8 @@ def stored_arrays(path: str) -> dict[str, StoredArray]:
     try:
         with zipfile.ZipFile(path) as archive:
             members = [name for name in archive.namelist() if name.endswith(".npy")]
-    except (OSError, zipfile.BadZipFile) as error:
-        raise _damaged(path, str(error)) from None
+    except _ZIP_ERRORS as error:
+        raise _damaged(path, _text(error)) from None
     if not members:
         raise BadInputError(f"there are no arrays in {path}", "make it with numpy.savez(FILE, INPUT=array)")
     return {name[:-4]: _stored(path, name[:-4]) for name in members}
@@ -88,10 +96,16 @@ def _stored(path: str, member: str | None) -> StoredArray:
     label = path if member is None else f"{path} ({member})"
     with _opened(path, member) as stream:
         shape, fortran, dtype = _header(stream, label)
+        size = _size_of_rest(path, stream, label)
     if dtype.hasobject or dtype.names:
         raise BadInputError(f"{label} holds Python objects or records, not numbers", "save an array of numbers")
     if fortran and len(shape) > 1:
         raise BadInputError(f"{label} is in Fortran order", "save numpy.ascontiguousarray(array)")
+    expected = dtype.itemsize
+    for count in shape:
+        expected *= count
+    if min(shape, default=0) < 0 or size < expected:
+        raise _damaged(label, f"it says {shape} of {dtype}, which takes {expected} bytes, and has {size}")
     return StoredArray(path, member, shape, dtype)
 
 
@@ -101,8 +115,8 @@ def _opened(path: str, member: str | None):
             return open(path, "rb")
         with zipfile.ZipFile(path) as archive:
             return archive.open(member + ".npy")
-    except (OSError, zipfile.BadZipFile, NotImplementedError) as error:
-        raise _damaged(path, str(error)) from None
+    except _ZIP_ERRORS as error:
+        raise _damaged(path if member is None else f"{path} ({member})", _text(error)) from None
 
 
 def _header(stream, label: str):
@@ -112,8 +126,23 @@ def _header(stream, label: str):
         if version not in _HEADERS:
             raise _damaged(label, "its format version is {}.{}".format(*version))
         return _HEADERS[version](stream)
-    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise _damaged(label, str(error).split("\n")[0][:200]) from None
+    except BadInputError:
+        raise
+    except _HEADER_ERRORS as error:
+        raise _damaged(label, _text(error)) from None
+
+
+def _size_of_rest(path: str, stream, label: str) -> int:
+    """How many bytes are behind the header. Of a .npz file they are read, since only at the end is their CRC known."""
+    if not isinstance(stream, zipfile.ZipExtFile):
+        return os.path.getsize(path) - stream.tell()
+    size = 0
+    try:
+        for block in iter(lambda: stream.read(_BLOCK), b""):
+            size += len(block)
+    except _ZIP_ERRORS as error:
+        raise _damaged(label, _text(error)) from None
+    return size
 
 
 def _skip(stream, count: int) -> None:
@@ -122,10 +151,14 @@ def _skip(stream, count: int) -> None:
         stream.seek(count, os.SEEK_CUR)
         return
     while count > 0:
-        got = len(stream.read(min(count, 1 << 20)))
+        got = len(stream.read(min(count, _BLOCK)))
         if not got:
             return  # the next row is found to be missing
         count -= got
+
+
+def _text(error: BaseException) -> str:
+    return (str(error).split("\n")[0] or type(error).__name__)[:200]
 
 
 def _damaged(label: str, why: str) -> BadInputError:

@@ -61,8 +61,8 @@ def discover(root: str) -> Images:
     files, folders = _list(root)
     if files:
         return Images(tuple(Image(os.path.join(root, name)) for name in files), ignored=len(folders))
-    numeric = all(name.isdigit() for name in folders)
-    classes = sorted(folders, key=(lambda name: (int(name), name)) if numeric else None)
+    numeric = all(name.isdigit() and name.isascii() for name in folders)
+    classes = sorted(folders, key=_by_number if numeric else None)
     found: list[Image] = []
     for label, name in enumerate(classes):
         found.extend(Image(path, label) for path in _walk(os.path.join(root, name)))
@@ -72,6 +72,12 @@ def discover(root: str) -> Images:
             "give --data_location a folder of images, or of one sub-folder of images for each class",
         )
     return Images(tuple(found), tuple(classes))
+
+
+def _by_number(name: str) -> tuple[int, str, str]:
+    """Orders digits as numbers, of any length."""
+    digits = name.lstrip("0")
+    return len(digits), digits, name
 
 
 def discover_coco(root: str) -> Images | None:

@@ -13,6 +13,7 @@ from intel_quantization.errors import BadInputError
 
 _FILE_COLUMNS = ("file", "filename", "file_name", "image", "image_id", "imageid", "path", "name")
 _LABEL_COLUMNS = ("label", "class", "class_id", "classid", "category", "category_id", "target", "y")
+_MOST_DIGITS = 9
 _FORM = "expected a line 'NAME LABEL' for each image, or a CSV file with the columns file and label"
 
 
@@ -42,7 +43,7 @@ def labelled(images: Images, root: str, path: str) -> tuple[Images, bool]:
             )
         texts.append(text)
     if all(_is_number(text) for text in texts):
-        files = tuple(Image(image.path, int(text)) for image, text in zip(images.files, texts))
+        files = tuple(Image(image.path, _number(text, path)) for image, text in zip(images.files, texts))
         return Images(files, (), images.ignored), True
     classes = tuple(sorted(set(found.values())))
     number = {name: index for index, name in enumerate(classes)}
@@ -62,10 +63,11 @@ def row_labels(path: str, rows: int) -> np.ndarray:
             raise BadInputError(f"{path} has {len(arrays)} arrays", "give a file with the labels alone")
         values = next(iter(arrays.values())).whole().reshape(-1)
     else:
-        texts = [line.replace(",", " ").split()[-1] for line in _lines(path) if line.strip()]
+        words = [line.replace(",", " ").split() for line in _lines(path)]
+        texts = [found[-1] for found in words if found]
         if not all(_is_number(text) for text in texts):
             raise BadInputError(f"{path} has other lines than numbers", "expected a number a line, for each row")
-        values = np.array([int(text) for text in texts], np.int64)
+        values = np.array([_number(text, path) for text in texts], np.int64)
     if values.dtype.kind not in "iu" or len(values) != rows:
         raise BadInputError(
             f"{path} has {len(values)} labels of type {values.dtype} for {rows} rows", "expected a whole number a row"
@@ -74,7 +76,14 @@ def row_labels(path: str, rows: int) -> np.ndarray:
 
 
 def _is_number(text: str) -> bool:
-    return text.isdigit()
+    # "²" and other alphabets' digits are no numbers of classes
+    return text.isdigit() and text.isascii()
+
+
+def _number(text: str, path: str) -> int:
+    if len(text.lstrip("0")) > _MOST_DIGITS:
+        raise BadInputError(f"{path} has the label {text[:40]}, which is no number of a class", _FORM)
+    return int(text)
 
 
 def _lines(path: str) -> list[str]:
@@ -90,7 +99,10 @@ def _lines(path: str) -> list[str]:
 def _read(path: str) -> dict[str, str]:
     """Labels by the names of images."""
     lines = [line for line in _lines(path) if line.strip() and not line.startswith("#")]
-    rows = _csv_rows(lines) if path.lower().endswith((".csv", ".tsv")) else [line.rsplit(None, 1) for line in lines]
+    try:
+        rows = _csv_rows(lines) if path.lower().endswith((".csv", ".tsv")) else [line.rsplit(None, 1) for line in lines]
+    except csv.Error as error:
+        raise BadInputError(f"{path} is no CSV file: {error}", _FORM) from None
     result: dict[str, str] = {}
     for row in rows:
         if len(row) != 2 or not all(text.strip() for text in row):

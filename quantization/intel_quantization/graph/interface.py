@@ -137,7 +137,9 @@ def _info(nodes: Dict[str, node_def_pb2.NodeDef], name: str) -> TensorInfo:
     except ValueError:
         raise BadInputError("'%s' is not a tensor name" % name, "write NODE or NODE:OUTPUT") from None
     node = nodes[node_name]
-    while node.op in _PASS_THROUGH and "shape" not in node.attr and node.input:
+    seen = set()  # a damaged graph may have a cycle
+    while node.op in _PASS_THROUGH and "shape" not in node.attr and node.input and node.name not in seen:
+        seen.add(node.name)
         source = nodes.get(tensors.node_of(node.input[0]))
         if source is None:
             break

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import zipfile
+import zlib
 from typing import Any, List
 
 import numpy as np
@@ -12,21 +14,25 @@ from tensorflow.python.eager import context
 from intel_quantization.errors import BadInputError
 from intel_quantization.graph.freeze_function import Frozen, freeze_function
 from intel_quantization.graph.io import check_size
+from intel_quantization.graph.keras_check import check_keras
 from intel_quantization.graph.session import first_line
 
 SUFFIXES = (".keras", ".h5", ".hdf5")
 _HDF5, _ZIP = b"\x89HDF\r\n\x1a\n", b"PK\x03\x04"
-_FAILURES = (ValueError, TypeError, KeyError, AttributeError, OSError, RuntimeError, ImportError, tf.errors.OpError)
+_DAMAGE = (ArithmeticError, AssertionError, EOFError, zipfile.BadZipFile, zlib.error)
+_UNKNOWN = (ValueError, TypeError, LookupError, AttributeError, OSError, RuntimeError, ImportError, tf.errors.OpError)
+_FAILURES = (*_UNKNOWN, *_DAMAGE)
 
 
 def freeze_keras(path: str) -> Frozen:
     """Read a whole model that Keras saved, and freeze it.
 
     Raises:
-        BadInputError: it is no such file, holds only weights, has layers that this Keras does not know, or has
-            over 2 GB of weights.
+        BadInputError: it is no such file, holds only weights, has layers that this Keras does not know or that carry
+            code, or has over 2 GB of weights.
     """
     _check_kind(path)
+    check_keras(path)
     try:
         with context.eager_mode():
             model = tf.keras.models.load_model(path, compile=False)

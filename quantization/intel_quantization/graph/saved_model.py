@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import Any, Collection, Dict, List, Sequence, Tuple
 
 import numpy as np
 import tensorflow as tf
@@ -15,12 +15,14 @@ from tensorflow.python.eager import context
 from intel_quantization.errors import BadInputError
 from intel_quantization.graph.freeze_function import Frozen, freeze_function
 from intel_quantization.graph.io import check_size, read_bytes
+from intel_quantization.graph.saved_model_check import check_second, prepared_first
 from intel_quantization.graph.session import first_line
 
 _BINARY, _TEXT = "saved_model.pb", "saved_model.pbtxt"
 _DEFAULT = "serving_default"
 _INTERNAL = ("__saved_model_init_op", "__saved_model_train_op")
-_FAILURES = (ValueError, TypeError, KeyError, AttributeError, OSError, RuntimeError, tf.errors.OpError)
+# IndexError is what TensorFlow makes of a file that is too short
+_FAILURES = (ValueError, TypeError, KeyError, IndexError, AttributeError, OSError, RuntimeError, tf.errors.OpError)
 
 
 def is_saved_model(path: str) -> bool:
@@ -28,7 +30,9 @@ def is_saved_model(path: str) -> bool:
     return any(os.path.isfile(os.path.join(path, name)) for name in (_BINARY, _TEXT))
 
 
-def freeze_saved_model(path: str, signature: str = "", outputs: Sequence[str] = ()) -> Frozen:
+def freeze_saved_model(
+    path: str, signature: str = "", outputs: Sequence[str] = (), allow_op: Collection[str] = ()
+) -> Frozen:
     """Read a SavedModel and freeze one signature of it.
 
     Args:
@@ -36,18 +40,20 @@ def freeze_saved_model(path: str, signature: str = "", outputs: Sequence[str] = 
         signature: which signature; empty: ``serving_default``, or the only one.
         outputs: what the user wants as outputs, names of the signature or of tensors; only needed where the
             SavedModel has no signature.
+        allow_op: ops that may run although they touch files, processes or the network.
 
     Raises:
-        BadInputError: it is damaged, has no such signature, has over 2 GB of variables, or cannot be frozen.
+        BadInputError: it is damaged, has no such signature, has over 2 GB of variables, or cannot be frozen; loading
+            it would do more than restore its variables.
     """
     meta = _meta_graph(path)
     check_size(_bytes_of_variables(path), "the variables of %s" % path)
     name = _choose(path, meta, signature)
     try:
         if meta.HasField("object_graph_def"):
-            frozen = _freeze_second(path, meta, name)
+            frozen = _freeze_second(path, meta, name, allow_op)
         else:
-            frozen = _freeze_first(path, meta, name, outputs)
+            frozen = _freeze_first(path, meta, name, outputs, allow_op)
     except BadInputError:
         raise
     except _FAILURES as error:
@@ -98,9 +104,13 @@ def _choose(path: str, meta: meta_graph_pb2.MetaGraphDef, wanted: str) -> str:
     return names[0] if names else ""
 
 
+def _variables(path: str) -> str:
+    return os.path.join(path, "variables", "variables")
+
+
 def _bytes_of_variables(path: str) -> int:
     """Bytes of the variables, without those of optimizers."""
-    prefix = os.path.join(path, "variables", "variables")
+    prefix = _variables(path)
     if not os.path.isfile(prefix + ".index"):
         return 0
     try:
@@ -117,9 +127,10 @@ def _bytes_of_variables(path: str) -> int:
     )
 
 
-def _freeze_second(path: str, meta: meta_graph_pb2.MetaGraphDef, name: str) -> Frozen:
+def _freeze_second(path: str, meta: meta_graph_pb2.MetaGraphDef, name: str, allow_op: Collection[str]) -> Frozen:
     if not name:
         raise BadInputError("%s has no signature" % path, "export it with a signature, such as serving_default")
+    check_second(meta, allow_op, path)
     with context.eager_mode():
         loaded = tf.compat.v2.saved_model.load(path, tags=list(meta.meta_info_def.tags))
         function = loaded.signatures[name]
@@ -134,7 +145,9 @@ def _names(meta: meta_graph_pb2.MetaGraphDef, name: str) -> Tuple[List[str], Lis
     return sorted(signature.inputs), sorted(signature.outputs)
 
 
-def _freeze_first(path: str, meta: meta_graph_pb2.MetaGraphDef, name: str, outputs: Sequence[str]) -> Frozen:
+def _freeze_first(
+    path: str, meta: meta_graph_pb2.MetaGraphDef, name: str, outputs: Sequence[str], allow_op: Collection[str]
+) -> Frozen:
     signature = meta.signature_def[name] if name else meta_graph_pb2.SignatureDef()
     results = _tensor_names(path, signature.outputs)
     wanted = [results.get(item, item) for item in outputs] or list(results.values())
@@ -147,10 +160,16 @@ def _freeze_first(path: str, meta: meta_graph_pb2.MetaGraphDef, name: str, outpu
             raise BadInputError(
                 "the output '%s' is not in %s" % (node, path), "it has " + (", ".join(results) or "no signature")
             )
+    inputs = _tensor_names(path, signature.inputs)
+    meta, initializers = prepared_first(meta, list(inputs.values()), nodes, allow_op, path)
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-        tf.compat.v1.saved_model.load(session, list(meta.meta_info_def.tags), path)
+        saver = tf.compat.v1.train.import_meta_graph(meta)
+        if saver is not None and os.path.isfile(_variables(path) + ".index"):
+            saver.restore(session, _variables(path))
+        for operation in initializers:
+            session.run(session.graph.as_graph_element(operation))
         graph_def = tf.compat.v1.graph_util.convert_variables_to_constants(session, session.graph.as_graph_def(), nodes)
-    return Frozen(graph_def, _tensor_names(path, signature.inputs), results, name)
+    return Frozen(graph_def, inputs, results, name)
 
 
 def _tensor_names(path: str, infos: Any) -> Dict[str, str]:

@@ -35,6 +35,8 @@ def read_text_graph(path: str) -> graph_pb2.GraphDef:
     except (text_format.ParseError, UnicodeDecodeError) as error:
         remedy = "give a GraphDef in text form; a binary one ends in .pb"
         raise BadInputError("%s is not a text graph: %s" % (path, str(error).splitlines()[0]), remedy) from None
+    except RecursionError:
+        raise BadInputError("%s is not a text graph: it is nested too deep" % path, "write it anew") from None
     if not graph_def.node:
         raise BadInputError("%s holds no graph node" % path, "give a GraphDef in text form")
     check_size(int(graph_def.ByteSize()), path)

@@ -54,6 +54,8 @@ def verify(graph: Graph, after: str) -> None:
             if key not in types:
                 types[key] = registry.output_dtype(graph.nodes[key[0]], key[1])
             given = types[key]
+            if not given and key[1] and registry.op_def(graph.nodes[key[0]].op) is not None:
+                _fail(after, "'%s' reads '%s', and '%s' has no such output" % (node.name, tensor, key[0]))
             if given and wanted and given % _REF_OFFSET != wanted % _REF_OFFSET:
                 _fail(
                     after,

@@ -9,8 +9,10 @@ neighbours cancel: pools, BiasAdd, batch norm, activations, additions, concatena
 means over and Squeeze of rows and columns. A Transpose of the graph's own, as MLPerf's SSD-ResNet34 has one at
 its input, cancels, too. What is turned keeps its name, unless it is an output; that stays, as a Transpose.
 
-Conditions: float32; there is a convolution in NCHW. All the images that an op other than a convolution
-reads must be there in NHWC already; constants may stand beside them.
+Conditions: float32; there is a convolution or pool in NCHW. All the images that an op other than those
+reads must be there in NHWC already; constants may stand beside them. Pools are always turned, as TensorFlow
+before 2.16 takes a pool in NCHW and one of the same size in NHWC for one in a process, so that whichever runs
+second is wrong (https://github.com/tensorflow/tensorflow/issues/61482).
 """
 
 from __future__ import annotations
@@ -28,8 +30,9 @@ from intel_quantization.transforms.linear import is_channels_last
 TO_LAST, TO_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
 
 _CONVOLUTIONS = ("Conv2D", "DepthwiseConv2dNative")
+_POOLS = ("MaxPool", "AvgPool")
 _BATCH_NORMS = ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3")
-_FORMATTED = (*_CONVOLUTIONS, *_BATCH_NORMS, "BiasAdd", "MaxPool", "AvgPool")
+_FORMATTED = (*_CONVOLUTIONS, *_POOLS, *_BATCH_NORMS, "BiasAdd")
 _UNARY = ("Relu", "Relu6", "LeakyRelu", "Elu", "Selu", "Sigmoid", "Tanh", "Softplus", "Identity")
 _BINARY = ("Add", "AddV2", "Sub", "Mul", "RealDiv", "Maximum", "Minimum")
 _SUMS = ("Add", "AddV2", "Sub")
@@ -38,21 +41,20 @@ _BY_DIMENSION = ("strides", "dilations", "ksize", "explicit_paddings")
 
 
 def convert_layout(graph: Graph) -> int:
-    """Turn all convolutions on NCHW images, and what stands between them; returns how many convolutions."""
+    """Turn all convolutions and pools on NCHW images, and what stands between; returns how many of those two."""
     if not _has_any(graph.nodes.values()):
         return 0
     layout = _Layout(graph)
     for node in graph.topological():
         layout.visit(node)
     layout.tidy()
-    return layout.convolutions
+    return layout.count
 
 
 def in_nhwc(graph_def: GraphDef, outputs: Sequence[str]) -> GraphDef:
-    """The same graph with its convolutions in NHWC, for running it; the graph itself where it has none in NCHW.
+    """The same graph with its convolutions and pools in NHWC, for running it beside the converted graph.
 
-    TensorFlow before 2.16 confuses pools of the same size in NCHW and in NHWC that run in one process
-    (https://github.com/tensorflow/tensorflow/issues/61482). So what runs beside a converted graph is turned, too.
+    The graph itself where it has none in NCHW.
     """
     if not _has_any(graph_def.node):
         return graph_def
@@ -62,7 +64,7 @@ def in_nhwc(graph_def: GraphDef, outputs: Sequence[str]) -> GraphDef:
 
 
 def _has_any(nodes: Iterable[NodeDef]) -> bool:
-    return any(node.op in _CONVOLUTIONS and _is_turnable(node) for node in nodes)
+    return any(node.op in (*_CONVOLUTIONS, *_POOLS) and _is_turnable(node) for node in nodes)
 
 
 def _is_turnable(node: NodeDef) -> bool:
@@ -80,7 +82,7 @@ class _Layout:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.last: Dict[str, str] = {}
-        self.convolutions = 0
+        self.count = 0
         self._own: List[str] = []  # the graph's Transposes to NCHW
         self._turned: List[Tuple[str, str]] = []
         self._permutations: Dict[Tuple[int, ...], str] = {}
@@ -88,9 +90,9 @@ class _Layout:
 
     def visit(self, node: NodeDef) -> None:
         """Turn a node, whose producers have been visited, if its images are there in NHWC."""
-        if node.op in _CONVOLUTIONS and _is_turnable(node):
+        if node.op in (*_CONVOLUTIONS, *_POOLS) and _is_turnable(node):
             self._turn(node, [self._image(node), *self.graph.data_inputs(node)[1:]])
-            self.convolutions += 1
+            self.count += 1
         elif node.op == "Transpose":
             self._visit_transpose(node)
         elif attribute(node, "T").type == DT_FLOAT:

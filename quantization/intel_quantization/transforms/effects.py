@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Dict, Iterator
+from typing import Dict
 
 from intel_quantization.graph import registry
+from intel_quantization.graph.function_library import functions_of
 from intel_quantization.graph.graph import Graph, NodeDef
 
 # TensorFlow calls these stateful, but nothing depends on whether they run.
@@ -44,13 +45,3 @@ class Effects:
             self._known[name] = False  # of a call of itself nothing new is to be learnt
             self._known[name] = any(self.of(node) for node in self._functions[name].node_def)
         return self._known[name]
-
-
-def functions_of(node: NodeDef) -> Iterator[str]:
-    """The functions that a node has as attributes."""
-    for key in node.attr:
-        value = node.attr[key]
-        if value.HasField("func"):
-            yield value.func.name
-        for function in value.list.func:
-            yield function.name

@@ -5,19 +5,16 @@ from __future__ import annotations
 from typing import Dict, List
 
 import tensorflow as tf
-from tensorflow.core.framework import graph_pb2
 
 from intel_quantization.graph import registry, tensors
 from intel_quantization.graph.constants import constant_chain
-from intel_quantization.graph.frames import ENTER, EXIT, MERGE, NEXT_ITERATION, SWITCH
 from intel_quantization.graph.graph import Graph, NodeDef
-from intel_quantization.graph.session import run_graph
 from intel_quantization.graph.waits import waits_of
+from intel_quantization.transforms.constant_evaluation import evaluate
+from intel_quantization.transforms.foldable_ops import FOLDABLE
 
 # Fill, Tile and the like may blow a small constant up to any size.
 _LARGEST = 16 * 1024 * 1024
-# The default of a placeholder may be overridden by a feed.
-_NEVER = frozenset(["PlaceholderWithDefault", "LoopCond", *SWITCH, *MERGE, *ENTER, *EXIT, *NEXT_ITERATION])
 
 
 def fold_constants(graph: Graph) -> int:
@@ -34,13 +31,10 @@ def fold_constants(graph: Graph) -> int:
     frontier = [name for name in foldable if _is_read_outside(graph, name, foldable)]
     if not frontier:
         return 0
-    try:
-        values = run_graph(_subgraph(graph, foldable), {}, [name + ":0" for name in frontier])
-    except tf.errors.OpError:
-        return 0  # it need not matter: what cannot be computed may stand in a branch that is never taken
-    waits = _waits(graph, foldable)
+    values = evaluate(graph, foldable, frontier)
+    waits = _waits(graph, foldable) if values else {}
     count = 0
-    for name, value in zip(frontier, values):
+    for name, value in values.items():
         if value.nbytes > _LARGEST:
             continue
         node = graph.nodes[name]
@@ -58,12 +52,7 @@ def _is_foldable(graph: Graph, node: NodeDef, foldable: Dict[str, NodeDef]) -> b
     inputs = graph.data_inputs(node)
     if node.op == "Const" or not inputs or graph.is_output(node.name):
         return False
-    definition = registry.op_def(node.op)
-    if definition is None or definition.is_stateful or len(definition.output_arg) != 1:
-        return False
-    if definition.output_arg[0].number_attr or definition.output_arg[0].type_list_attr:
-        return False
-    if node.op in _NEVER:
+    if node.op not in FOLDABLE or registry.op_def(node.op) is None:
         return False
     for name in inputs:
         if tensors.node_of(name) in foldable:
@@ -77,34 +66,6 @@ def _is_foldable(graph: Graph, node: NodeDef, foldable: Dict[str, NodeDef]) -> b
 
 def _is_read_outside(graph: Graph, name: str, foldable: Dict[str, NodeDef]) -> bool:
     return any(consumer.name not in foldable for consumer in graph.consumers(name))
-
-
-def _subgraph(graph: Graph, foldable: Dict[str, NodeDef]) -> graph_pb2.GraphDef:
-    """What is foldable and the constants that it reads, without loops, branches and waiting."""
-    result = graph_pb2.GraphDef()
-    constants: Dict[str, NodeDef] = {}
-    for node in foldable.values():
-        copy = _add_alone(result, node)
-        for name in graph.data_inputs(node):
-            if tensors.node_of(name) in foldable:
-                copy.input.append(name)
-            else:
-                constant = constant_chain(graph.nodes, name)[-1][0]
-                constants[constant.name] = constant
-                copy.input.append(constant.name)
-    for constant in constants.values():
-        _add_alone(result, constant)
-    return result
-
-
-def _add_alone(graph_def: graph_pb2.GraphDef, node: NodeDef) -> NodeDef:
-    """Add a copy of a node without its inputs, and wherever TensorFlow likes."""
-    copy = graph_def.node.add()
-    copy.CopyFrom(node)
-    copy.device = ""
-    copy.attr.pop("_class", None)
-    del copy.input[:]
-    return copy
 
 
 def _waits(graph: Graph, foldable: Dict[str, NodeDef]) -> Dict[str, List[str]]:

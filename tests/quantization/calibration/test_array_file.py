@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+import zipfile
 
 import numpy as np
 import pytest
@@ -87,10 +88,13 @@ def test_files_that_are_none(tmp_path, kind, keep):
 
 def test_a_file_that_ends_early(tmp_path):
     path = saved(tmp_path, "npy")
+    array = stored_arrays(path)["x"]
     with open(path, "r+b") as stream:
         stream.truncate(stream.seek(0, 2) - 4)
-    with pytest.raises(BadInputError, match="ends in row 4 of 5"):
-        list(stored_arrays(path)["x"].rows(range(5)))
+    with pytest.raises(BadInputError, match=r"it says \(5, 3, 4\) of float32, which takes 240 bytes, and has 236"):
+        stored_arrays(path)
+    with pytest.raises(BadInputError, match="ends in row 4 of 5"):  # it got shorter meanwhile
+        list(array.rows(range(5)))
 
 
 def test_a_damaged_member(tmp_path):
@@ -108,3 +112,64 @@ def test_an_archive_without_arrays(tmp_path):
         stored_arrays(str(tmp_path / "a.npz"))
     with pytest.raises(BadInputError, match=r"none\.npy"):
         stored_arrays(str(tmp_path / "none.npy"))
+
+
+@pytest.mark.parametrize("kind", ["npy", "npz", "compressed"])
+@pytest.mark.parametrize("shape", ["(6, 3, 4)", "(10000000000, 3, 4)", "(-5, 3, 4)", "(5, 3, 99)"])
+def test_a_header_that_lies(tmp_path, kind, shape):
+    path = saved(tmp_path, "npy")
+    with open(path, "rb") as stream:
+        data = stream.read()
+    old = b"(5, 3, 4), }" + b" " * 20
+    assert old in data
+    data = data.replace(old, (shape.encode() + b", }").ljust(len(old)))
+    with open(path, "wb") as stream:
+        stream.write(data)
+    if kind != "npy":
+        path = str(tmp_path / "a.npz")
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED if kind == "npz" else zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("x.npy", data)
+    with pytest.raises(BadInputError, match=r"it says \(.*, which takes .* bytes, and has 240"):
+        stored_arrays(path)
+
+
+def test_the_checksum_is_read_whichever_rows_are(tmp_path):
+    values = np.arange(300_000, dtype=np.float32).reshape(1000, 300)  # more than zipfile reads ahead
+    path = saved(tmp_path, "npz", values)
+    with open(path, "rb") as stream:
+        data = bytearray(stream.read())
+    data[data.index(values[900].tobytes())] ^= 1
+    with open(path, "wb") as stream:
+        stream.write(data)
+    with pytest.raises(BadInputError, match=r"a\.npz \(x\) .*damaged: Bad CRC-32"):
+        stored_arrays(path)
+
+
+def test_an_encrypted_archive(tmp_path):
+    path = saved(tmp_path, "npz")
+    with open(path, "rb") as stream:
+        data = bytearray(stream.read())
+    data[6] |= 1  # the flag, at the member and in the directory
+    data[data.rindex(b"PK\x01\x02") + 8] |= 1
+    with open(path, "wb") as stream:
+        stream.write(data)
+    with pytest.raises(BadInputError, match=r"a\.npz \(x\) .*encrypted"):
+        stored_arrays(path)
+
+
+@pytest.mark.parametrize(
+    "header", [b"{" * 1000, b"{'descr': '<f4',", b"\xff\xfe(", b"{'descr': [('x', 'y')]}", b"1" * 90]
+)
+def test_headers_that_do_not_parse(tmp_path, header):
+    path = str(tmp_path / "x.npy")
+    with open(path, "wb") as stream:
+        stream.write(b"\x93NUMPY\x01\0" + len(header).to_bytes(2, "little") + header)
+    with pytest.raises(BadInputError, match=r"x\.npy is no numpy file, or is damaged"):
+        stored_arrays(path)
+
+
+def test_many_rows_of_nothing(tmp_path):
+    path = str(tmp_path / "x.npy")
+    with open(path, "wb") as stream:
+        np.lib.format.write_array_header_1_0(stream, {"descr": "<i8", "fortran_order": False, "shape": (10**12, 0)})
+    assert stored_arrays(path)["x"].whole().size == 0

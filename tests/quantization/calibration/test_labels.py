@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from intel_quantization.calibration.images import Image, Images
-from intel_quantization.calibration.labels import labelled
+from intel_quantization.calibration.labels import labelled, row_labels
 from intel_quantization.errors import BadInputError
 
 IMAGES = Images(tuple(Image("/data/" + name) for name in ("a b.jpg", "c.jpg", "sub/d.jpg")))
@@ -13,7 +14,7 @@ IMAGES = Images(tuple(Image("/data/" + name) for name in ("a b.jpg", "c.jpg", "s
 
 def labels_of(tmp_path, text, name="labels.txt"):
     path = tmp_path / name
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     images, numbered = labelled(IMAGES, "/data", str(path))
     return [image.label for image in images.files], images.classes, numbered
 
@@ -62,3 +63,40 @@ def test_files_that_cannot_be_read(tmp_path):
     (tmp_path / "l.txt").write_bytes(b"\xff\xfe\x00\x01")
     with pytest.raises(BadInputError, match="is no text"):
         labelled(IMAGES, "/data", str(tmp_path / "l.txt"))
+
+
+@pytest.mark.parametrize("digits", [10, 25, 5000])
+def test_numbers_of_no_class(tmp_path, digits):
+    with pytest.raises(BadInputError, match=r"labels\.txt has the label 9+, which is no number of a class"):
+        labels_of(tmp_path, "a b.jpg {}\nc.jpg 1\nd.jpg 2\n".format("9" * digits))
+    rows = tmp_path / "rows.txt"
+    rows.write_text("1\n{}\n".format("9" * digits))
+    with pytest.raises(BadInputError, match=r"rows\.txt has the label 9+, which is no number of a class"):
+        row_labels(str(rows), 2)
+
+
+def test_digits_that_are_none(tmp_path):
+    found = labels_of(tmp_path, "a b.jpg ²\nc.jpg 1\nd.jpg ٣\n")
+    assert found == ([1, 0, 2], ("1", "²", "٣"), False)
+    rows = tmp_path / "rows.txt"
+    rows.write_text("1\n²\n", encoding="utf-8")
+    with pytest.raises(BadInputError, match="other lines than numbers"):
+        row_labels(str(rows), 2)
+
+
+def test_a_line_of_commas(tmp_path):
+    rows = tmp_path / "rows.txt"
+    rows.write_text("1\n,,\n2\n")
+    assert row_labels(str(rows), 2).tolist() == [1, 2]
+
+
+def test_a_field_that_is_too_long(tmp_path):
+    with pytest.raises(BadInputError, match=r"l\.csv is no CSV file: field larger"):
+        labels_of(tmp_path, 'a b.jpg,1\nc.jpg,"{}"\n'.format("x" * 200_000), "l.csv")
+
+
+def test_empty_arrays_of_labels(tmp_path):
+    for shape in ((0,), (2, 0), (0, 2)):
+        np.save(str(tmp_path / "l.npy"), np.zeros(shape, np.int64))
+        with pytest.raises(BadInputError, match="0 labels of type int64 for 2 rows"):
+            row_labels(str(tmp_path / "l.npy"), 2)

@@ -121,12 +121,36 @@ def test_pools(pool):
         tf.nn.relu(x, name="out")
 
     graph = Graph(build(net, True), ["out"])
-    assert convert_layout(graph) == 1
+    assert convert_layout(graph) == 2
     verify(graph, "convert_layout")
     assert ops(graph)["Transpose"] == 0
     wanted = build(net, False)
     feed = batch(wanted)
     np.testing.assert_allclose(run(graph, feed, "out")[0], run(wanted, feed, "out")[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("pool", ["MaxPool", "AvgPool"])
+@pytest.mark.parametrize("convolution", [True, False])
+def test_a_pool_of_one_size_in_both_formats(pool, convolution):
+    """TensorFlow 2.14 takes both for one in a process; so no pool is run in NCHW, wherever it stands."""
+    name = "value" if pool == "AvgPool" else "input"
+    sizes = {"ksize": [1, 1, 3, 3], "strides": [1, 1, 2, 2]}
+
+    def last():
+        x = tf.transpose(image((2, 6, 11, 13)), [0, 2, 3, 1])
+        options = {key: [1, *value[2:], 1] for key, value in sizes.items()}
+        x = getattr(tf.raw_ops, pool)(padding="VALID", **{name: x}, **options)
+        tf.nn.relu(tf.transpose(conv(x, name="c") if convolution else x, [0, 3, 1, 2]), name="out")
+
+    def first():
+        x = image((2, 6, 11, 13))
+        x = getattr(tf.raw_ops, pool)(padding="VALID", data_format="NCHW", **{name: x}, **sizes)
+        tf.nn.relu(conv_first(x, name="c") if convolution else x, name="out")
+
+    wanted, given = build(last), in_nhwc(build(first), ["out"])
+    assert [node.attr["data_format"].s for node in given.node if node.op == pool] == [b"NHWC"]
+    feed = batch(wanted)
+    np.testing.assert_allclose(run(given, feed, "out")[0], run(wanted, feed, "out")[0], atol=1e-5)
 
 
 @pytest.mark.parametrize("keep", [True, False])

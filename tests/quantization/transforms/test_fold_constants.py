@@ -230,3 +230,71 @@ def test_what_is_to_be_where_another_node_is():
     graph_def = build(net)
     assert any(item.attr["_class"].list.s == [b"loc:@place"] for item in graph_def.node)
     check_rewrite(fold_constants, net, 1)
+
+
+# -- what must not be evaluated ------------------------------------------------------------------
+
+
+def test_files_of_this_machine_do_not_get_into_the_graph(tmp_path):
+    """TensorFlow calls these ops stateless."""
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"\x07\x09")
+
+    def net():
+        x = image((2,))
+        content = tf.cast(tf.io.decode_raw(tf.io.read_file(str(secret)), tf.uint8), tf.float32)
+        found = tf.cast(tf.size(tf.io.matching_files(str(tmp_path / "*"))), tf.float32)
+        tf.add(x * content, found, name="out")
+
+    graph = Graph(build(net), ["out"])
+    assert fold_constants(graph) == 0
+    assert {"ReadFile", "MatchingFiles"} <= set(ops(graph))
+
+
+def test_what_takes_several_stages():
+    def net():
+        x = image((2, 3))
+        shape = tf.concat([tf.constant([1]), tf.constant([2])], 0) + tf.constant([1, 1])
+        values = tf.cast(tf.reshape(tf.range(tf.reduce_prod(shape)), shape), tf.float32)
+        tf.add(x, tf.pad(values, [[0, 0], [0, 0]]) + tf.fill(shape, 3.0), name="out")
+
+    graph = check_rewrite(fold_constants, net, 1)
+    assert ops(graph) == {"Placeholder": 1, "Const": 1, "AddV2": 1}
+
+
+GROWING = {
+    "Fill": lambda: tf.fill([2**14, 2**14], 1.0),
+    "Tile": lambda: tf.tile(tf.constant([1.0]) * 2.0, [2**28]),
+    "BroadcastTo": lambda: tf.broadcast_to(tf.constant([1.0]), [2**14, 2**14]),
+    "Range": lambda: tf.range(0.0, 1e9, 1.0),
+    "Pad": lambda: tf.pad(tf.constant([1.0]), [[2**28, 0]]),
+    "OneHot": lambda: tf.one_hot(tf.zeros([2**14], tf.int32) + 1, 2**14),
+    "LinSpace": lambda: tf.raw_ops.LinSpace(start=0.0, stop=1.0, num=2**28),
+    "ResizeNearestNeighbor": lambda: v1.image.resize_nearest_neighbor(tf.zeros([1, 1, 1, 1]) + 1.0, [2**14, 2**14]),
+    "Mul": lambda: tf.range(0.0, 2.0**15, 1.0)[:, tf.newaxis] * tf.range(0.0, 2.0**15, 1.0),
+    "MatMul": lambda: tf.ones([2**15, 1]) @ tf.ones([1, 2**15]),
+    "GatherV2": lambda: tf.gather(tf.zeros([4, 2**14]) + 1.0, tf.zeros([2**14], tf.int32) + 1),
+    "a chain": lambda: tf.tile(tf.tile(tf.tile(tf.constant([1.0]), [2**10]), [2**10]), [2**10]),
+}
+
+
+@pytest.mark.parametrize("name", list(GROWING))
+def test_a_small_graph_with_huge_values(name):
+    def net():
+        tf.multiply(image((2,)), tf.reduce_sum(GROWING[name]()), name="out")
+
+    graph = Graph(build(net), ["out"])
+    fold_constants(graph)
+    assert graph.nodes[graph.data_inputs(graph.nodes["out"])[1]].op == "Sum"
+
+
+def test_the_work_of_all_is_limited(monkeypatch):
+    monkeypatch.setattr("intel_quantization.transforms.constant_evaluation._MOST_WORK", 1000)
+
+    def net():
+        value = tf.constant(random("v", (100,)))
+        for _ in range(20):
+            value = value * 1.5
+        tf.multiply(image((100,)), value, name="out")
+
+    check_rewrite(fold_constants, net, 0)
