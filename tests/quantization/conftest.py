@@ -43,6 +43,7 @@ LACK_KERNELS = {
         "test_unsigned_summand",
     ),
     "quantize/test_fused_depthwise.py": (),
+    "quantize/test_lifted_results.py": (),
     "quantize/test_lifting.py": (),
     "quantize/test_local_error.py": ("test_the_prediction_is_what_the_op_shows",),
     "quantize/test_payoff.py": ("test_work_is_counted_for_each_sample",),
