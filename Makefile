@@ -15,7 +15,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SCRIPTS := .ci/run $(wildcard image/*/*.sh tests/*.sh tests/*/*.sh)
 
-.PHONY: help demo test test-variants fuzz lint format image engine base bench wheel clean
+.PHONY: help demo test test-faults test-variants fuzz lint format image engine base bench wheel clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -33,6 +33,9 @@ fuzz: $(VENV)/ready ## damaged graphs and data, by the thousand; report in build
 	@mkdir -p build
 	"$$($(BIN)/python tests/local_python.py)" tests/fuzz/fuzz.py --cases "$${CASES:-20000}" --minutes "$${MINUTES:-60}" \
 		--seed "$${SEED:-0}" --report build/fuzz.txt $(ARGS)
+
+test-faults: $(VENV)/ready ## faults of engines and jobs, and what comes of each: build/faults.md (ARGS="engine docker local")
+	@$(BIN)/python -m tests.faults $(ARGS)
 
 lint: $(VENV)/ready ## ruff, mypy, hadolint, shellcheck
 	@$(BIN)/ruff check .

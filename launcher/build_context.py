@@ -14,7 +14,7 @@ from launcher.errors import BuildError, UsageError
 
 DOCKERFILE = "image/Dockerfile"
 
-_FIXED_FILES = (DOCKERFILE, "image/trim_environment.py")
+_FIXED_FILES = (DOCKERFILE, "image/site_files.py", "image/trim_environment.py")
 _LOCK = "image/requirements/tensorflow-{variant}.txt"
 _PACKAGE = "quantization"
 _LEFT_OUT_DIRECTORIES = frozenset(("__pycache__", "build", "dist"))

@@ -1,25 +1,34 @@
 """What the build site lends an image build: its proxies, its company CA, its package index.
 
-All three reach only the first stage of the image: proxies as predefined build arguments, which leave
-no trace; the CA and pip's settings as two files that the final stage does not copy.
+All three reach only the first stage of the image, and none stays on the engine: they go as predefined
+build arguments, which leave no trace, the CA and pip's settings in two that image/site_files.py unpacks.
 """
 
 from __future__ import annotations
 
+import base64
 import configparser
+import json
 import os
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from launcher.errors import UsageError
+from launcher.errors import BuildError, UsageError
 from launcher.runtime import BuildLog
 
 CA_VARIABLES = ("PIP_CERT", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
 """Environment variables that may name a company CA, first one first."""
 
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+_CARRIERS = ("FTP_PROXY", "ftp_proxy")
+"""Predefined build arguments that no build needs: what carries the files."""
+_MARK = "site-files:"
+"""What such an argument begins with; image/site_files.py knows it, too."""
+_ARGUMENT_LIMIT = 120_000
+"""Characters; Linux allows an environment variable 128 KiB."""
 _PIP_KEYS = ("index-url", "extra-index-url", "trusted-host", "timeout", "retries")
 
 
@@ -38,10 +47,24 @@ class BuildSite:
     pip_conf: bytes | None
 
     @property
-    def files(self) -> dict[str, bytes]:
-        """The optional files of the build context, by their names there."""
-        pairs = (("image/ca-bundle.crt", self.ca_bundle), ("image/pip.conf", self.pip_conf))
-        return {name: data for name, data in pairs if data is not None}
+    def arguments(self) -> dict[str, str]:
+        """The build arguments.
+
+        Raises:
+            BuildError: the certificates are too many.
+        """
+        pairs = (("ca-bundle.crt", self.ca_bundle), ("pip.conf", self.pip_conf))
+        files = {name: data.decode("utf-8", errors="replace") for name, data in pairs if data is not None}
+        if not files:
+            return dict(self.proxies)
+        packed = base64.b64encode(zlib.compress(json.dumps(files).encode(), 9)).decode()
+        if len(packed) > 2 * _ARGUMENT_LIMIT:
+            raise BuildError(
+                f"the CA bundle of {len(self.ca_bundle or b'')} bytes is too large for a build",
+                "name a file that holds your company's CA only: --ca-bundle FILE",
+            )
+        parts = packed[:_ARGUMENT_LIMIT], packed[_ARGUMENT_LIMIT:]
+        return {**self.proxies, **dict(zip(_CARRIERS, (_MARK + part for part in parts), strict=True))}
 
     @property
     def network(self) -> str | None:
@@ -104,7 +127,7 @@ def named_certificates(path: Path) -> bytes:
 
 def _pem(path: Path) -> bytes | None:
     try:
-        data = path.read_bytes()
+        data = path.read_bytes() if path.is_file() else b""
     except OSError:
         return None
     return data if b"-----BEGIN CERTIFICATE-----" in data else None

@@ -14,6 +14,7 @@ from launcher.errors import BuildError, EngineTooOldError, EngineUnreachableErro
 from launcher.progress import write_line
 from launcher.registry import dead_runs
 from launcher.run import remove_leftovers
+from launcher.sanitize import safe_path, safe_text
 
 
 def clean(options: argparse.Namespace) -> int:
@@ -24,7 +25,7 @@ def clean(options: argparse.Namespace) -> int:
     """
     count = 0
     for line in _each(options):
-        write_line(sys.stdout, f"{'would remove' if options.dry_run else 'removed'} {line}")
+        write_line(sys.stdout, f"{'would remove' if options.dry_run else 'removed'} {safe_path(line)}")
         count += 1
     if not count:
         write_line(sys.stdout, "nothing to remove")
@@ -55,11 +56,18 @@ def _on_the_engine(options: argparse.Namespace) -> Iterator[str]:
             f"container {one.name}" for one in our_containers(engine) if not one.alive and one.owner == os.getuid()
         )
     else:
-        yield from (f"container {name}" for name in reap(engine))
+        yield from (f"container {name}" for name in reap(engine, _warn))
     if options.images or options.all:
-        names = image.remove_images(engine, keep_current=not options.all, dry_run=options.dry_run)
+        busy = image.builds_running(engine)
+        for variant in sorted(busy):
+            _warn(f"an image of TensorFlow {variant} is being built; what is of that variant stays")
+        names = image.remove_images(engine, keep_current=not options.all, dry_run=options.dry_run, busy=busy)
         yield from (f"image {name}" for name in names)
     engine.close()
+
+
+def _warn(message: str) -> None:
+    write_line(sys.stderr, safe_text(f"warning: {message}"))
 
 
 def remove_environments(*, keep_current: bool, dry_run: bool) -> Iterator[str]:

@@ -2,7 +2,8 @@
 
 A GraphDef is a program: it may have left links, fifos, devices, endless files or a lying manifest.
 Only the files that a job is known to make are looked at; each must be a regular file of the caller
-with one link, of a sane size, with the manifest's hash. Then all are moved into place.
+with one link, of a sane size, with the manifest's hash; a graph must be one, and the INT8 graph the
+one that the report speaks of. Then all are moved into place.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from launcher import graph_message
 from launcher.errors import OutputRefusedError
 from launcher.placement import place
 from launcher.sanitize import safe_text
@@ -25,6 +27,8 @@ MANIFEST_LIMIT = 1 << 20
 FILE_LIMIT = 2 << 30
 """Bytes of a single output: what protobuf allows for a graph."""
 FILES_LIMIT = 1000
+REPORT_LIMIT = 64 << 20
+"""Bytes of NAME.report.json, which is read."""
 
 _REMEDY = "nothing was changed; run again with --verbose, and do not trust this graph"
 _CHUNK = 1 << 20
@@ -62,6 +66,7 @@ def collect(source: Path, out_graph: Path) -> tuple[Path, ...]:
         mask = _umask()
         for entry in entries:
             _check(directory, entry, mask)
+        _check_report(directory, stem, entries)
         manifest = f"{stem}.manifest.json"
         _check_mode(directory, manifest, mask)
         graph = f"{stem}.pb"
@@ -134,8 +139,9 @@ def _manifest(directory: int, stem: str) -> Sequence[_Entry]:
     names = {entry.name for entry in entries}
     if len(names) != len(entries):
         raise _refuse(f"{name} lists a file twice")
-    if f"{stem}.pb" not in names:
-        raise _refuse(f"{name} does not list the graph {stem}.pb")
+    for needed in (f"{stem}.pb", f"{stem}.report.json"):
+        if needed not in names:
+            raise _refuse(f"{name} does not list {needed}")
     return entries
 
 
@@ -168,10 +174,27 @@ def _check(directory: int, entry: _Entry, mask: int) -> None:
             raise _refuse(f"{entry.name} has {os.fstat(descriptor).st_size} bytes instead of {entry.size}")
         if _sha256(descriptor) != entry.sha256:
             raise _refuse(f"{entry.name} does not have the hash that its manifest gives")
+        wrong = graph_message.complaint(descriptor) if entry.name.endswith(".pb") else ""
+        if wrong:
+            raise _refuse(f"{entry.name} is no GraphDef: {wrong}")
         os.fchmod(descriptor, 0o666 & ~mask)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _check_report(directory: int, stem: str, entries: Sequence[_Entry]) -> None:
+    """The report has to speak of this graph."""
+    name = f"{stem}.report.json"
+    with os.fdopen(_open_regular(directory, name, REPORT_LIMIT), "rb") as file:
+        text = file.read(REPORT_LIMIT + 1)
+    try:
+        report = json.loads(text)
+        spoken_of = report["provenance"]["sha256"]["int8"]
+    except (ValueError, RecursionError, KeyError, TypeError):
+        raise _refuse(f"{name} does not say which graph it is about") from None
+    if spoken_of not in [entry.sha256 for entry in entries if entry.name == f"{stem}.pb"]:
+        raise _refuse(f"{name} is about another graph than {stem}.pb")
 
 
 def _check_mode(directory: int, name: str, mask: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,13 @@ from types import TracebackType
 from typing import Any
 
 from launcher.engine import Engine, explanation, translated
-from launcher.errors import BadInputError, EngineUnreachableError, ImageMissingError
+from launcher.errors import (
+    BadInputError,
+    EngineUnreachableError,
+    ImageMissingError,
+    LauncherError,
+    QuantizationFailedError,
+)
 from launcher.profile import Profile
 from launcher.reaper import remove
 from launcher.signals import shield
@@ -77,6 +83,11 @@ class Demultiplexer:
         self._left = 0
         self._stream = ""
 
+    @property
+    def within(self) -> bool:
+        """Whether a frame has begun that is not complete."""
+        return bool(self._left or self._header)
+
     def feed(self, data: bytes) -> Iterator[tuple[str, bytes]]:
         """Stream name and payload of each piece.
 
@@ -105,12 +116,14 @@ class Container:
         engine: where.
         name: its name, unique.
         profile: what it is created with.
+        warn: told where the engine does not stop or remove it: the job's results, or why it failed, matter more.
     """
 
-    def __init__(self, engine: Engine, name: str, profile: Profile) -> None:
+    def __init__(self, engine: Engine, name: str, profile: Profile, warn: Callable[[str], None]) -> None:
         self._engine = engine
         self._name = name
         self._profile = profile
+        self._warn = warn
 
     def __enter__(self) -> Container:
         """Create it.
@@ -125,14 +138,26 @@ class Container:
             with shield(), self._explained("creating"):
                 self._engine.client.create_container(name=self._name, **self._profile.create_arguments(self._engine))
         except BaseException:
-            remove(self._engine, self._name)
+            self._remove()
             raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        remove(self._engine, self._name)
+        self._remove()
+
+    def _remove(self) -> None:
+        with self._tried():
+            remove(self._engine, self._name)
+
+    @contextmanager
+    def _tried(self) -> Iterator[None]:
+        """The body cleans up; that it failed is told, and nothing else is lost by it."""
+        try:
+            yield
+        except LauncherError as error:
+            self._warn(f"{error.message}; the next run, or launch_quantization clean, tries to remove it again")
 
     def attach(self) -> Attachment:
         """Connect to its streams. Before ``start``, so that nothing of the output is missed."""
@@ -163,7 +188,7 @@ class Container:
         """Ask it to end, and kill it after the grace."""
         import docker.errors
 
-        with translated("stopping", self._name):
+        with self._tried(), translated("stopping", self._name):
             try:
                 self._engine.client.stop(self._name, timeout=GRACE_SECONDS)
             except docker.errors.NotFound:
@@ -174,11 +199,21 @@ class Container:
 
         Asks again and again instead of using the engine's ``wait``: that one cannot be told apart from
         a lost connection when its time is up.
+
+        Raises:
+            QuantizationFailedError: somebody removed it.
         """
+        import docker.errors
+
         pause = 0.01
         while True:
             with self._explained("looking at"):
-                state = self._engine.client.inspect_container(self._name)["State"]
+                try:
+                    state = self._engine.client.inspect_container(self._name)["State"]
+                except docker.errors.NotFound as error:
+                    raise QuantizationFailedError(
+                        f"somebody removed the container {self._name} while the job ran", "run again"
+                    ) from error
                 if state["Status"] not in ("running", "created", "paused", "restarting"):
                     return End(int(state["ExitCode"]), bool(state["OOMKilled"]))
             if until is not None and time.monotonic() >= until:

@@ -5,28 +5,34 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
 from launcher import shell as terminal
 from launcher.container import Attachment, Container, Demultiplexer, End
 from launcher.engine import Engine, translated
-from launcher.errors import DeadlineError, ImageMissingError, Interrupted, OutOfMemoryError
+from launcher.errors import DeadlineError, EngineUnreachableError, ImageMissingError, Interrupted, OutOfMemoryError
 from launcher.image import DEFAULT_VARIANT, LATEST, ImageSpec, ensure_image, find_image
 from launcher.image_store import image_id
 from launcher.job import Job, Mount
+from launcher.kernel import SIGKILLED, oom_kills
 from launcher.lines import LineSplitter
 from launcher.profile import OUTPUT, Profile, job_profile
 from launcher.reaper import OurContainer, container_name, labels, our_containers, reap
 from launcher.runtime import BuildLog, LineSink
 from launcher.signals import patience
+from launcher.watch import Watch, output_room
 
 __all__ = ["DockerRuntime", "OurContainer", "our_containers", "reap"]
 
 _NO_SUCH_COMMAND = 127
 """Exit status of the init process in a container where it cannot run the command."""
-
+_ENDING_SECONDS = 60.0
+"""How long a container may still run after the end of its output, which only its last process closes."""
+_TICK_SECONDS = 0.5
+_SILENT_SECONDS = 10.0
+"""After so long without output it is looked at whether the container still runs: an engine that is ill may not say."""
 
 _PACKAGE = "intel_quantization"
 
@@ -41,17 +47,25 @@ class DockerRuntime:
             built too where it is missing, so that the original tool's calls work at once.
         spec: which image of this launcher.
         run_id: id of the run, part of the container's name; None: a new one.
+        warn: told what goes wrong while cleaning up.
     """
 
     name = "docker"
 
     def __init__(
-        self, engine: Engine, *, image: str | None = None, spec: ImageSpec | None = None, run_id: str | None = None
+        self,
+        engine: Engine,
+        *,
+        image: str | None = None,
+        spec: ImageSpec | None = None,
+        run_id: str | None = None,
+        warn: Callable[[str], None] = lambda _message: None,
     ) -> None:
         self._engine = engine
         self._named = image
         self._spec = spec or ImageSpec()
         self._image: str | None = None
+        self._warn = warn
         self.run_id = run_id or secrets.token_hex(6)
 
     @property
@@ -98,17 +112,22 @@ class DockerRuntime:
             The exit status; 128 + number where a signal ended the job.
 
         Raises:
-            OutOfMemoryError: the job, or a child of it, met its memory limit, and the job failed.
-            DeadlineError: ``job.timeout`` seconds passed.
+            OutOfMemoryError: the job, or a child of it, met its memory limit, or the kernel ran out, and it failed.
+            DeadlineError: ``job.timeout`` seconds passed, or ``job.stall_timeout`` without progress.
+            OutputRefusedError: it wrote too much.
             ImageMissingError: the image is gone, or is none of this tool's.
+            EngineUnreachableError: the engine cut the job's output off.
+            QuantizationFailedError: somebody removed the container.
             Interrupted: a signal came; the job was asked to end, and killed on a second signal.
         """
         profile = self._profile(job, staging / "output", job.command())
         lacks = _PackageLacking(on_line)
+        watch = Watch(lacks, job, [output_room(job, staging / "output")])
         until = None if job.timeout is None else time.monotonic() + job.timeout
-        with Container(self._engine, self.container_name, profile) as container:
+        killed_before = oom_kills()
+        with Container(self._engine, self.container_name, profile, self._warn) as container:
             try:
-                end = _follow(container, lacks, until)
+                end = _follow(container, watch, until)
             except Interrupted:
                 with patience():
                     container.stop()
@@ -124,6 +143,11 @@ class DockerRuntime:
                 f"the job needed more memory than {limit}",
                 "lower --batch_size or --samples, or give it more with --memory",
             )
+        if end.exit_code == SIGKILLED and not self._engine.remote and oom_kills() > killed_before:
+            raise OutOfMemoryError(
+                "the kernel ran out of memory and killed the job",
+                "lower --batch_size or --samples, or set a limit with --memory",
+            )
         if end.exit_code == _NO_SUCH_COMMAND or (end.exit_code == 1 and lacks.package):
             what = _PACKAGE if lacks.package else profile.command[0]
             raise ImageMissingError(
@@ -136,7 +160,7 @@ class DockerRuntime:
         """bash in the workspace, on this terminal; without a terminal it reads commands from stdin."""
         interactive = terminal.has_terminal()
         profile = self._shell_profile(job, tty=interactive)
-        with Container(self._engine, self.container_name, profile) as container:
+        with Container(self._engine, self.container_name, profile, self._warn) as container:
             attachment = container.attach()
             try:
                 container.start()
@@ -212,35 +236,55 @@ class _PackageLacking:
         self._on_line(line, stream)
 
 
-def _follow(container: Container, on_line: LineSink, until: float | None) -> End | None:
+def _follow(container: Container, watch: Watch, until: float | None) -> End | None:
     """Start the container and pass its lines on until it ends; None at the deadline."""
+    demultiplexer = Demultiplexer()
     attachment = container.attach()
     try:
         container.start()
-        if not _pass_on(attachment, on_line, until):
+        if not _pass_on(container, attachment, demultiplexer, watch, until):
             return None
     finally:
         attachment.close()
-    return container.wait(until)
+    patient = time.monotonic() + _ENDING_SECONDS
+    end = container.wait(patient if until is None else min(until, patient))
+    if end is None and until is not None and time.monotonic() >= until:
+        return None
+    if end is None or (demultiplexer.within and end.exit_code == 0):
+        # Whatever the job wrote after that is lost, and with it whether it succeeded.
+        raise EngineUnreachableError(
+            "the engine cut off the output of the job", "see whether the engine is well (docker info), and run again"
+        )
+    return end
 
 
-def _pass_on(attachment: Attachment, on_line: LineSink, until: float | None) -> bool:
-    """Pass lines on until the stream ends; False at the deadline."""
-    demultiplexer = Demultiplexer()
+def _pass_on(
+    container: Container, attachment: Attachment, demultiplexer: Demultiplexer, watch: Watch, until: float | None
+) -> bool:
+    """Pass lines on until the stream, or else the container, ends; False at the deadline."""
     splitters = {"stdout": LineSplitter(), "stderr": LineSplitter()}
+    heard = time.monotonic()
     while True:
         with translated("reading the output of", "the job"):
-            data = attachment.receive(None if until is None else max(0.001, until - time.monotonic()))
-        if data is None:
-            return False
-        if not data:
+            data = attachment.receive(_TICK_SECONDS if until is None else _until(until))
+        if data == b"":
             break
-        for stream, piece in demultiplexer.feed(data):
+        if data or time.monotonic() - heard > _SILENT_SECONDS:
+            heard = time.monotonic()
+            if not data and container.wait(heard) is not None:
+                break
+        for stream, piece in demultiplexer.feed(data or b""):
             for line in splitters[stream].feed(piece):
-                on_line(line, stream)
+                watch(line, stream)
         if until is not None and time.monotonic() >= until:
             return False
+        watch.check()
     for stream, splitter in splitters.items():
         for line in splitter.flush():
-            on_line(line, stream)
+            watch(line, stream)
     return True
+
+
+def _until(moment: float) -> float:
+    """Seconds to wait: to the next look at the job, or to the deadline."""
+    return min(_TICK_SECONDS, max(0.001, moment - time.monotonic()))

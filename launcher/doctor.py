@@ -20,6 +20,7 @@ from launcher.image import ImageSpec, find_image, lock_file, variants
 from launcher.progress import write_line
 from launcher.registry import dead_runs, runs_root
 from launcher.run import ca_path
+from launcher.sanitize import safe_text
 
 if TYPE_CHECKING:
     from launcher.engine import Engine
@@ -59,9 +60,9 @@ def doctor(options: argparse.Namespace) -> int:
         write_line(sys.stdout, json.dumps([asdict(finding) for finding in findings], indent=2))
     else:
         for finding in findings:
-            write_line(sys.stdout, f"{_MARKS[finding.level]} {finding.check:<14} {finding.found}")
+            write_line(sys.stdout, safe_text(f"{_MARKS[finding.level]} {finding.check:<14} {finding.found}"))
             if finding.remedy:
-                write_line(sys.stdout, f"{'':<24}-> {finding.remedy}")
+                write_line(sys.stdout, safe_text(f"{'':<24}-> {finding.remedy}"))
     return _exit_code(findings, options.runtime)
 
 

@@ -184,7 +184,7 @@ _CALIBRATION = _object(
     {
         "samples": _integer,
         "algorithm": _text(32),
-        "preprocess": _optional(_text(32)),
+        "preprocess": _optional(_text(300)),
         "preprocess_chosen": _optional(_boolean),
         "command": _optional(_text(2000)),
     }

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
 from launcher.job import WORKSPACE, Job
-from launcher.sanitize import safe_text
+from launcher.sanitize import safe_path
 from launcher.staging import OUTPUT
-
-_LIMIT = 4096
-"""Characters of one path, PATH_MAX."""
 
 
 class HostPaths:
@@ -25,19 +21,17 @@ class HostPaths:
     def __init__(self, job: Job, staging: Path) -> None:
         inside = {mount.target.removeprefix(WORKSPACE): mount.source for mount in job.mounts()}
         inside[f"/{OUTPUT}"] = job.output_dir
-        known = {_shown(staging / OUTPUT): _shown(job.output_dir)}
-        for root in (WORKSPACE, _shown(staging / "workspace")):
-            known.update({root + _shown(path): _shown(source) for path, source in inside.items()})
+        known = {safe_path(staging / OUTPUT): safe_path(job.output_dir)}
+        for root in (WORKSPACE, safe_path(staging / "workspace")):
+            known.update({root + safe_path(path): safe_path(source) for path, source in inside.items()})
         self._known = known
+        self._roots = (WORKSPACE, safe_path(staging))
         longest_first = sorted(known, key=len, reverse=True)
         # Not in the middle of a longer path or name, neither before nor behind.
         self._pattern = re.compile(rf"(?<![\w./-])(?:{'|'.join(map(re.escape, longest_first))})(?![\w-]|\.\w)")
 
     def __call__(self, text: str) -> str:
         """The text, already made safe to show, with host paths."""
+        if not any(root in text for root in self._roots):
+            return text  # as most lines of a log; the pattern is slow
         return self._pattern.sub(lambda match: self._known[match[0]], text)
-
-
-def _shown(path: str | Path) -> str:
-    """As it appears in a text that was made safe."""
-    return safe_text(os.fspath(path), _LIMIT)

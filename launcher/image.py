@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from launcher.build_context import (
     supported_pythons,
     variants,
 )
+from launcher.build_lock import build_lock, builds_running
 from launcher.build_log import run_build
 from launcher.build_site import build_site
 from launcher.engine import Engine, explanation, translated
@@ -27,11 +29,11 @@ from launcher.image_store import (
     VARIANT_LABEL,
     finished_images,
     image_id,
+    leftovers,
     own_tags,
     remove,
     remove_replaced,
     remove_stale_stages,
-    stages,
     tag_of,
 )
 from launcher.job import DEFAULT_TENSORFLOW
@@ -42,6 +44,7 @@ __all__ = [
     "DEFAULT_VARIANT",
     "LATEST",
     "ImageSpec",
+    "builds_running",
     "context_root",
     "ensure_image",
     "find_image",
@@ -110,7 +113,7 @@ def find_image(engine: Engine, spec: ImageSpec) -> str | None:
 
 
 def ensure_image(engine: Engine, spec: ImageSpec, log: BuildLog, *, force: bool = False) -> str:
-    """Build the image unless the engine has it; returns its tag.
+    """Build the image unless the engine has it; returns its tag. Of several launchers one builds, the others wait.
 
     Args:
         engine: where.
@@ -130,35 +133,41 @@ def ensure_image(engine: Engine, spec: ImageSpec, log: BuildLog, *, force: bool 
         if plan.base_id is None:
             _pull(engine, plan, log)
             plan = _plan(engine, spec)
-        tag = plan.tag
-        before = image_id(engine, tag)
-        _build(engine, plan, log, fresh=force)
-        remove_stale_stages(engine)
-        if spec.variant == DEFAULT_VARIANT:
-            _point_latest(engine, tag)
-        if before not in (None, image_id(engine, tag)):
-            remove_replaced(engine, str(before))
-        return tag
+        with build_lock(engine, spec.variant, str(plan.base_id), log):
+            tag = None if force else _find(engine, plan)  # another may have built it meanwhile
+            if tag is None:
+                tag = _build_anew(engine, plan, log, fresh=force)
     if spec.variant == DEFAULT_VARIANT:
         _point_latest(engine, tag)
     return tag
 
 
-def remove_images(engine: Engine, *, keep_current: bool = True, dry_run: bool = False) -> list[str]:
-    """Remove our images and the cached stages of their builds; base images stay, and what users built on ours.
+def remove_images(
+    engine: Engine, *, keep_current: bool = True, dry_run: bool = False, busy: Collection[str] = ()
+) -> list[str]:
+    """Remove our images and what their builds left; base images stay, and what users built on ours.
 
     Args:
         engine: where.
         keep_current: keep the images that a launcher would use now.
         dry_run: only say what would be removed.
+        busy: variants that are being built, from ``builds_running``: what is of those stays.
 
     Returns:
         What was removed: tags, and ids of what had none.
     """
     current = [find_image(engine, ImageSpec(variant)) for variant in variants()]
     ours = finished_images(engine, [tag for tag in current if tag is not None])
-    doomed = [tag for image in ours if not (keep_current and image.current) for tag in image.tags]
-    return [*doomed, *stages(engine)] if dry_run else remove(engine, doomed) + remove(engine, stages(engine))
+    doomed = [
+        tag
+        for image in ours
+        if image.variant not in busy and not (keep_current and image.current)
+        for tag in image.tags
+    ]
+    if dry_run:
+        return [*doomed, *leftovers(engine, busy)]
+    removed = remove(engine, doomed)
+    return removed + remove(engine, leftovers(engine, busy))
 
 
 def _plan(engine: Engine, spec: ImageSpec) -> _Plan:
@@ -245,10 +254,21 @@ def _build(engine: Engine, plan: _Plan, log: BuildLog, *, fresh: bool) -> None:
         INPUTS_LABEL: plan.inputs,
         VARIANT_LABEL: plan.spec.variant,
     }
-    arguments = {"BASE_IMAGE": plan.base, "TENSORFLOW": plan.spec.variant, **site.proxies}
-    run_build(engine, pack({**plan.files, **site.files}), plan.tag, arguments, labels, site.network, log, fresh=fresh)
+    arguments = {"BASE_IMAGE": plan.base, "TENSORFLOW": plan.spec.variant, **site.arguments}
+    run_build(engine, pack(plan.files), plan.tag, arguments, labels, site.network, log, fresh=fresh)
     if image_id(engine, plan.tag) is None:
         raise BuildError(f"the engine ended the build of {plan.tag} without an image", "build again with --verbose")
+
+
+def _build_anew(engine: Engine, plan: _Plan, log: BuildLog, *, fresh: bool) -> str:
+    """Build, and remove what this build, or one of the same variant before it, makes superfluous."""
+    tag = plan.tag
+    before = image_id(engine, tag)
+    _build(engine, plan, log, fresh=fresh)
+    remove_stale_stages(engine, plan.spec.variant)
+    if before not in (None, image_id(engine, tag)):
+        remove_replaced(engine, str(before))
+    return tag
 
 
 def _point_latest(engine: Engine, tag: str) -> None:

@@ -18,7 +18,10 @@ INPUTS_LABEL = f"{_NAMESPACE}.inputs"
 """On finished images: hash of what went in, without the id of the base."""
 VARIANT_LABEL = f"{_NAMESPACE}.variant"
 STAGE_LABEL = f"{_NAMESPACE}.stage"
-"""On the untagged results of earlier stages, which the classic builder keeps as its cache."""
+"""On what the classic builder keeps of a build that is going on or was broken off, and of its earlier stages as
+its cache: which stage of the Dockerfile. Empty on finished images, so that what is built on those has it empty, too."""
+_CACHE = ("environment", "package")
+_UNFINISHED = "image"
 
 
 @dataclass(frozen=True)
@@ -27,11 +30,13 @@ class OurImage:
 
     Attributes:
         id: its id on the engine.
+        variant: of TensorFlow.
         tags: those of its tags that are ours.
         current: a launcher would use it now.
     """
 
     id: str
+    variant: str
     tags: tuple[str, ...]
     current: bool
 
@@ -43,7 +48,7 @@ def image_id(engine: Engine, reference: str) -> str | None:
     with translated("looking for", reference):
         try:
             return str(engine.client.inspect_image(reference)["Id"])
-        except docker.errors.ImageNotFound:
+        except docker.errors.NotFound:  # engines word it differently
             return None
 
 
@@ -58,8 +63,7 @@ def own_tags(image: dict[str, Any]) -> tuple[str, ...]:
     An image that a user built on ours has all our labels, and may be in our repository; it has no tag
     that ends in a hash.
     """
-    variant = re.escape(str((image.get("Labels") or {}).get(VARIANT_LABEL, "")))
-    ours = re.compile(rf"{REPOSITORY}:{variant}-[0-9a-f]{{12}}")
+    ours = re.compile(rf"{REPOSITORY}:{re.escape(_variant(image))}-[0-9a-f]{{12}}")
     tags = image.get("RepoTags") or ()
     hashed = [tag for tag in tags if ours.fullmatch(tag)]
     return (*hashed, *(tag for tag in tags if tag == LATEST)) if hashed else ()
@@ -70,15 +74,22 @@ def finished_images(engine: Engine, current: Collection[str]) -> list[OurImage]:
     with translated("listing the images of", "the engine"):
         found = engine.client.images(filters={"label": INPUTS_LABEL})
         return [
-            OurImage(str(image["Id"]), own_tags(image), current=not set(current).isdisjoint(own_tags(image)))
+            OurImage(str(image["Id"]), _variant(image), own_tags(image), not set(current).isdisjoint(own_tags(image)))
             for image in sorted(found, key=_created, reverse=True)
             if own_tags(image)
         ]
 
 
-def stages(engine: Engine) -> list[str]:
-    """The ids of all cached stages, which are big and can hold the site's pip.conf."""
-    return [str(stage["Id"]) for stage in _stages(engine)]
+def leftovers(engine: Engine, busy: Collection[str] = ()) -> list[str]:
+    """The ids of all untagged images of ours: cached stages, which are big, and what broken-off builds left.
+
+    Args:
+        engine: where.
+        busy: variants that are being built; theirs stay, and while there are any, so does what says no variant yet.
+    """
+    found = [*_stages(engine), *_untagged(engine)]
+    spared = {*busy, ""} if busy else set()
+    return [str(image["Id"]) for image in found if _variant(image) not in spared]
 
 
 def remove(engine: Engine, names: Iterable[str]) -> list[str]:
@@ -98,24 +109,47 @@ def remove_replaced(engine: Engine, image: str) -> None:
         _remove(engine, image)
 
 
-def remove_stale_stages(engine: Engine) -> list[str]:
-    """Remove the cached stages of earlier builds, all but the newest of each variant; returns their ids.
+def remove_stale_stages(engine: Engine, variant: str) -> list[str]:
+    """Remove what earlier builds of a variant left, all but the newest cached stages; returns their ids.
 
-    Without this, every change of the code leaves another untagged image on the engine.
+    Without this, every change of the code leaves another untagged image on the engine. Of other variants nothing
+    is touched: a build of theirs may be going on.
     """
-    seen: set[str] = set()
-    stale = []
-    for image in sorted(_stages(engine), key=_created, reverse=True):
-        variant = str((image.get("Labels") or {}).get(VARIANT_LABEL, ""))
-        if variant in seen:
-            stale.append(str(image["Id"]))
-        seen.add(variant)
-    return remove(engine, stale)
+    found = [image for image in _stages(engine) if _variant(image) == variant]
+    cached = sorted((image for image in found if _stage(image) in _CACHE), key=_created, reverse=True)
+    broken_off = [image for image in found if _stage(image) == _UNFINISHED]
+    return remove(engine, [str(image["Id"]) for image in (*cached[1:], *broken_off)])
 
 
 def _stages(engine: Engine) -> list[dict[str, Any]]:
     with translated("listing the images of", "the engine"):
-        return list(engine.client.images(filters={"dangling": True, "label": STAGE_LABEL}))
+        found = engine.client.images(filters={"dangling": True, "label": STAGE_LABEL})
+        return [image for image in found if _stage(image) in (*_CACHE, _UNFINISHED)]
+
+
+def _untagged(engine: Engine) -> list[dict[str, Any]]:
+    """Finished images that lost their tag. What a user built on one has its labels, but not as its last step."""
+    with translated("listing the images of", "the engine"):
+        found = engine.client.images(filters={"dangling": True, "label": INPUTS_LABEL})
+        return [image for image in found if INPUTS_LABEL in _last_step(engine, image)]
+
+
+def _last_step(engine: Engine, image: dict[str, Any]) -> str:
+    import docker.errors
+
+    try:
+        steps = engine.client.history(image["Id"])
+    except docker.errors.NotFound:
+        return ""
+    return str(steps[0]["CreatedBy"]) if steps else ""
+
+
+def _variant(image: dict[str, Any]) -> str:
+    return str((image.get("Labels") or {}).get(VARIANT_LABEL, ""))
+
+
+def _stage(image: dict[str, Any]) -> str:
+    return str((image.get("Labels") or {}).get(STAGE_LABEL, ""))
 
 
 def _created(image: dict[str, Any]) -> int:

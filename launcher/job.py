@@ -18,6 +18,8 @@ WORKSPACE = "/workspace"
 DEFAULT_TENSORFLOW = "2.14"
 MEMORY_SHARE = 0.8
 """What a job may use of the machine's memory unless --memory says more."""
+TMP_SHARE = 4
+"""Its temporary files may take one such part of its memory."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,11 @@ class Job:
         callback: a command of the user that runs inference on the graph to calibrate it, or None.
         samples: how many samples to calibrate on; None: chosen inside.
         batch_size: images per calibration batch; None: chosen inside.
-        preprocess: name of a preprocessing; None: chosen inside.
+        preprocess: name of a preprocessing; None: chosen inside, unless one of the next three is given.
+        scale, mean, std: numbers in place of a name, ``(pixels * scale - mean) / std``; one, or one for each channel.
+        channel_order: rgb or bgr; None: as the preprocessing has it.
+        resize: how a picture comes to the size of the input, as ``intel_quantization.resizing`` reads it; None:
+            stretched.
         evaluate: how many images to compare FP32 and INT8 on; None: chosen inside.
         seed: which samples are drawn; None: chosen inside.
         algo: the calibration algorithm, one of ``launcher.values.ALGORITHMS``; None: chosen inside.
@@ -74,6 +80,8 @@ class Job:
         cpus: how many CPUs the job may use; None: all.
         memory: memory limit in bytes; None: chosen by the runtime.
         timeout: deadline in seconds; None: none.
+        stall_timeout: seconds from one sign of progress to the next; 0: any number.
+        output_limit: bytes that may be written into the output; None: chosen by the size of the graph.
         tensorflow: the TensorFlow variant, names ``image/requirements/tensorflow-<variant>.txt``.
     """
 
@@ -100,6 +108,11 @@ class Job:
     samples: int | None = None
     batch_size: int | None = None
     preprocess: str | None = None
+    scale: tuple[float, ...] | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    channel_order: str | None = None
+    resize: str | None = None
     evaluate: int | None = None
     seed: int | None = None
     algo: str | None = None
@@ -110,6 +123,8 @@ class Job:
     cpus: float | None = None
     memory: int | None = None
     timeout: float | None = None
+    stall_timeout: float = 3600.0
+    output_limit: int | None = None
     tensorflow: str = DEFAULT_TENSORFLOW
 
     @property
@@ -183,6 +198,11 @@ class Job:
             "samples": self.samples,
             "batch_size": self.batch_size,
             "preprocess": self.preprocess,
+            "scale": _listed(self.scale),
+            "mean": _listed(self.mean),
+            "std": _listed(self.std),
+            "channel_order": self.channel_order,
+            "resize": self.resize,
             "evaluate": self.evaluate,
             "seed": self.seed,
             "algo": self.algo,
@@ -237,6 +257,10 @@ class Job:
 
     def _models_config_inside(self) -> str | None:
         return None if self.models_config is None else f"models_config/{self.models_config.name}"
+
+
+def _listed(numbers: tuple[float, ...] | None) -> list[float] | None:
+    return None if numbers is None else list(numbers)
 
 
 def _present(path: Path | None, inside: str) -> str | None:

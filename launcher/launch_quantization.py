@@ -18,6 +18,7 @@ if not __package__:
 
 def main() -> int:
     """Entry point; returns the exit code."""
+    _use_utf8()
     from launcher import signals
     from launcher.cli import main as run
     from launcher.errors import Interrupted
@@ -37,6 +38,19 @@ def main() -> int:
         return _internal(error)
     finally:
         signals.retire()
+
+
+def _use_utf8() -> None:
+    """Begin again in Python's UTF-8 mode where the locale says otherwise: C, or an old one.
+
+    What a name's bytes mean must not depend on the locale: TensorFlow and container engines take them as UTF-8.
+    What is printed stays in the locale's encoding.
+    """
+    if sys.flags.utf8_mode or sys.getfilesystemencoding().lower() == "utf-8" or not sys.executable:
+        return
+    encoding = sys.stdout.encoding if sys.stdout is not None else "ascii"
+    os.environ["PYTHONIOENCODING"] = f"{encoding}:backslashreplace"
+    os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
 
 
 def _open_standard_streams() -> None:

@@ -19,9 +19,13 @@ _SIGNALS = {
         "used an instruction this CPU lacks",
         "TensorFlow needs a CPU with AVX; see launch_quantization doctor",
     ),
-    signal.SIGKILL: ("was killed", "the machine may have run out of memory: lower --batch_size, or raise --memory"),
+    signal.SIGKILL: (
+        "was killed from outside",
+        "kill -9, docker kill or a resource manager does that; where the kernel did, for lack of memory, dmesg says so",
+    ),
     signal.SIGSEGV: ("crashed", "run again with --verbose; the graph may be damaged"),
     signal.SIGABRT: ("crashed", "run again with --verbose; the graph may be damaged"),
+    signal.SIGXFSZ: ("wrote a larger file than it may", "allow more with --output_limit"),
     signal.SIGTERM: ("was ended from outside", "run again"),
 }
 
@@ -32,25 +36,27 @@ class Listener:
     Args:
         view: what is told.
         translate: turns paths of the workspace, in texts from inside, into ones that the user knows.
+        log: the view shows the log; else its lines are not even made fit to be shown, but for the last ones.
 
     Attributes:
         result: the result event, once it came.
     """
 
-    def __init__(self, view: View, translate: Callable[[str], str] = str) -> None:
+    def __init__(self, view: View, translate: Callable[[str], str] = str, *, log: bool = True) -> None:
         self._view = view
+        self._log = log
         self._translate = translate
         self._error: Event | None = None
-        self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
+        self._tail: deque[bytes] = deque(maxlen=_TAIL_LINES)
         self.result: Event | None = None
 
     def __call__(self, line: bytes, stream: str) -> None:
         """Take one line; ``stream`` is "stdout" or "stderr"."""
         event = parse(line) if stream == "stdout" else None
         if event is None:
-            text = self._translate(safe_line(line))
-            self._tail.append(text)
-            self._view.log_line(text)
+            self._tail.append(line)
+            if self._log:
+                self._view.log_line(self._shown(line))
             return
         if event.name == "log":
             event = replace(event, data={**event.data, "message": self._translate(event.data["message"])})
@@ -61,7 +67,7 @@ class Listener:
         self._view.event(event)
 
     def check(self, status: int) -> None:
-        """Raise what the job's exit status and its error event, taken together, say.
+        """Raise what the job's exit status and its events, taken together, say. Success is its own word and status.
 
         Raises:
             LauncherError: of the class of the error event; QuantizationFailedError without one.
@@ -70,17 +76,25 @@ class Listener:
             data = self._error.data
             message, remedy = self._translate(data["message"]), self._translate(data["remedy"] or "")
             raise error_for_kind(data["kind"])(message, remedy)
-        if status == 0:
+        if status == 0 and self.result is not None:
             return
         for line in self._tail:
-            self._view.warn(line)
+            self._view.warn(self._shown(line))
         raise self._unexplained(status)
+
+    def _shown(self, line: bytes) -> str:
+        return self._translate(safe_line(line))
 
     def _unexplained(self, status: int) -> LauncherError:
         if status > 128 and status - 128 in _SIGNALS:
             number = signal.Signals(status - 128)
             what, remedy = _SIGNALS[number]
             return QuantizationFailedError(f"the job {what} ({number.name})", remedy)
+        if status == 0:
+            return QuantizationFailedError(
+                "the job ended without saying what came of it; its output is not taken",
+                "run again with --verbose; with --docker_image, see that the image is one of this version",
+            )
         return QuantizationFailedError(
             f"the job ended with status {status} without saying why",
             "the lines above are the end of its log; --verbose shows all",

@@ -16,13 +16,15 @@ from pathlib import Path
 from launcher.environment import Environment, find_environment, in_use, make_environment
 from launcher.errors import Interrupted, LauncherError, UsageError
 from launcher.image import context_root, lock_file
-from launcher.job import MEMORY_SHARE, WORKSPACE, Job
+from launcher.job import MEMORY_SHARE, TMP_SHARE, WORKSPACE, Job
 from launcher.process import run_supervised
 from launcher.runtime import BuildLog, LineSink
 from launcher.signals import handed_over, shield
 from launcher.staging import OUTPUT, refusing
+from launcher.watch import Room, Watch, output_room
 
 _HANG_UP_SECONDS = 5
+_LEAST_TEMPORARY = 2 << 30
 _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 _BASHRC = r"""PS1='\[\e[1;34m\]quantization\[\e[0m\]:\W\$ '
 alias ls='ls --color=auto'
@@ -75,15 +77,20 @@ class LocalRuntime:
 
         Raises:
             OutOfMemoryError: its processes held more than the limit.
-            DeadlineError: it took longer than ``job.timeout``.
+            DeadlineError: it took longer than ``job.timeout``, or than ``job.stall_timeout`` without progress.
+            OutputRefusedError: it wrote too much.
         """
         workspace = make_workspace(job, staging, staging / OUTPUT)
+        rooms = [output_room(job, staging / OUTPUT), _temporary_room(job, workspace)]
+        watch = Watch(on_line, job, rooms)
         with in_use(self.environment):
             return run_supervised(
                 [str(self.environment.python), *job.command()[1:]],
                 variables=self._variables(workspace, job),
                 directory=workspace,
-                on_line=on_line,
+                on_line=watch,
+                check=watch.check,
+                file_size=max(room.limit for room in rooms),
                 cpus=job.cpus,
                 memory=job.memory if job.memory is not None else default_memory(),
                 timeout=job.timeout,
@@ -177,17 +184,33 @@ def _python_path(package: Path) -> str:
     return path if os.pathsep not in path else "quantization"
 
 
+def _temporary_room(job: Job, workspace: Path) -> Room:
+    """As large as /tmp in a container, but never small."""
+    memory = job.memory if job.memory is not None else default_memory()
+    limit = max(memory // TMP_SHARE, _LEAST_TEMPORARY)
+    return Room(
+        (workspace, workspace.parent / "home"), limit, "temporary files", "it depends on the memory: raise --memory"
+    )
+
+
 def default_memory() -> int:
     """Bytes a job may hold unless --memory says more: most of what this machine, or our cgroup, has."""
     return int(_all_memory() * MEMORY_SHARE)
 
 
-def check_memory(memory: int | None) -> None:
-    """Refuse a limit, in bytes, above what there is; None is no limit.
+def check_limits(cpus: float | None, memory: int | None) -> None:
+    """Refuse limits above what there is; None is no limit.
+
+    Args:
+        cpus: how many.
+        memory: bytes.
 
     Raises:
-        UsageError: this machine, or our cgroup, has less.
+        UsageError: this machine, our cgroup, or our CPU affinity, has less.
     """
+    there = len(os.sched_getaffinity(0))
+    if cpus is not None and cpus > there:
+        raise UsageError(f"--cpus {cpus:g}: there are {there} for us on this machine", f"at most --cpus {there}")
     limit = _all_memory()
     if memory is not None and memory > limit:
         raise UsageError(

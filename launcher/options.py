@@ -13,7 +13,8 @@ from typing import NoReturn
 
 from launcher import __version__
 from launcher.errors import UsageError
-from launcher.job import DEFAULT_TENSORFLOW
+from launcher.job import DEFAULT_TENSORFLOW, Job
+from launcher.preprocessing import CHANNEL_ORDERS, PREPROCESSING, numbers, resizing
 from launcher.progress import write_line
 from launcher.values import (
     ALGORITHMS,
@@ -25,13 +26,13 @@ from launcher.values import (
     image_reference,
     memory_size,
     names,
+    patience,
     positive_int,
     release,
     variant,
     whole_number,
 )
 
-PREPROCESSING = ("tf", "caffe", "torch", "vgg", "none")
 SUB_COMMANDS = ("build", "doctor", "clean")
 
 _DESCRIPTION = """\
@@ -49,7 +50,7 @@ sub-commands (each has its own --help):
 Each option may be spelt with hyphens or underscores.
 Exit codes: 0 ok, 2 usage, 3 bad input, 4 engine unreachable, 5 engine too old, 6 build failed,
 7 image missing, 8 quantization failed, 9 out of memory, 10 deadline, 11 output refused,
-13 busy, 70 internal, 130/141/143 signals; --debug returns the shell's own.
+13 busy, 70 internal, 129/130/131/141/143 signals; --debug returns the shell's own.
 """
 
 
@@ -114,6 +115,7 @@ def run_parser() -> Parser:
     parser = _parser("launch_quantization", _DESCRIPTION, _EPILOG)
     _add_paths(parser)
     _add_quantization(parser)
+    _add_preprocessing(parser)
     _add_where(parser, named_image=True)
     limits = parser.add_argument_group("limits")
     limits.add_argument("--cpus", type=cpu_count, metavar="N", help="CPUs the job may use (default: all)")
@@ -121,6 +123,19 @@ def run_parser() -> Parser:
         "--memory", type=memory_size, metavar="SIZE", help="memory limit, e.g. 8g (default: 80%% of all)"
     )
     limits.add_argument("--timeout", type=duration, metavar="TIME", help="deadline, e.g. 90s, 15m, 2h (default: none)")
+    limits.add_argument(
+        *_spellings("stall_timeout"),
+        type=patience,
+        default=Job.stall_timeout,
+        metavar="TIME",
+        help="end a job that makes no progress for so long; 0: never (default: 60m)",
+    )
+    limits.add_argument(
+        *_spellings("output_limit"),
+        type=memory_size,
+        metavar="SIZE",
+        help="what the job may write into its output (default: 512m and 4 times the graph)",
+    )
     output = _add_output(parser)
     output.add_argument(
         *_spellings("dry_run"), action="store_true", help="print what would be done, as JSON and as a docker run line"
@@ -275,9 +290,6 @@ def _add_quantization(parser: Parser) -> None:
     group.add_argument("--seed", type=whole_number, metavar="N", help="which images are drawn (default: 0)")
     group.add_argument(*_spellings("batch_size"), type=positive_int, metavar="N", help="images per calibration batch")
     group.add_argument(
-        "--preprocess", choices=PREPROCESSING, help="how pixels become inputs (default: chosen by the tool)"
-    )
-    group.add_argument(
         "--evaluate",
         type=whole_number,
         metavar="N",
@@ -302,6 +314,32 @@ def _add_quantization(parser: Parser) -> None:
         help="any: right on every CPU; vnni: more accurate, wrong on CPUs without INT8 dot products (default: any)",
     )
     group.add_argument("--intermediate", action="store_true", help="keep the graph of every stage")
+
+
+def _add_preprocessing(parser: Parser) -> None:
+    group = parser.add_argument_group(
+        "preprocessing of images", "How pixels, 0..255, become inputs; chosen by trying if nothing is said."
+    )
+    group.add_argument("--preprocess", choices=PREPROCESSING, help="a well-known way, see the README")
+    for name, text in (
+        ("scale", "in place of --preprocess: inputs are (pixels * scale - mean) / std"),
+        ("mean", "one number, or one for each channel, such as 123.68,116.78,103.94"),
+        ("std", "likewise; --mean 127.5 --std 127.5 is tf"),
+    ):
+        default = 0 if name == "mean" else 1
+        group.add_argument(f"--{name}", type=numbers, metavar="X[,Y,Z]", help=f"{text} (default: {default})")
+    group.add_argument(
+        *_spellings("channel_order"),
+        choices=CHANNEL_ORDERS,
+        help="order of the channels that the graph takes (default: rgb, for caffe bgr)",
+    )
+    group.add_argument(
+        "--resize",
+        type=resizing,
+        metavar="RULE",
+        help="stretch, crop (shorter side to 8/7 of the input, then its centre), crop:PIXELS, central_crop (87.5%%), "
+        "central_crop:SHARE, pad, or pad:VALUE (default: stretch)",
+    )
 
 
 def _add_where(parser: Parser, *, named_image: bool = False) -> None:

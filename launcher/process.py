@@ -9,11 +9,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from launcher import supervisor
 from launcher.errors import DeadlineError, Interrupted, OutOfMemoryError
+from launcher.kernel import SIGKILLED, oom_kills
 from launcher.lines import LineSplitter
 from launcher.runtime import LineSink
 from launcher.signals import patience, shield
@@ -34,6 +35,8 @@ def run_supervised(
     cpus: float | None = None,
     memory: int | None = None,
     timeout: float | None = None,
+    file_size: int | None = None,
+    check: Callable[[], None] = lambda: None,
 ) -> int:
     """Run a command to its end; when this returns or raises, none of its processes is left.
 
@@ -45,6 +48,8 @@ def run_supervised(
         cpus: how many CPUs it may use, rounded up to whole ones; None: all.
         memory: bytes all its processes together may hold resident; None: no limit.
         timeout: seconds it may take; None: no limit.
+        file_size: bytes that a file of it may have; None: no limit.
+        check: called some times a second; what it raises ends the command.
 
     Returns:
         Its exit status; 128 + number where a signal ended it.
@@ -54,13 +59,13 @@ def run_supervised(
         DeadlineError: it took longer than ``timeout``.
         Interrupted: a signal came; the job was asked to end, and killed on a second signal.
     """
-    killed_before = _kernel_oom_kills()
+    killed_before = oom_kills()
     process: subprocess.Popen[bytes] | None = None
     pump: _Pump | None = None
     try:
         with shield():  # a signal during the start is raised when we know what to end
             process = subprocess.Popen(
-                supervised(command, cpus),
+                supervised(command, cpus, file_size),
                 env=dict(variables),
                 cwd=directory,
                 stdin=subprocess.DEVNULL,
@@ -69,7 +74,7 @@ def run_supervised(
                 start_new_session=True,
             )
             pump = _Pump(process)
-        pump.run(on_line, memory, timeout)
+        pump.run(on_line, memory, timeout, check)
         status = process.wait()
     except Interrupted:
         if process is not None and pump is not None:
@@ -81,7 +86,7 @@ def run_supervised(
                 end(process)
             if pump is not None:
                 pump.close()
-    if status == 128 + signal.SIGKILL and _kernel_oom_kills() > killed_before:
+    if status == SIGKILLED and oom_kills() > killed_before:
         raise OutOfMemoryError("the kernel ran out of memory and killed the job", _MEMORY_REMEDY)
     return status
 
@@ -100,7 +105,7 @@ class _Pump:
             if stream is not None:
                 self._selector.register(stream, selectors.EVENT_READ, name)
 
-    def run(self, on_line: LineSink, memory: int | None, timeout: float | None) -> None:
+    def run(self, on_line: LineSink, memory: int | None, timeout: float | None, check: Callable[[], None]) -> None:
         """Read until both streams end."""
         began = time.monotonic()
         watched = began
@@ -111,6 +116,7 @@ class _Pump:
                 raise DeadlineError(
                     f"the job took longer than --timeout {timeout:g} s", "give it more time, or fewer --samples"
                 )
+            check()
             if memory is not None and now - watched >= _WATCH_SECONDS:
                 watched = now
                 _check_memory(self._process.pid, memory)
@@ -146,9 +152,10 @@ def _end_gracefully(process: subprocess.Popen[bytes], pump: _Pump) -> None:
         pump.drain(supervisor.GRACE_SECONDS)
 
 
-def supervised(command: Sequence[str], cpus: float | None = None) -> list[str]:
+def supervised(command: Sequence[str], cpus: float | None = None, file_size: int | None = None) -> list[str]:
     """The argv that runs a command under the supervisor, which ends it when this process dies."""
-    return [sys.executable, "-I", "-S", supervisor.__file__, str(os.getpid()), _cpu_list(cpus), *command]
+    limits = [_cpu_list(cpus), "-" if file_size is None else str(file_size)]
+    return [sys.executable, "-I", "-S", supervisor.__file__, str(os.getpid()), *limits, *command]
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
@@ -190,12 +197,3 @@ def _resident(root: int) -> int:
         with contextlib.suppress(FileNotFoundError, ProcessLookupError), open(f"/proc/{pid}/statm", "rb") as file:
             total += int(file.read().split()[1]) * _PAGE
     return total
-
-
-def _kernel_oom_kills() -> int:
-    """How many processes the kernel has killed for lack of memory since boot."""
-    with open("/proc/vmstat", "rb") as file:
-        for line in file:
-            if line.startswith(b"oom_kill "):
-                return int(line.split()[1])
-    return 0

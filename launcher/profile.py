@@ -11,13 +11,12 @@ from typing import Any
 
 from launcher.engine import Engine
 from launcher.errors import BadInputError, UsageError
-from launcher.job import MEMORY_SHARE, WORKSPACE, Job, Mount
+from launcher.job import MEMORY_SHARE, TMP_SHARE, WORKSPACE, Job, Mount
+from launcher.watch import output_limit
 
 OUTPUT = f"{WORKSPACE}/output"
 PIDS = 4096
 """Processes and threads; TensorFlow alone starts several threads per CPU."""
-
-_TMP_SHARE = 4
 
 
 @dataclass(frozen=True)
@@ -33,6 +32,7 @@ class Profile:
         environment: variables inside.
         memory: limit in bytes, swap included; None where the engine does not say what it has.
         cpus: limit; None: all.
+        file_size: bytes that a file may have; None: any number.
         security: security options.
         host_users: switch user-namespace remapping off, so that ``user`` is the caller.
         tty: with a pseudo-terminal.
@@ -47,6 +47,7 @@ class Profile:
     environment: Mapping[str, str]
     memory: int | None = None
     cpus: float | None = None
+    file_size: int | None = None
     groups: tuple[int, ...] = ()
     security: tuple[str, ...] = ("no-new-privileges",)
     host_users: bool = False
@@ -57,12 +58,12 @@ class Profile:
     @property
     def tmpfs(self) -> str:
         """Options of /tmp; it counts against the memory limit."""
-        size = "" if self.memory is None else f",size={self.memory // _TMP_SHARE}"
+        size = "" if self.memory is None else f",size={self.memory // TMP_SHARE}"
         return f"rw,noexec,nosuid,nodev,mode=1777{size}"
 
     def create_arguments(self, engine: Engine) -> dict[str, Any]:
         """Arguments of the SDK's ``create_container``."""
-        from docker.types import LogConfig
+        from docker.types import LogConfig, Ulimit
         from docker.types import Mount as BindMount
 
         host_config = engine.client.create_host_config(
@@ -79,6 +80,7 @@ class Profile:
             memswap_limit=self.memory,
             nano_cpus=None if self.cpus is None else round(self.cpus * 1e9),
             tmpfs={"/tmp": self.tmpfs},
+            ulimits=[] if self.file_size is None else [Ulimit(name="fsize", soft=self.file_size, hard=self.file_size)],
             init=True,
             group_add=[str(group) for group in self.groups],
             userns_mode="host" if self.host_users else None,
@@ -109,6 +111,8 @@ class Profile:
             argv += [f"--memory={self.memory}", f"--memory-swap={self.memory}"]
         if self.cpus is not None:
             argv.append(f"--cpus={self.cpus:g}")
+        if self.file_size is not None:
+            argv.append(f"--ulimit=fsize={self.file_size}")
         if self.host_users:
             argv.append("--userns=host")
         if self.stdin:
@@ -140,14 +144,16 @@ def job_profile(
     if engine.selinux:
         # Relabelling the user's own files, as :z would, outlives the container; this does not.
         security.append("label=disable")
+    memory = job.memory if job.memory is not None else default_memory(engine)
     return Profile(
         image=image,
         command=command,
         user=_user(engine),
         mounts=(*job.mounts(), output),
         environment=job.variables(home="/tmp", workspace=WORKSPACE),
-        memory=job.memory if job.memory is not None else default_memory(engine),
+        memory=memory,
         cpus=job.cpus,
+        file_size=None if job.debug else max(output_limit(job), (memory or 0) // TMP_SHARE),
         groups=_groups(engine),
         security=tuple(security),
         host_users=engine.remapped,
@@ -191,7 +197,8 @@ def _check_name(path: Path) -> None:
         str(path).encode("utf-8")
     except UnicodeEncodeError:
         raise BadInputError(
-            f"the name of {path} is not UTF-8, which an engine cannot mount", "rename it, or use --runtime local"
+            f"the path {path} is not UTF-8, which an engine cannot mount",
+            "rename the folder, or use --runtime local",
         ) from None
 
 

@@ -17,7 +17,10 @@ from typing import Protocol, TextIO
 from launcher import summary
 from launcher.errors import Interrupted, LauncherError, OutputRefusedError
 from launcher.events import Event
-from launcher.sanitize import safe_text
+from launcher.sanitize import safe_path, safe_text
+
+LINE_LIMIT = 16000
+"""Characters of one line; paths may make it long."""
 
 
 class View(Protocol):
@@ -118,7 +121,7 @@ class PlainView:
 
     def _progress(self, line: str) -> None:
         if not self._quiet:
-            write_line(sys.stderr, line)
+            write_line(sys.stderr, safe_text(line, LINE_LIMIT))
 
     def note(self, message: str) -> None:
         """Print it unless quiet."""
@@ -167,7 +170,7 @@ class PlainView:
             write_alarms(result)
             return
         if result is None:
-            write_line(sys.stdout, "\n".join(str(file) for file in files))
+            write_line(sys.stdout, "\n".join(safe_path(file) for file in files))
             return
         wrong = [line for _, *lines in summary.alarms(result.data) for line in lines if line]
         lines = [*(["", *wrong] if wrong else []), "", *summary.op_table(result.data)]

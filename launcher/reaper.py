@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from launcher.engine import Engine, translated
+from launcher.errors import LauncherError
 from launcher.signals import shield
 
 _NAMESPACE = "io.github.quantization"
@@ -32,16 +34,22 @@ class OurContainer:
         name: its name.
         run_id: id of the run it belongs to.
         owner: uid of the user that started it.
+        local: it was started from this machine.
         here: it was started from this machine, by this user.
-        alive: its launcher lives, or may live: on another machine nobody can tell.
+        alive: its launcher lives, or may live: of another user's, or on another machine, that is not for us to say.
+        gone: its launcher is known to be gone, whoever's it was.
+        created: when, in unix seconds.
     """
 
     id: str
     name: str
     run_id: str
     owner: int
+    local: bool
     here: bool
     alive: bool
+    gone: bool
+    created: int
 
 
 def container_name(run_id: str) -> str:
@@ -72,10 +80,22 @@ def our_containers(engine: Engine) -> list[OurContainer]:
     return [container for container in listed if container.name == container_name(container.run_id)]
 
 
-def reap(engine: Engine) -> list[str]:
-    """Remove this user's containers whose launcher on this machine is gone; returns their names."""
-    gone = [container for container in our_containers(engine) if container.here and not container.alive]
-    return [container.name for container in gone if remove(engine, container.id)]
+def reap(engine: Engine, warn: Callable[[str], None]) -> list[str]:
+    """Remove this user's containers whose launcher on this machine is gone; returns their names.
+
+    Args:
+        engine: where.
+        warn: told of each that the engine does not remove; it is in nobody's way.
+    """
+    removed = []
+    for container in our_containers(engine):
+        if container.here and not container.alive:
+            try:
+                if remove(engine, container.id):
+                    removed.append(container.name)
+            except LauncherError as error:
+                warn(f"a container that a killed launcher left stays: {error.message}")
+    return removed
 
 
 def remove(engine: Engine, container: str) -> bool:
@@ -100,14 +120,19 @@ def _ours(entry: dict[str, object]) -> OurContainer:
     owner = int(tags[OWNER]) if tags.get(OWNER, "").isdecimal() else -1
     names = entry.get("Names")
     name = str(names[0]).lstrip("/") if isinstance(names, list) and names else str(entry["Id"])[:12]
-    here = owner == os.getuid() and tags.get(_HOST) == _host()
+    local = tags.get(_HOST) == _host()
+    lives = _lives(tags.get(_BOOT, ""), tags.get(_PROCESS, ""))
+    created = entry.get("Created")
     return OurContainer(
         id=str(entry["Id"]),
         name=name,
         run_id=tags.get(RUN, ""),
         owner=owner,
-        here=here,
-        alive=not here or _lives(tags.get(_BOOT, ""), tags.get(_PROCESS, "")),
+        local=local,
+        here=local and owner == os.getuid(),
+        alive=lives or not (local and owner == os.getuid()),
+        gone=local and not lives,
+        created=created if isinstance(created, int) else 0,
     )
 
 
@@ -115,7 +140,11 @@ def _lives(boot: str, process: str) -> bool:
     if boot != _boot_id():
         return False
     pid = process.partition(":")[0]
-    return pid.isdecimal() and _process(int(pid)) == process
+    if not pid.isdecimal():
+        return False
+    found = _process(int(pid))
+    # Of another user's process nothing may be seen but that it is there (/proc with hidepid).
+    return found == process or (not found and _signalable(int(pid)))
 
 
 def _host() -> str:

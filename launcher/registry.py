@@ -10,6 +10,8 @@ import fcntl
 import json
 import os
 import secrets
+import stat
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,9 +20,11 @@ from pathlib import Path
 
 from launcher.errors import UsageError
 from launcher.signals import shield
+from launcher.staging import abandoned
 
 _ABANDONED_SECONDS = 60
 _VARIABLE = "XDG_CACHE_HOME"
+_NAME = "launch_quantization"
 
 
 @dataclass(frozen=True)
@@ -41,17 +45,39 @@ class DeadRun:
 def cache_root() -> Path:
     """This tool's directory in the user's cache; may not exist yet.
 
+    A user who has no home, or a home that cannot be written to, as a random uid in a container, has it in a
+    private directory below the one for temporary files.
+
     Raises:
-        UsageError: this user has none.
+        UsageError: somebody else has taken that.
     """
     from platformdirs import user_cache_path
 
     try:
-        return user_cache_path("launch_quantization")
+        usual = user_cache_path(_NAME)
     except RuntimeError:  # neither HOME nor an entry in the user database
+        return _private_root()
+    return usual if os.environ.get(_VARIABLE) or _can_be_made(usual) else _private_root()
+
+
+def _can_be_made(path: Path) -> bool:
+    """Whether we may write there, or make it."""
+    there = next(folder for folder in (path, *path.parents) if os.path.exists(folder))
+    return os.access(there, os.W_OK | os.X_OK)
+
+
+def _private_root() -> Path:
+    path = Path(tempfile.gettempdir(), f"{_NAME}-{os.getuid()}")
+    with _writing(path):
+        path.mkdir(mode=0o700, exist_ok=True)
+        found = path.lstat()
+    # Everybody may write below /tmp, and whoever owns this directory decides what our environments run.
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
         raise UsageError(
-            f"uid {os.getuid()} has no home directory to keep a cache in", f"set HOME or {_VARIABLE} to one"
-        ) from None
+            f"uid {os.getuid()} has no home directory to keep a cache in, and {path} is not a private one of its own",
+            f"set HOME or {_VARIABLE} to one",
+        )
+    return path
 
 
 def runs_root() -> Path:
@@ -110,7 +136,8 @@ def recorded(staging: Path) -> Iterator[str]:
     finally:
         with shield():
             hidden.unlink(missing_ok=True)
-            path.unlink(missing_ok=True)
+            if not abandoned(staging):  # what could not be removed must be found again
+                path.unlink(missing_ok=True)
             os.close(held)
 
 
@@ -142,10 +169,12 @@ def _is_old(path: Path) -> bool:
 def _read_if_free(path: Path) -> bytes | None:
     """The record's bytes, or None while its launcher lives."""
     try:
-        held = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        held = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return None
     try:
+        if not stat.S_ISREG(os.fstat(held).st_mode):
+            return None  # a fifo would never be read to its end
         fcntl.flock(held, fcntl.LOCK_SH | fcntl.LOCK_NB)
         return os.read(held, 65536)
     except BlockingIOError:

@@ -19,12 +19,10 @@ from launcher.listener import Listener
 from launcher.progress import View, write_line
 from launcher.registry import dead_runs, recorded, shells_root
 from launcher.runtime import Runtime
-from launcher.sanitize import safe_text
+from launcher.sanitize import pasteable, safe_text
 from launcher.signals import shield
 from launcher.staging import OUTPUT, remove_stale, staged, staging_path
 from launcher.validation import checked_job
-
-Say = Callable[[str], None]
 
 
 def quantize(options: argparse.Namespace, view: View) -> int:
@@ -44,12 +42,13 @@ def quantize(options: argparse.Namespace, view: View) -> int:
 
 
 def _run(options: argparse.Namespace, job: Job, out_graph: Path, view: View) -> int:
-    with recorded(staging_path(out_graph)) as run_id, staged(out_graph) as staging:
-        runtime = choose_runtime(options, view.note, run_id)
+    with recorded(staging_path(out_graph)) as run_id, staged(out_graph, view.warn) as staging:
+        runtime = choose_runtime(options, view, run_id)
         view.note(runtime.describe())
         runtime.ensure(lambda line: view.build_line(safe_text(line)))
         # Programs that read events get them as they are.
-        listener = Listener(view) if options.json else Listener(view, HostPaths(job, staging))
+        translate = str if options.json else HostPaths(job, staging)
+        listener = Listener(view, translate, log=options.verbose)
         view.starting()
         status = runtime.run(job, staging, listener)
         listener.check(status)
@@ -64,8 +63,8 @@ def _run(options: argparse.Namespace, job: Job, out_graph: Path, view: View) -> 
 
 def _shell(options: argparse.Namespace, job: Job, view: View) -> int:
     place = shells_root() / secrets.token_hex(6)
-    with recorded(staging_path(place)) as run_id, staged(place) as staging:
-        runtime = choose_runtime(options, view.note, run_id)
+    with recorded(staging_path(place)) as run_id, staged(place, view.warn) as staging:
+        runtime = choose_runtime(options, view, run_id)
         view.note(runtime.describe())
         runtime.ensure(lambda line: view.build_line(safe_text(line)))
         view.note(f"output in the workspace is {job.output_dir}; exit ends the shell")
@@ -74,29 +73,29 @@ def _shell(options: argparse.Namespace, job: Job, view: View) -> int:
 
 
 def _dry_run(options: argparse.Namespace, job: Job, view: View) -> int:
-    runtime = choose_runtime(options, view.note, None)
+    runtime = choose_runtime(options, view, None)
     place = staging_path(job.out_graph) if job.out_graph is not None else shells_root()
     plan = runtime.plan(job, place)
     command = plan["command"]
-    line = shlex.join(str(word) for word in command) if isinstance(command, list) else str(command)
+    words = [str(word) for word in command] if isinstance(command, list) else [str(command)]
     mounts = [
         {"source": str(mount.source), "target": mount.target, "read_only": mount.read_only} for mount in job.mounts()
     ]
-    whole = {"job": job.inside(), "output": str(job.output_dir), "mounts": mounts, **plan, "line": line}
+    whole = {"job": job.inside(), "output": str(job.output_dir), "mounts": mounts, **plan, "line": shlex.join(words)}
     if options.json:
         write_line(sys.stdout, json.dumps(whole))
     else:
         write_line(sys.stdout, json.dumps(whole, indent=2))
-        write_line(sys.stdout, f"\n{line}")
+        write_line(sys.stdout, f"\n{pasteable(words)}")
     return 0
 
 
-def choose_runtime(options: argparse.Namespace, say: Say, run_id: str | None) -> Runtime:
+def choose_runtime(options: argparse.Namespace, view: View, run_id: str | None) -> Runtime:
     """The runtime that the options ask for.
 
     Args:
         options: with ``runtime``, ``docker_image``, ``tensorflow``, ``base_image``, ``ca_bundle``.
-        say: told in one line why ``auto`` does not use Docker.
+        view: told in one line why ``auto`` does not use Docker, and what could not be cleaned up.
         run_id: id of the record of this run; None where nothing will be run.
 
     Raises:
@@ -110,20 +109,20 @@ def choose_runtime(options: argparse.Namespace, say: Say, run_id: str | None) ->
     ca_bundle = ca_path(options)
     if options.runtime != "local":
         try:
-            return docker_runtime(options, run_id)
+            return docker_runtime(options, run_id, view.warn)
         except (EngineUnreachableError, EngineTooOldError) as error:
             if options.runtime == "docker":
                 raise
-            say(f"not in a container, but in a local environment: {error.message}")
-    from launcher.local_runtime import LocalRuntime, check_memory
+            view.note(f"not in a container, but in a local environment: {error.message}")
+    from launcher.local_runtime import LocalRuntime, check_limits
 
     if options.docker_image is not None:
-        say(f"without a container, --docker-image {options.docker_image} is not used")
-    check_memory(options.memory)
+        view.note(f"without a container, --docker-image {options.docker_image} is not used")
+    check_limits(options.cpus, options.memory)
     return LocalRuntime(options.tensorflow, ca_bundle)
 
 
-def docker_runtime(options: argparse.Namespace, run_id: str | None) -> Runtime:
+def docker_runtime(options: argparse.Namespace, run_id: str | None, warn: Callable[[str], None]) -> Runtime:
     """The Docker runtime; also removes containers whose launcher is gone."""
     from launcher.docker_runtime import DockerRuntime, reap
     from launcher.engine import connect
@@ -132,10 +131,10 @@ def docker_runtime(options: argparse.Namespace, run_id: str | None) -> Runtime:
 
     engine = connect()
     if run_id is not None:
-        reap(engine)
+        reap(engine, warn)
     check_limits(engine, options.cpus, options.memory)  # a job that cannot start needs no image
     spec = ImageSpec(options.tensorflow, options.base_image, ca_path(options))
-    return DockerRuntime(engine, image=options.docker_image, spec=spec, run_id=run_id)
+    return DockerRuntime(engine, image=options.docker_image, spec=spec, run_id=run_id, warn=warn)
 
 
 def ca_path(options: argparse.Namespace) -> Path | None:

@@ -1,6 +1,6 @@
 """Signals as exceptions, and a way to finish what must not be cut in two.
 
-The first SIGINT, SIGTERM or SIGHUP raises ``Interrupted`` in the main thread, wherever it is. From
+The first SIGINT, SIGTERM, SIGHUP or SIGQUIT raises ``Interrupted`` in the main thread, wherever it is. From
 then on everything is cleaning up, and further signals are ignored, but for where a stop is waited
 for, in ``patience()``: there a second one raises again. Code that moves files into place or removes
 a container runs in ``shield()``: a first signal that arrives there is raised when the shield ends.
@@ -15,7 +15,7 @@ from types import FrameType
 
 from launcher.errors import Interrupted
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 class _State:
@@ -81,15 +81,16 @@ def patience() -> Iterator[None]:
 
 @contextmanager
 def handed_over() -> Iterator[None]:
-    """Leave SIGINT to an interactive child in the foreground while the body runs.
+    """Leave what the keyboard sends to an interactive child in the foreground while the body runs.
 
     The terminal sends Ctrl-C to the launcher as well as to the shell; there it is the shell's.
     """
-    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    previous = {signum: signal.signal(signum, signal.SIG_IGN) for signum in (signal.SIGINT, signal.SIGQUIT)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, previous)
+        for signum, handler in previous.items():
+            signal.signal(signum, handler)
 
 
 def retire() -> None:

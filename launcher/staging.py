@@ -11,7 +11,7 @@ import fcntl
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,8 +31,12 @@ def staging_path(out_graph: Path) -> Path:
 
 
 @contextmanager
-def staged(out_graph: Path) -> Iterator[Path]:
+def staged(out_graph: Path, warn: Callable[[str], None]) -> Iterator[Path]:
     """Hold the staging directory of ``out_graph``; it is empty but for ``output/``, mode 0700.
+
+    Args:
+        out_graph: final path of the INT8 graph.
+        warn: told if it cannot be removed at the end: neither results nor the cause of a failure are lost by that.
 
     Raises:
         BusyError: another launcher holds it.
@@ -48,7 +52,24 @@ def staged(out_graph: Path) -> Iterator[Path]:
         yield path
     finally:
         with shield():
-            _release(path, held)
+            try:
+                _release(path, held)
+            except OutputRefusedError as error:
+                warn(f"{error.message}; the next run, or launch_quantization clean, tries again")
+
+
+def abandoned(path: Path) -> bool:
+    """Whether a staging directory is there that nobody holds."""
+    try:
+        held = os.open(path, _DIRECTORY)
+    except OSError:
+        return False
+    try:
+        return _lock(held)
+    except LauncherError:  # no locks there: nobody can tell
+        return False
+    finally:
+        os.close(held)
 
 
 @contextmanager

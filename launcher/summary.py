@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from launcher.sanitize import safe_path
+
 OP_HEADER = ("Op", "total", "INT8", "FP32")
 _GRAVE = "alarm"
 _NODES_SHOWN = 3
@@ -63,8 +65,8 @@ def facts(result: Mapping[str, Any], files: Sequence[Path]) -> list[tuple[str, s
     if result["calibration"] is not None:
         found.append(("calibrated", _calibration(result["calibration"])))
     if files:
-        found.append(("graph", str(files[0])))
-        found.extend(("report", str(file)) for file in files if file.name.endswith(".report.html"))
+        found.append(("graph", safe_path(files[0])))
+        found.extend(("report", safe_path(file)) for file in files if file.name.endswith(".report.html"))
     return found
 
 

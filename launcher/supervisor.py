@@ -1,7 +1,8 @@
 """Stands between the launcher and a local job, so that nothing of the job outlives either.
 
-Run as a program: ``python -I supervisor.py LAUNCHER_PID CPUS COMMAND...``; CPUS is a comma list or
-``-``. It is a subreaper: what the job forks and abandons becomes its child, and is killed at the end.
+Run as a program: ``python -I supervisor.py LAUNCHER_PID CPUS FILE_SIZE COMMAND...``; CPUS is a comma
+list, FILE_SIZE the most bytes that a file may have, and each may be ``-``. It is a subreaper: what the
+job forks and abandons becomes its child, and is killed at the end.
 When the launcher dies, however it dies, the kernel sends this process SIGTERM; when this process
 dies, the kernel kills the job.
 
@@ -14,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import resource
 import signal
 import sys
 from types import FrameType
@@ -34,7 +36,7 @@ def _prctl(option: int, value: int) -> None:
 
 def main(argv: list[str]) -> int:
     """Run the command; returns its exit status, 128 + number where a signal ended it."""
-    launcher, cpus, command = int(argv[1]), argv[2], argv[3:]
+    launcher, cpus, file_size, command = int(argv[1]), argv[2], argv[3], argv[4:]
     signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
     _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
@@ -45,7 +47,7 @@ def main(argv: list[str]) -> int:
     supervisor = os.getpid()
     job = os.fork()
     if job == 0:
-        _become(command, supervisor)
+        _become(command, supervisor, file_size)
     _pass_signals_on(job)
     status = _wait_for(job)
     _kill_the_rest()
@@ -70,13 +72,18 @@ def _pass_signals_on(job: int) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)
 
 
-def _become(command: list[str], supervisor: int) -> None:
+def _become(command: list[str], supervisor: int, file_size: str) -> None:
     """In the child: die with the supervisor, then be the job."""
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != supervisor:
         os._exit(128 + signal.SIGKILL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, and the job would inherit that
+    if file_size != "-":
+        _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        limit = int(file_size) if hard == resource.RLIM_INFINITY else min(int(file_size), hard)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    for signum in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(signum, signal.SIG_DFL)  # Python ignores them, and the job would inherit that
     try:
         os.execvp(command[0], command)
     except OSError as error:

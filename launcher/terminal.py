@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from launcher import summary
 from launcher.errors import LauncherError
 from launcher.events import Event
-from launcher.progress import PlainView, error_lines, is_terminal, start_line
+from launcher.progress import LINE_LIMIT, PlainView, error_lines, is_terminal, start_line
+from launcher.sanitize import safe_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -43,7 +44,7 @@ class TerminalView:
         return self._console
 
     def _say(self, message: str, style: str = "") -> None:
-        self._terminal().print(message, style=style or None)
+        self._terminal().print(safe_text(message, LINE_LIMIT), style=style or None)
 
     def note(self, message: str) -> None:
         """A dim line."""

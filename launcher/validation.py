@@ -7,6 +7,7 @@ would not be what the name says.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shlex
 import stat
@@ -18,6 +19,7 @@ from launcher.errors import BadInputError, OutputRefusedError, UsageError
 from launcher.input_graph import input_graph
 from launcher.job import Job
 from launcher.paths import absolute, here, status
+from launcher.preprocessing import check_preprocessing
 from launcher.zoo import check_zoo, models_config
 
 _NAME_MAX = 255
@@ -41,7 +43,7 @@ def checked_job(options: argparse.Namespace) -> Job:
     if out_graph is None:
         here()  # it becomes /workspace/output
     function_file, function_name = data_function(options)
-    return Job(
+    job = Job(
         in_graph=in_graph,
         out_graph=out_graph,
         data_location=data_location(options),
@@ -65,6 +67,11 @@ def checked_job(options: argparse.Namespace) -> Job:
         batch_size=options.batch_size,
         callback=options.callback,
         preprocess=options.preprocess,
+        scale=options.scale,
+        mean=options.mean,
+        std=options.std,
+        channel_order=options.channel_order,
+        resize=options.resize,
         evaluate=options.evaluate,
         seed=options.seed,
         algo=options.algo,
@@ -75,8 +82,25 @@ def checked_job(options: argparse.Namespace) -> Job:
         cpus=options.cpus,
         memory=options.memory,
         timeout=options.timeout,
+        stall_timeout=options.stall_timeout,
+        output_limit=options.output_limit,
         tensorflow=options.tensorflow,
     )
+    _check_names(job)
+    return job
+
+
+def _check_names(job: Job) -> None:
+    """Refuse what cannot be said inside: names in TensorFlow and in the report are UTF-8, whatever the runtime."""
+    for key, value in job.inside().items():
+        text = json.dumps(value, ensure_ascii=False)
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError:
+            raise BadInputError(
+                f"--{key}: {os.path.basename(text.strip(chr(34)))} is not UTF-8, which TensorFlow cannot take",
+                "rename it",
+            ) from None
 
 
 def _check_combinations(options: argparse.Namespace) -> None:
@@ -85,6 +109,7 @@ def _check_combinations(options: argparse.Namespace) -> None:
     if options.debug and options.json:
         raise UsageError("--debug is a terminal and has no events for --json", "drop one of them")
     check_callback(options)
+    check_preprocessing(options)
     if options.debug:
         return
     if options.in_graph is None:

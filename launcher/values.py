@@ -62,6 +62,11 @@ def duration(text: str) -> float:
     return float(match[1]) * _TIME_UNITS[match[2]]
 
 
+def patience(text: str) -> float:
+    """Read a time into seconds; 0 is no limit."""
+    return 0.0 if re.fullmatch(r"0+[smh]?", text) else duration(text)
+
+
 def image_reference(text: str) -> str:
     """Read an image reference; the daemon judges the rest."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._\-/:@]{0,511}", text):

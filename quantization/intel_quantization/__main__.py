@@ -10,8 +10,9 @@ from intel_quantization import __version__
 from intel_quantization import job as jobs
 from intel_quantization.ending import end_on_signals
 from intel_quantization.environment import limit_threads
-from intel_quantization.errors import OutOfMemoryError, OutputError, QuantizationError, UsageError
+from intel_quantization.errors import OutOfMemoryError, QuantizationError, UsageError
 from intel_quantization.events import EventStream
+from intel_quantization.places import is_about_writing, output_error
 
 INTERNAL = 70
 
@@ -77,8 +78,8 @@ def _known(error) -> QuantizationError | None:
         return error
     if isinstance(error, MemoryError):
         return OutOfMemoryError("out of memory", "give a smaller --batch_size, or more --memory")
-    if isinstance(error, OSError) and error.filename is not None:
-        return OutputError(f"{error.filename}: {error.strerror}", "check free space and permissions there")
+    if isinstance(error, OSError) and is_about_writing(error):
+        return output_error(error)
     return None
 
 

@@ -159,31 +159,3 @@ def _add_plain(noise: Noise, before: list, after: list) -> None:
     for reference, other in zip(before, after):
         if reference.dtype.kind == "f" and reference.shape == other.shape and reference.size:
             noise.add(reference, other)
-
-
-def labelled_scores(runner, feed, labelling: outputs.Labelling):
-    """What ``runner`` gives for the images of ``feed``, for choosing a preprocessing.
-
-    Returns:
-        (rows float64 [images, C], whether they are probabilities, labels int [images] or None); None if no output
-        scores classes.
-    """
-    rows: list = []
-    labels: list = []
-    classes = None
-    for batch in feed.batches():
-        result = runner.run(batch.feed)
-        if classes is None:
-            classes = outputs.find_classes(result)
-            if classes is None:
-                return None
-        scores = outputs.scores(np.asarray(result[classes.index]))
-        if scores is None:  # an empty array: a detector that found nothing
-            return None
-        rows.append(scores[: len(batch.images)])
-        labels.extend(image.label for image in batch.images)
-    if classes is None:
-        return None
-    scores = np.concatenate(rows)
-    offset = outputs.best_offset(labelling, classes.count, labels, scores.argmax(axis=1))
-    return scores, classes.probabilities, None if offset is None else np.array(labels) + offset

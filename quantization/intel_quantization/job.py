@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 from dataclasses import dataclass, fields
@@ -10,11 +11,13 @@ from pathlib import PurePosixPath
 
 from intel_quantization.errors import BadInputError
 from intel_quantization.quantize.target_cpu import TARGET_CPUS
+from intel_quantization.resizing import parse_resizing
 
 SCHEMA = 1
 ALGORITHMS = ("AUTO", "DIRECT", "MA", "KL", "PERCENTILE", "MSE")
 _WORKSPACE = re.compile(r"(?<![\w./-])/workspace(?![\w.-])")
-PREPROCESS = ("tf", "caffe", "torch", "vgg", "none")
+PREPROCESS = ("tf", "caffe", "torch", "vgg", "unit", "none")
+CHANNEL_ORDERS = ("rgb", "bgr")
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,11 @@ class Job:
     samples: int | None = None
     batch_size: int | None = None
     preprocess: str | None = None
+    scale: tuple[float, ...] | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    channel_order: str | None = None
+    resize: str | None = None
     evaluate: int | None = None
     seed: int | None = None
     algo: str | None = None
@@ -101,12 +109,16 @@ def parse(text: str) -> Job:
     for key in ("in_graph", "out_graph"):
         if data.get(key) is None:
             raise BadInputError(f"the job has no {key}", f"give --{key}")
-    return Job(**{key: _checked(key, value) for key, value in data.items()})
+    job = Job(**{key: _checked(key, value) for key, value in data.items()})
+    if job.preprocess is not None and any(getattr(job, key) is not None for key in _NUMBERS):
+        raise BadInputError("the job has numbers besides a preprocess", "give --preprocess, or --mean, --std, --scale")
+    return job
 
 
 _PATHS = ("in_graph", "out_graph", "data_location", "labels", "models_zoo", "models_source_dir", "models_config")
 _LISTS = ("inputs", "outputs", "excluded_ops", "excluded_nodes", "allow_op")
 _FLAGS = ("per_channel", "equalize", "bias_correction", "intermediate")
+_NUMBERS = ("scale", "mean", "std")
 _COUNTS = {"samples": 1, "batch_size": 1, "threads": 1, "evaluate": 0, "seed": 0}
 
 
@@ -122,6 +134,15 @@ def _checked(key: str, value):
         least = _COUNTS[key]
         ok = isinstance(value, int) and not isinstance(value, bool) and value >= least
         return _require(key, value, ok, f"a whole number from {least}")
+    if key in _NUMBERS:
+        ok = isinstance(value, list) and len(value) in (1, 3) and all(map(_is_number, value))
+        _require(
+            key,
+            value,
+            ok and (key == "mean" or all(value)),
+            "one or three numbers" + (", none of them 0" if key != "mean" else ""),
+        )
+        return tuple(float(number) for number in value)
     _require(key, value, isinstance(value, str) and bool(value) and "\0" not in value, "a text")
     if key in _PATHS:
         return _require(key, value, _inside(value), "a path inside the workspace")
@@ -130,11 +151,19 @@ def _checked(key: str, value):
         return _require(key, value, _inside(path) and name.isidentifier(), "FILE.py:FUNCTION inside the workspace")
     if key == "preprocess":
         return _require(key, value, value in PREPROCESS, "one of " + ", ".join(PREPROCESS))
+    if key == "channel_order":
+        return _require(key, value, value in CHANNEL_ORDERS, "one of " + ", ".join(CHANNEL_ORDERS))
+    if key == "resize":
+        parse_resizing(value)
     if key == "target_cpu":
         return _require(key, value, value in TARGET_CPUS, "one of " + ", ".join(TARGET_CPUS))
     if key == "algo":
         return _require(key, value, value in ALGORITHMS, "one of " + ", ".join(ALGORITHMS))
     return value
+
+
+def _is_number(value) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < math.inf
 
 
 def _inside(value: str) -> bool:

@@ -1,131 +1,148 @@
-"""Chooses the preprocessing by trying: under the right one, a network tells images apart and is sure of each.
+"""Chooses the preprocessing of a graph that nobody has named one for, from a few images and all that the graph tells.
 
-Measured on five published networks, 44 draws of 16 unlabelled images: mutual information between image and class plus
-mean top probability finds the right mode in 43, mean top probability alone in 32 (raw pixels saturate a network: very
-sure, and wrong).
+A graph that takes bytes, or that normalises them itself, settles it. Else the images go through the FP32 graph in
+each way, and what they give is judged: see the modules of :mod:`intel_quantization.choosing`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Callable, Sequence
 
-import numpy as np
+from tensorflow.core.framework.graph_pb2 import GraphDef
 
-from intel_quantization import evaluate, outputs, preprocess
+from intel_quantization import outputs, preprocess
+from intel_quantization.calibration.dataset import Dataset
+from intel_quantization.calibration.feeds import Layout, image_input
+from intel_quantization.choosing import evidence, hints
+from intel_quantization.choosing.layers import find_layers
+from intel_quantization.choosing.norms import find_norms
+from intel_quantization.choosing.own_normalisation import own_map, wanted_mode
+from intel_quantization.choosing.trial import Laboratory, Trial
+from intel_quantization.choosing.verdict import SURE, Choice, Material, decide, in_order, rank
+from intel_quantization.graph import tensors
+from intel_quantization.graph.graph import Graph
+from intel_quantization.preprocess import Preprocessing
+from intel_quantization.transforms.pipeline import optimize
 
-IMAGES = 16
-DEFAULT = "tf"
-_TIE = {"accuracy": 1e-9, "fit": 0.1}
-_FEWEST = 4
+IMAGES = 32
+TURNS = 8
+"""The images are tried in so many parts, four in each."""
+_ENOUGH = 4  # turns, unless two modes are too near each other
+_FAR_BEHIND = 2.5  # penalties
+_BOTH_ORDERS = ("caffe", "vgg")  # are each other's
 
 
 @dataclass(frozen=True)
-class Score:
-    """How a network did under one mode.
+class Candidate:
+    """A graph whose preprocessing is to be chosen.
 
     Attributes:
-        accuracy: share of right answers, 0..1; None where labels are not known.
-        information: mutual information between image and class, in nats; None for logits.
-        top: mean probability of the best class; None for logits.
+        graph_def: the FP32 graph.
+        fetches: its outputs, names of tensors.
+        inputs: TensorInfos; one of them takes images.
+        threads: see :class:`intel_quantization.runner.Runner`.
     """
 
-    mode: str
-    accuracy: float | None
-    information: float | None
-    top: float | None
-
-    @property
-    def fit(self) -> float | None:
-        """How well the mode fits as far as labels are not needed to tell; None for logits."""
-        return None if self.information is None or self.top is None else self.information + self.top
+    graph_def: GraphDef
+    fetches: Sequence[str]
+    inputs: Sequence
+    threads: int | None = None
 
 
-@dataclass(frozen=True)
-class Choice:
-    """The mode, how sure it is, and one sentence that says why, naming --preprocess."""
-
-    mode: str
-    certain: bool
-    message: str
-
-
-def choose_by_trying(runner, make_feed, layout, labelling: outputs.Labelling) -> Choice:
-    """The mode under which a graph does best; the message of the choice has every mode's scores.
+def choose_for(candidate: Candidate, data: Dataset, base: Preprocessing, batch_size: int | None) -> Choice:
+    """The choice for some of the images of ``data``.
 
     Args:
-        runner: a Runner of the FP32 graph.
-        make_feed: callable(mode) -> feed of some images; IMAGES are enough.
+        candidate: the graph.
+        data: of images, so that it has a layout.
+        base: what of the preprocessing is settled: order and resizing.
+        batch_size: images in one batch, where the graph does not fix it.
+    """
+    assert data.layout is not None
+    part = data.split.calibration or data.split.evaluation
+    # some kinds of data keep the order of their files, which may be that of the classes
+    some = part[:: max(len(part) // IMAGES, 1)][:IMAGES]
+
+    turns = TURNS if len(some) > 2 * TURNS else 1
+
+    def make_feed(tried: Preprocessing, turn: int):
+        wanted = replace(tried, resizing=base.resizing)
+        return data.feed(some[turn::turns] if turn < turns else some[:0], wanted, batch_size)
+
+    return choose_by_trying(candidate, make_feed, data.layout, data.labelling, base.order)
+
+
+def choose_by_trying(
+    candidate: Candidate,
+    make_feed: Callable,
+    layout: Layout,
+    labelling: outputs.Labelling,
+    order: str | None = None,
+) -> Choice:
+    """The mode under which a graph does best.
+
+    Args:
+        candidate: the graph.
+        make_feed: callable(Preprocessing, turn) -> feed of some images, others for each turn of TURNS. What is far
+            behind after one gets no more, and the later turns are for modes too near each other; a feed may be empty.
         layout: how the graph takes images.
         labelling: what the labels of the dataset mean.
+        order: of the channels, where that is settled.
     """
-    scores = []
-
-    def try_mode(mode):
-        result = evaluate.labelled_scores(runner, make_feed(mode), labelling)
-        if result is None:
-            return None
-        scores.append(score(mode, *result))
-        return scores[-1]
-
-    choice = choose(try_mode, layout.dtype, layout.channels)
-    if not scores:
-        return choice
-    details = ", ".join(_score_text(each) for each in scores)
-    if choice.certain:
-        details += "; --preprocess overrides"
-    return replace(choice, message=f"{choice.message} ({details})")
-
-
-def choose(try_mode, dtype: str, channels: int) -> Choice:
-    """The mode for an input of ``dtype`` with 1 or 3 ``channels``.
-
-    Args:
-        try_mode: callable(mode) -> Score | None; None if the output is no row of class scores.
-    """
-    modes = preprocess.modes_for(dtype, channels)
+    modes = _modes(layout, order)
     if len(modes) == 1:
-        return Choice(modes[0], True, f"preprocessing: {modes[0]}, as the graph takes {dtype} pixels")
-    scores = []
-    for mode in modes:
-        score = try_mode(mode)
-        if score is None or (score.accuracy is None and score.information is None):
-            why = "the output is no distribution over classes, so that no mode can be told to be right"
-            return Choice(DEFAULT, False, _assumed(why))
-        scores.append(score)
-    for criterion, margin in _TIE.items():
-        values = [getattr(score, criterion) for score in scores]
-        if any(value is None for value in values):
-            continue
-        best = max(values)
-        scores = [score for score, value in zip(scores, values) if value >= best - margin]
-        if len(scores) == 1:
-            chosen = scores[0]
-            return Choice(chosen.mode, True, f"preprocessing: {chosen.mode} fits best")
-    tied = [score.mode for score in scores]
-    mode = DEFAULT if DEFAULT in tied else max(scores, key=lambda each: each.fit or 0.0).mode
-    return Choice(mode, False, _assumed("{} do equally well".format(", ".join(tied)), mode))
+        return Choice(modes[0], True, f"preprocessing: {modes[0]}, as the graph takes {layout.dtype} pixels")
+    tensor = image_input(candidate.inputs)[0]
+    norms = find_norms(Graph(candidate.graph_def, candidate.fetches))
+    graph = Graph(candidate.graph_def, candidate.fetches)
+    optimize(graph)
+    own = own_map(graph, tensor.node, layout.channels)
+    wanted = None if own is None else wanted_mode(own)
+    if wanted in modes:
+        return Choice(wanted, True, f"preprocessing: {wanted}, as the graph itself normalises what it is given")
+    norms = tuple(norm for norm in norms if tensors.node_of(norm.output) in graph)[: evidence.MOST_NORMS]
+    layers = () if norms else find_layers(graph, evidence.MOST_LAYERS)
+    hint = hints.hinted_mode(graph.nodes)
+    unlikely = hints.modes_not_behind(tensor.node)
+    material = Material((), labelling, norms, layers, hint if hint in modes else None, unlikely)
+    watched = [norm.output for norm in norms] + [layer.output for layer in layers]
+    with Laboratory(graph.to_graph_def(), candidate.fetches, watched, candidate.threads) as laboratory:
+
+        def run(mode: str, turn: int, channels: str | None = order) -> Trial:
+            return laboratory.run(mode, make_feed(Preprocessing(mode, channels), turn))
+
+        material = _tried(material, modes, run)
+        choice = decide(material)
+        if order is None and norms and layout.channels == 3 and choice.certain and choice.mode not in _BOTH_ORDERS:
+            rgb = next(trial for trial in material.trials if trial.mode == choice.mode)
+            return in_order(choice, rgb, _same_images(rgb, lambda turn: run(choice.mode, turn, "bgr")), norms)
+        return choice
 
 
-def _assumed(why: str, mode: str = DEFAULT) -> str:
-    return f"preprocessing: assumed {mode}, because {why}; name the right one with --preprocess"
+def _tried(material: Material, modes: Sequence[str], run: Callable[[str, int], Trial]) -> Material:
+    """The material with the trials of the modes that are worth it."""
+    trials = [run(mode, 0) for mode in modes]
+    for turn in range(1, TURNS):
+        penalties = rank(replace(material, trials=trials))
+        best, *others = sorted(penalties.values())
+        left = [trial for trial in trials if penalties[trial.mode] < best + _FAR_BEHIND]
+        if len(left) == 1 or (turn >= _ENOUGH and others[0] >= best + SURE):
+            break
+        trials = [trial.with_more(run(trial.mode, turn)) for trial in left]
+    return replace(material, trials=trials)
 
 
-def score(mode: str, rows: np.ndarray, probabilities: bool, labels: np.ndarray | None) -> Score | None:
-    """The Score of outputs ``rows`` [images, C] under ``mode``; ``labels`` [images] index C, or None."""
-    if not np.isfinite(rows).all():
-        rows = np.nan_to_num(rows, nan=0.0, posinf=0.0, neginf=0.0)
-    accuracy = None if labels is None else float(outputs.correct(rows, labels).mean())
-    if not probabilities or len(rows) < _FEWEST:
-        return Score(mode, accuracy, None, None)
-    entropy = _entropy(rows).mean()
-    return Score(mode, accuracy, float(_entropy(rows.mean(axis=0)) - entropy), float(rows.max(axis=1).mean()))
+def _same_images(like: Trial, run: Callable[[int], Trial]) -> Trial:
+    """The trial of the images that another is of, which were those of the first turns."""
+    trial = run(0)
+    for turn in range(1, TURNS):
+        if trial.images < like.images:
+            trial = trial.with_more(run(turn))
+    return trial
 
 
-def _entropy(rows: np.ndarray) -> np.ndarray:
-    return -(rows * np.log(np.maximum(rows, 1e-30))).sum(axis=-1)
-
-
-def _score_text(score) -> str:
-    if score.accuracy is not None:
-        return f"{score.mode} {100 * score.accuracy:.0f} % right"
-    return f"{score.mode} {score.fit:.2f}" if score.fit is not None else f"{score.mode}: no class scores"
+def _modes(layout: Layout, order: str | None) -> tuple[str, ...]:
+    """In an order that is settled, vgg and caffe are the same; each is called by the name for it."""
+    other = {"rgb": "caffe", "bgr": "vgg"}.get(order or "")
+    return tuple(mode for mode in preprocess.modes_for(layout.dtype, layout.channels) if mode != other)

@@ -8,6 +8,7 @@ import os
 import shutil
 
 from intel_quantization.errors import OutputError
+from intel_quantization.places import is_about_writing, output_error, partial_folder
 
 MANIFEST_SCHEMA = 1
 _BLOCK = 1 << 20
@@ -27,7 +28,7 @@ class Publication:
     def __init__(self, folder: str, stem: str) -> None:
         self._folder = folder
         self._stem = stem
-        self._partial = os.path.join(folder, f".{stem}.partial-{os.getpid()}")
+        self._partial = partial_folder(folder, stem)
         try:
             os.mkdir(self._partial, 0o700)
         except OSError as error:
@@ -38,8 +39,11 @@ class Publication:
     def __enter__(self) -> Publication:
         return self
 
-    def __exit__(self, *_exc) -> None:
+    def __exit__(self, _kind, error, _trace) -> None:
         self.discard()
+        # Python says which file it cannot open, but not which it cannot write to.
+        if isinstance(error, OSError) and error.filename is None and is_about_writing(error):
+            raise output_error(error, os.path.join(self._folder, self._stem + ".pb")) from error
 
     def path(self, suffix: str) -> str:
         """Where to write the output ``<stem><suffix>`` for now."""

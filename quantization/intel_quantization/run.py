@@ -7,7 +7,7 @@ import sys
 from dataclasses import asdict, replace
 from typing import Any, Dict, List, Optional, Sequence
 
-from intel_quantization import benchmark, environment, evaluate, int8_kernels, preprocess, preprocess_choice
+from intel_quantization import benchmark, environment, evaluate, int8_kernels, preprocess
 from intel_quantization import job as jobs
 from intel_quantization.calibration.callback import DEFAULT_SAMPLES
 from intel_quantization.calibration.command import command_words, display
@@ -22,6 +22,8 @@ from intel_quantization.graph.capabilities import Capabilities
 from intel_quantization.graph.explain import explained
 from intel_quantization.graph.load import load_graph
 from intel_quantization.graph_converter import GraphConverter
+from intel_quantization.preprocess_choice import Candidate
+from intel_quantization.preprocess_options import is_chosen, settle, warnings_about
 from intel_quantization.publish import Publication
 from intel_quantization.report import write_report
 from intel_quantization.report.content import build
@@ -35,6 +37,7 @@ ALGORITHM = "AUTO"
 """The default; measured best, see docs/calibration.md."""
 _MOST_REASONS = 200
 _MOST_OUTPUTS = 20
+_TRIED = 16  # images, to see whether another preprocessing fits better
 _SMALL = 320 * 320  # pixels of images of which many may be tried in every mode
 
 
@@ -87,12 +90,12 @@ class _Run:
         self._tensors = loaded.inputs
         if job.callback is None and self._zoo is None:
             data = self._dataset()
-            self._mode = self._chosen_mode(data)
+            self._mode = self._preprocessing(data)
             conversion, calibration = self._by_data(data)
             self._data = data
         else:
             self._data = self._dataset_to_compare()
-            self._mode = self._chosen_mode(self._data) if self._data is not None else None
+            self._mode = self._preprocessing(self._data) if self._data is not None else None
             conversion, calibration = self._by_zoo() if job.callback is None else self._by_callback(job.callback)
         if job.target_tensorflow is not None:
             self._events.log(
@@ -113,9 +116,7 @@ class _Run:
         else:
             parts = f"{len(split.calibration)} to calibrate, {len(split.evaluation)} others to compare on"
             self._events.log(f"{data.what}: {parts} (seed {self._seed})")
-        if job.preprocess is not None and data.layout is None:
-            self._events.log("--preprocess does not apply: these data are fed as they are", "warning")
-        for text in data.warnings:
+        for text in (*warnings_about(job, data), *data.warnings):
             self._events.log(text, "warning")
         if job.samples is not None and data.total is not None and job.samples > data.total:
             self._events.log(f"--samples asks for {job.samples}, but there are {data.total}", "warning")
@@ -149,21 +150,11 @@ class _Run:
             raise BadInputError("no calibration data: --data_location is missing", "give it a folder of images")
         return open_dataset(where, self._tensors, samples, job.evaluate, self._seed, labels)
 
-    def _chosen_mode(self, data: Dataset) -> str | None:
-        if data.layout is None:
-            return None
-        if self._job.preprocess is not None:
-            return self._job.preprocess
-        part = data.split.calibration or data.split.evaluation
-        # some kinds of data keep the order of their files, which may be that of the classes
-        some = part[:: max(len(part) // preprocess_choice.IMAGES, 1)][: preprocess_choice.IMAGES]
-        with Runner(self._runnable, self._outputs, self._job.threads, "the FP32 graph") as runner:
-            choice = preprocess_choice.choose_by_trying(
-                runner, lambda mode: data.feed(some, mode, self._job.batch_size), data.layout, data.labelling
-            )
-        self._events.log(choice.message, "info" if choice.certain else "warning")
-        self._guess = "" if choice.certain else choice.message
-        return choice.mode
+    def _preprocessing(self, data: Dataset):
+        candidate = Candidate(self._runnable, self._outputs, self._tensors, self._job.threads)
+        settled = settle(self._job, data, candidate, self._events)
+        self._guess = settled.doubt
+        return settled.preprocessing
 
     def _by_data(self, data: Dataset):
         """(Conversion, what the report says of the calibration)."""
@@ -178,8 +169,9 @@ class _Run:
         return conversion, {
             "samples": total if feed.batch_size else conversion.statistics.samples,
             "algorithm": self._algo,
-            "preprocess": feed.mode,
-            "preprocess_chosen": self._job.preprocess is None and data.layout is not None,
+            "preprocess": str(preprocess.preprocessing(feed.mode)),
+            "preprocess_details": None if self._mode is None else self._mode.details(),
+            "preprocess_chosen": is_chosen(self._job) and data.layout is not None,
             "batch_size": feed.batch_size,
             "seed": self._seed,
         }
@@ -294,11 +286,12 @@ class _Run:
         if mode is None or layout is None:
             return (guessed_mode(self._guess),) if self._guess else ()
         small = layout.size is not None and layout.size[0] * layout.size[1] <= _SMALL
-        part, most = data.split.evaluation, preprocess_choice.IMAGES if small else preprocess_choice.IMAGES // 4
+        part, most = data.split.evaluation, _TRIED if small else _TRIED // 4
         some = part[:: max(len(part) // most, 1)][:most]  # their order may be that of the classes
 
         def run(other: str) -> list:
-            return [list(fp32.run(feed)) for feed in data.feed(some, other, self._job.batch_size)]
+            tried = replace(preprocess.preprocessing(self._mode or other), mode=other)
+            return [list(fp32.run(feed)) for feed in data.feed(some, tried, self._job.batch_size)]
 
         return judge_mode(mode, preprocess.modes_for(layout.dtype, layout.channels), run, self._outputs)
 
@@ -342,8 +335,8 @@ class _Run:
             calibration["samples"],
             self._job.per_channel,
             self._job.equalize,
-            self._mode if pixels else None,
-            self._job.preprocess is None,
+            self._mode.mode if pixels and self._mode is not None and self._mode.mode != preprocess.CUSTOM else None,
+            is_chosen(self._job),
         )
         if accuracy is None:
             return alarms_of((), () if self._job.evaluate == 0 else (NOT_COMPARED,), settings)

@@ -42,16 +42,23 @@ class Runner:
         """
         try:
             return self._session.run(self._fetches, feed)
-        except tf.errors.ResourceExhaustedError as error:
-            raise OutOfMemoryError(
-                f"{self._label} ran out of memory: {first_line(error)}", "give a smaller --batch_size"
-            ) from None
-        except (ValueError, TypeError) as error:  # the feed does not fit: TensorFlow has not even begun
-            raise BadInputError(
-                f"{self._label} does not take the images: {first_line(error)}", "name the image input with --inputs"
-            ) from None
-        except tf.errors.OpError as error:
-            raise QuantizationError(
-                f"{self._label} does not run: {first_line(error)}",
-                "check that --inputs and --outputs name the right tensors",
-            ) from None
+        except (ValueError, TypeError, tf.errors.OpError) as error:
+            raise as_error(error, self._label) from None
+
+
+def as_error(error: Exception, label: str) -> QuantizationError:
+    """What TensorFlow raised when it ran a graph, as an error of this package.
+
+    Args:
+        error: a ValueError, TypeError or tf.errors.OpError.
+        label: what to call the graph.
+    """
+    if isinstance(error, tf.errors.ResourceExhaustedError):
+        return OutOfMemoryError(f"{label} ran out of memory: {first_line(error)}", "give a smaller --batch_size")
+    if isinstance(error, (ValueError, TypeError)):  # the feed does not fit: TensorFlow has not even begun
+        return BadInputError(
+            f"{label} does not take the images: {first_line(error)}", "name the image input with --inputs"
+        )
+    return QuantizationError(
+        f"{label} does not run: {first_line(error)}", "check that --inputs and --outputs name the right tensors"
+    )

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import graphs_real
 import numpy as np
+from real_graphs import CALIBRATION, Case
 
 from intel_quantization import graph_converter, outputs
 from intel_quantization.calibration.feeds import ImageFeed
@@ -25,7 +26,7 @@ from intel_quantization.graph.io import read_graph
 from intel_quantization.runner import Runner
 
 
-def compared_outputs(graph, case: graphs_real.Case) -> list[str]:
+def compared_outputs(graph, case: Case) -> list[str]:
     """The tensors to compare: the graph's scores, or both concatenations of a detector's branches."""
     if case.images != "coco":
         return [find_outputs(graph)[0].name]
@@ -38,7 +39,7 @@ def answers(runner: Runner, feed: ImageFeed) -> list[np.ndarray]:
     return [np.concatenate(arrays) for arrays in zip(*rows, strict=True)]
 
 
-def measure(case: graphs_real.Case, draws: int) -> list[dict[str, object]]:
+def measure(case: Case, draws: int) -> list[dict[str, object]]:
     """A row for each draw and algorithm."""
     calibrate, statistics = graph_converter.calibrate, {}
 
@@ -51,15 +52,15 @@ def measure(case: graphs_real.Case, draws: int) -> list[dict[str, object]]:
     found: list[dict[str, object]] = []
     with tempfile.TemporaryDirectory() as folder:
         images = graphs_real.images_of(case, Path(folder))
-        graph = read_graph(str(graphs_real.SHARED / "models" / f"{case.graph}.pb"))
+        graph = read_graph(str(case.path))
         tensor, names = find_inputs(graph)[0], compared_outputs(graph, case)
         with Runner(graph, names, 1) as fp32:
             wanted = answers(fp32, ImageFeed(None, tensor, case.mode, 10, images))
         for draw in range(draws):
             order = np.random.RandomState(draw).permutation(len(images))
-            chosen = [images[index] for index in order[: graphs_real.CALIBRATION]]
+            chosen = [images[index] for index in order[:CALIBRATION]]
             # of the 128 COCO images too few are left
-            held_out = order[graphs_real.CALIBRATION :] if case.images != "coco" else order
+            held_out = order[CALIBRATION:] if case.images != "coco" else order
             others = [images[index] for index in held_out]
             feed = ImageFeed(None, tensor, case.mode, None, chosen)
             for algo in graph_converter.ALGORITHMS:
@@ -90,7 +91,7 @@ def compared(wanted, given, labels) -> dict[str, float]:
     return result
 
 
-def show(case: graphs_real.Case, rows: list[dict[str, float]]) -> None:
+def show(case: Case, rows: list[dict[str, float]]) -> None:
     """Print a table: means over the draws, and the smallest and largest."""
     print(f"\n{case.graph}")
     print(f"  {'':11}{'lost':>7}{'(each draw)':>26}{'worse/better':>14}{'flips %':>9}{'SQNR dB':>9}")

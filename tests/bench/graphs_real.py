@@ -18,10 +18,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from real_graphs import CALIBRATION, SHARED, Case
+from real_graphs import CASES as ALL
 
 from intel_quantization import benchmark
 from intel_quantization.calibration.feeds import ImageFeed
@@ -29,36 +30,12 @@ from intel_quantization.calibration.images import Image
 from intel_quantization.graph.interface import find_inputs, find_outputs
 from intel_quantization.graph.io import read_graph
 from intel_quantization.graph_converter import GraphConverter
+from intel_quantization.run import ALGORITHM
 from intel_quantization.runner import Runner
 
-SHARED = Path(__file__).resolve().parents[3] / "shared"
-CALIBRATION = 100
-DEFAULT_ALGO = "MSE"  # of the command, not of the API
-
-
-@dataclass(frozen=True)
-class Case:
-    """A graph of ../shared/models; ``offset`` is added to the labels, ``images`` is where they come from.
-
-    ``categories`` are those of a detector where they are not COCO's own: its class -> COCO's category.
-    """
-
-    graph: str
-    mode: str
-    offset: int = 0
-    images: str = "imagenet"
-    categories: tuple[tuple[int, int], ...] = ()
-
-
-CASES = (
-    Case("resnet50_v1_5_ktb_fp32", "vgg"),
-    Case("mobilenet_v1_0.25_224_frozen", "tf", 1),
-    Case("mobilenet_v1_1.0_224_deq", "tf", 1),
-    Case("aiy_squeezenet_160res_5x5_0.75", "tf", 1),
-    Case("resnet8_cifar10_mlperf_tiny", "none", 0, "cifar"),
-    Case("ssd_mobilenet_v1_0.75_300_coco_deq", "none", 0, "coco"),
-    Case("aiy_mobilenet_ssd_256res_0.125_person_cat_dog", "none", 0, "coco", ((1, 1), (2, 17), (3, 18))),
-)
+# accuracy.py has them all; here are those with images in files that the product's own feed takes in a mode it has
+_WITH_IMAGES = ("imagenet", "cifar", "coco")
+CASES = tuple(case for case in ALL if case.images in _WITH_IMAGES and case.mode != "unit" and case.measure != "iou")
 
 
 def images_of(case: Case, folder: Path) -> list[Image]:
@@ -88,13 +65,13 @@ def measure(case: Case, draw: int) -> dict[str, object]:
         order = np.random.RandomState(draw).permutation(len(images))
         chosen = [images[index] for index in order[:CALIBRATION]]
         others = [images[index] for index in order[CALIBRATION:]] or images
-        graph = read_graph(str(SHARED / "models" / f"{case.graph}.pb"))
+        graph = read_graph(str(case.path))
         tensor, outputs = find_inputs(graph)[0], [info.name for info in find_outputs(graph)]
         start = time.perf_counter()
 
         def convert(some):
             feed = ImageFeed(None, tensor, case.mode, None, some)
-            return GraphConverter(graph, per_channel=True, algo=DEFAULT_ALGO, calibration_data=feed).convert()
+            return GraphConverter(graph, per_channel=True, algo=ALGORITHM, calibration_data=feed).convert()
 
         conversion = convert(chosen)
         found: dict[str, object] = {

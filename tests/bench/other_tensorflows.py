@@ -17,7 +17,8 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from graphs_real import CASES, SHARED, Case, images_of
+from graphs_real import CASES, images_of
+from real_graphs import SHARED, Case
 
 from intel_quantization.calibration.feeds import ImageFeed
 from intel_quantization.graph.interface import find_inputs, find_outputs

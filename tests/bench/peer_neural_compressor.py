@@ -1,6 +1,7 @@
-"""Convert a graph with neural-compressor-tf; graphs_random.py runs this with a Python that has it.
+"""Convert a graph with neural-compressor-tf; graphs_random.py and accuracy.py run this with a Python that has it.
 
 Usage: peer_neural_compressor.py FOLDER RESULT INPUT OUTPUT BATCH PER_CHANNEL
+  OUTPUT may be several, joined by commas;
   reads FOLDER/fp32.pb and calibration.npy, writes FOLDER/RESULT; the last line of output is JSON
 """
 
@@ -37,7 +38,7 @@ def main() -> None:
     images = np.load(Path(folder) / "calibration.npy")
     start = time.perf_counter()
     model = Model(graph)
-    model.input_tensor_names, model.output_tensor_names = [source], [output]
+    model.input_tensor_names, model.output_tensor_names = [source], output.split(",")
     granularity = "per_channel" if per_channel == "True" else "per_tensor"
     converted = quantize_model(
         model,

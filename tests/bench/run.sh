@@ -5,6 +5,7 @@
 #   graphs_random.py  the same, without arguments; beside neural-compressor where PEER_PYTHON names a Python that has it
 #   large_graph.py    by hand: a graph of 1.5 GB, some minutes, 9 GB of memory
 #   graphs_real.py    the same; only where ../shared is there
+#   accuracy.py       by hand, after this: the defaults on all 13 graphs of ../shared, before and after a change; --help
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 shopt -s nullglob

@@ -82,7 +82,7 @@ def test_an_output_that_cannot_be_written(launch: Launcher, graph: Path, images:
     assert only_one_error(done.stderr)
 
 
-@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGQUIT, 131)])
 def test_a_signal(
     launch: Launcher, graph: Path, many_images: Path, tmp_path: Path, old_output: Path, signum: int, code: int
 ) -> None:

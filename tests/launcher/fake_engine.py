@@ -50,9 +50,10 @@ def stream(*values: object, ends: bool = True) -> bytes:
     return _head("200 OK", "Transfer-Encoding: chunked") + body + (b"0\r\n\r\n" if ends else b"")
 
 
-def attached(*frames: bytes) -> bytes:
-    """An attached stream: upgraded, then whatever the frames are."""
-    return _head("101 UPGRADED", "Connection: Upgrade\r\nUpgrade: tcp") + b"".join(frames)
+def attached(*frames: bytes, ends: bool = True) -> bytes:
+    """An attached stream: upgraded, then whatever the frames are; the connection stays open unless it ``ends``."""
+    held = "" if ends else "\r\nX-Left-Open: as after a Content-Length"
+    return _head("101 UPGRADED", f"Connection: Upgrade\r\nUpgrade: tcp{held}") + b"".join(frames)
 
 
 def frame(stream_number: int, payload: bytes) -> bytes:

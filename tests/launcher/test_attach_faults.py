@@ -7,10 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from launcher.docker_runtime import DockerRuntime
+from launcher import docker_runtime
+from launcher.docker_runtime import DockerRuntime, reap
 from launcher.engine import connect
-from launcher.errors import EngineUnreachableError, ImageMissingError, Interrupted, LauncherError
+from launcher.errors import (
+    DeadlineError,
+    EngineUnreachableError,
+    ImageMissingError,
+    Interrupted,
+    LauncherError,
+    OutOfMemoryError,
+    QuantizationFailedError,
+)
 from launcher.image import LATEST
+from launcher.reaper import container_name, labels
 from tests.launcher.docker_support import make_job, make_staging
 from tests.launcher.fake_engine import Answer, FakeEngine, attached, frame, reply
 
@@ -41,9 +51,16 @@ def fake(folder: Path, **changes: Answer) -> FakeEngine:
     return FakeEngine(folder, {route: answers[name] for name, route in routes.items()})
 
 
-def run(engine: FakeEngine, folder: Path, monkeypatch: pytest.MonkeyPatch, **fields: object) -> list[bytes]:
+def run(
+    engine: FakeEngine,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    warnings: list[str] | None = None,
+    **fields: object,
+) -> list[bytes]:
     monkeypatch.setenv("DOCKER_HOST", engine.address)
-    runtime = DockerRuntime(connect(), image="an:image")
+    told = [] if warnings is None else warnings
+    runtime = DockerRuntime(connect(), image="an:image", warn=told.append)
     lines: list[bytes] = []
     job = make_job(folder, **fields)
     assert runtime.run(job, make_staging(folder), lambda line, _stream: lines.append(line)) == 0
@@ -120,7 +137,8 @@ def hang_up(_request: object) -> bytes:
         {"inspect": reply({})},
         {"inspect": reply({"State": {"Status": "exited", "ExitCode": "a lot", "OOMKilled": False}})},
         {"inspect": reply({"State": None})},
-        {"inspect": reply({"message": "No such container"}, "404 Not Found")},
+        {"attach": attached(frame(1, b"hello\n")[:-3])},
+        {"attach": attached(b"\1\0\0\0\0\0")},
     ],
 )
 def test_an_engine_that_dies_or_lies(
@@ -133,12 +151,100 @@ def test_an_engine_that_dies_or_lies(
     assert "\n" not in caught.value.message
 
 
-def test_a_removal_that_fails_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+UNREMOVABLE = reply({"message": "driver failed to remove"}, "500 Internal Server Error")
+
+
+def test_a_removal_that_fails_costs_no_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    warnings: list[str] = []
+    with fake(tmp_path, remove=UNREMOVABLE) as engine:
+        assert run(engine, tmp_path, monkeypatch, warnings) == [b"hello"]
+    assert len(warnings) == 1
+    assert "driver failed to remove" in warnings[0]
+    assert "launch_quantization clean" in warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "fields", "error", "words"),
+    [
+        ({"inspect": hang_up}, {}, EngineUnreachableError, "looking at"),
+        ({"start": reply({"message": "cgroups"}, "500 Internal Server Error")}, {}, EngineUnreachableError, "cgroups"),
+        ({"stop": UNREMOVABLE}, {"timeout": 0.1}, DeadlineError, "--timeout 0.1 s"),
+    ],
+)
+def test_the_cause_is_told_and_not_what_went_wrong_while_cleaning_up(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    changes: dict[str, Answer],
+    fields: dict[str, object],
+    error: type[LauncherError],
+    words: str,
+) -> None:
+    warnings: list[str] = []
+    with fake(tmp_path, remove=UNREMOVABLE, **changes) as engine, pytest.raises(error, match=words):
+        run(engine, tmp_path, monkeypatch, warnings, **fields)
+    assert any("driver failed to remove" in warning for warning in warnings)
+
+
+def test_a_left_over_that_cannot_be_removed_is_in_nobodys_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def dead(name: str) -> dict[str, object]:
+        tags = {**labels(name), "io.github.quantization.process": "1:1"}
+        return {"Id": f"id-{name}", "Names": [f"/{container_name(name)}"], "Labels": tags}
+
+    warnings: list[str] = []
+    engine = fake(tmp_path)
+    engine.answers = {
+        "GET .*/containers/json": reply([dead("stuck"), dead("other")]),
+        "DELETE .*/containers/id-stuck": UNREMOVABLE,
+        **engine.answers,
+    }
+    with engine:
+        monkeypatch.setenv("DOCKER_HOST", engine.address)
+        assert reap(connect(), warnings.append) == [container_name("other")]
+    assert len(warnings) == 1
+    assert "driver failed to remove" in warnings[0]
+
+
+def test_a_job_that_goes_on_after_its_output_was_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(docker_runtime, "_ENDING_SECONDS", 0.2)
+    running = reply({"Id": "c0ffee", "State": {"Status": "running", "ExitCode": 0, "OOMKilled": False}})
+    with fake(tmp_path, inspect=running) as engine, pytest.raises(EngineUnreachableError, match="cut off the output"):
+        run(engine, tmp_path, monkeypatch)
+    assert engine.asked("DELETE .*/containers/.+")
+
+
+def test_a_stream_whose_end_is_not_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(docker_runtime, "_SILENT_SECONDS", 0.1)
+    with fake(tmp_path, attach=attached(frame(1, b"hello\n"), ends=False)) as engine:
+        assert run(engine, tmp_path, monkeypatch) == [b"hello"]
+
+
+def test_a_container_that_somebody_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = reply({"message": "No such container: c0ffee"}, "404 Not Found")
     with (
-        fake(tmp_path, remove=reply({"message": "driver failed to remove"}, "500 Internal Server Error")) as engine,
-        pytest.raises(EngineUnreachableError, match="driver failed to remove"),
+        fake(tmp_path, inspect=gone, remove=gone) as engine,
+        pytest.raises(QuantizationFailedError, match="somebody removed the container"),
     ):
         run(engine, tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize("kills", [0, 1])
+def test_a_kill_is_lack_of_memory_only_if_the_kernel_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kills: int
+) -> None:
+    counts = iter([5, 5 + kills])
+    monkeypatch.setattr(docker_runtime, "oom_kills", lambda: next(counts))
+    with fake(tmp_path, inspect=failed(137)) as engine:
+        monkeypatch.setenv("DOCKER_HOST", engine.address)
+        runtime = DockerRuntime(connect(), image="an:image")
+
+        def status() -> int:
+            return runtime.run(make_job(tmp_path), make_staging(tmp_path), lambda _line, _stream: None)
+
+        if kills:
+            with pytest.raises(OutOfMemoryError, match="the kernel ran out of memory"):
+                status()
+        else:
+            assert status() == 137
 
 
 @pytest.mark.parametrize("status", ["404 Not Found", "409 Conflict"])

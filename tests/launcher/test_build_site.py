@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from launcher.build_site import CA_VARIABLES, BuildSite, build_site
-from launcher.errors import UsageError
+from launcher.errors import BuildError, UsageError
 
+ROOT = Path(__file__).resolve().parents[2]
 PEM = b"-----BEGIN CERTIFICATE-----\nMII...\n-----END CERTIFICATE-----\n"
 
 
@@ -44,7 +49,7 @@ def test_the_company_ca_from_the_environment(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log: list[str]
 ) -> None:
     monkeypatch.setenv(name, str(bundle(tmp_path / "ca.pem")))
-    assert build_site(None, log.append).files == {"image/ca-bundle.crt": PEM}
+    assert build_site(None, log.append).ca_bundle == PEM
 
 
 def test_the_option_beats_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log: list[str]) -> None:
@@ -122,3 +127,32 @@ def test_a_broken_pip_conf_is_left_to_pip(tmp_path: Path, monkeypatch: pytest.Mo
     config.write_bytes(b"no section = \xff\n")
     monkeypatch.setenv("PIP_CONFIG_FILE", str(config))
     build_site(None, log.append)
+
+
+def unpacked(site: BuildSite, folder: Path) -> dict[str, bytes]:
+    """What the Dockerfile's program makes of the arguments."""
+    folder.mkdir()
+    program = [sys.executable, "-I", str(ROOT / "image/site_files.py"), str(folder)]
+    subprocess.run(program, env=site.arguments, check=True)
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_certificates_and_settings_go_as_arguments_that_leave_no_trace(tmp_path: Path) -> None:
+    settings = b"[global]\nindex-url = https://user:word@index.example/simple\n"
+    site = BuildSite({"HTTPS_PROXY": "http://proxy.example:3128"}, PEM, settings)
+    assert site.arguments.keys() == {"HTTPS_PROXY", "FTP_PROXY", "ftp_proxy"}
+    assert unpacked(site, tmp_path / "both") == {"ca-bundle.crt": PEM, "pip.conf": settings}
+    assert unpacked(BuildSite({}, None, None), tmp_path / "none") == {}
+    assert unpacked(BuildSite({"FTP_PROXY": "http://proxy.example"}, None, None), tmp_path / "proxy") == {}
+
+
+def test_all_the_certificates_of_a_distribution_fit(tmp_path: Path) -> None:
+    """SSL_CERT_FILE often names those; random bytes pack as badly as certificates do."""
+    many = b"".join(
+        b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(os.urandom(1000)) + b"-----END CERTIFICATE-----\n"
+        for _ in range(150)
+    )
+    assert len(many) > 210_000
+    assert unpacked(BuildSite({}, many, None), tmp_path / "many") == {"ca-bundle.crt": many}
+    with pytest.raises(BuildError, match="too large"):
+        _ = BuildSite({}, 2 * many + os.urandom(100_000), None).arguments

@@ -9,7 +9,7 @@ import pytest
 from launcher import collect as module
 from launcher.collect import collect
 from launcher.errors import OutputRefusedError
-from tests.launcher.support import entry, leave_output, write_manifest
+from tests.launcher.support import entry, graph, leave_output, report, write_manifest
 
 
 @pytest.fixture
@@ -37,7 +37,9 @@ def refused(source: Path, out_graph: Path) -> str:
 
 
 def test_a_good_output_is_moved(source: Path, out_graph: Path) -> None:
-    files = leave_output(source, files={"out.pb": b"new", "out.report.html": b"r", "out.intermediate/1_fold.pb": b"i"})
+    files = leave_output(
+        source, files={"out.pb": graph("new"), "out.report.html": b"r", "out.intermediate/1_fold.pb": graph("i")}
+    )
     (source / "out.pb").chmod(0o6755)
     placed = collect(source, out_graph)
     assert placed[0] == out_graph
@@ -52,7 +54,7 @@ def test_a_good_output_is_moved(source: Path, out_graph: Path) -> None:
 def test_a_first_output(source: Path, tmp_path: Path) -> None:
     leave_output(source)
     collect(source, tmp_path / "out.pb")
-    assert (tmp_path / "out.pb").read_bytes() == b"graph"
+    assert (tmp_path / "out.pb").read_bytes() == graph()
 
 
 def test_files_nobody_asked_for_stay_behind(source: Path, out_graph: Path) -> None:
@@ -81,7 +83,7 @@ def make_link(path: Path) -> None:
 
 
 def make_hard_link(path: Path) -> None:
-    path.with_name("other").write_bytes(b"graph")
+    path.with_name("other").write_bytes(graph())
     path.hardlink_to(path.with_name("other"))
 
 
@@ -103,14 +105,14 @@ def make_device(path: Path) -> None:
 @pytest.mark.parametrize("name", ["out.pb", "out.manifest.json", "out.intermediate/a.pb"])
 @pytest.mark.parametrize("make", [make_link, make_hard_link, make_socket, make_device, os.mkfifo, Path.mkdir], ids=str)
 def test_no_regular_file(source: Path, out_graph: Path, name: str, make: object) -> None:
-    leave_output(source, files={"out.pb": b"graph", "out.intermediate/a.pb": b"a"})
+    leave_output(source, files={"out.pb": graph(), "out.intermediate/a.pb": graph("a")})
     (source / name).unlink()
     make(source / name)  # type: ignore[operator]
     assert name.rpartition("/")[2] in refused(source, out_graph)
 
 
 def test_a_link_in_place_of_a_folder(source: Path, out_graph: Path) -> None:
-    leave_output(source, files={"out.pb": b"graph", "out.intermediate/a.pb": b"a"})
+    leave_output(source, files={"out.pb": graph(), "out.intermediate/a.pb": graph("a")})
     (source / "out.intermediate").rename(source / "real")
     (source / "out.intermediate").symlink_to("real")
     assert "out.intermediate" in refused(source, out_graph)
@@ -158,7 +160,7 @@ def test_huge_files(source: Path, out_graph: Path, monkeypatch: pytest.MonkeyPat
 )
 def test_names_that_no_job_makes(source: Path, out_graph: Path, name: str) -> None:
     leave_output(source)
-    write_manifest(source, "out", [entry("out.pb", b"graph"), entry(name, b"x")])
+    write_manifest(source, "out", [entry("out.pb", graph()), entry(name, b"x")])
     assert "\x1b" not in refused(source, out_graph)
 
 
@@ -168,7 +170,7 @@ def test_names_that_no_job_makes(source: Path, out_graph: Path, name: str) -> No
         [],
         [5],
         [{}],
-        [entry("out.pb", b"graph")] * 2,
+        [entry("out.pb", graph())] * 2,
         [{"name": "out.pb", "size": "5", "sha256": "0" * 64}],
         [{"name": "out.pb", "size": True, "sha256": "0" * 64}],
         [{"name": "out.pb", "size": -1, "sha256": "0" * 64}],
@@ -193,21 +195,21 @@ def test_manifests_that_are_none(source: Path, out_graph: Path, text: str) -> No
 
 
 def test_a_failure_half_way_puts_everything_back(source: Path, out_graph: Path) -> None:
-    leave_output(source, files={"out.pb": b"new", "out.report.html": b"new", "out.statistics.json": b"new"})
+    leave_output(source, files={"out.pb": graph("new"), "out.report.html": b"new", "out.statistics.json": b"new"})
     out_graph.with_name("out.statistics.json").mkdir()
     assert "out.statistics.json" in refused(source, out_graph)
     assert not out_graph.with_name("out.manifest.json").exists()
 
 
 def test_a_failure_half_way_leaves_no_folder(source: Path, out_graph: Path) -> None:
-    leave_output(source, files={"out.pb": b"new", "out.intermediate/a.pb": b"a", "out.report.json": b"new"})
+    leave_output(source, files={"out.pb": graph("new"), "out.intermediate/a.pb": graph("a")})
     out_graph.with_name("out.report.json").mkdir()
     refused(source, out_graph)
     assert not out_graph.with_name("out.intermediate").exists()
 
 
 def test_a_folder_of_intermediates_that_is_a_link(source: Path, out_graph: Path, tmp_path: Path) -> None:
-    leave_output(source, files={"out.pb": b"new", "out.intermediate/a.pb": b"a"})
+    leave_output(source, files={"out.pb": graph("new"), "out.intermediate/a.pb": graph("a")})
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "out.intermediate").symlink_to("elsewhere")
     refused(source, out_graph)
@@ -218,3 +220,24 @@ def test_a_file_of_another_user(source: Path, out_graph: Path, monkeypatch: pyte
     leave_output(source)
     monkeypatch.setattr(os, "getuid", lambda: 12345)
     assert "belongs to uid" in refused(source, out_graph)
+
+
+@pytest.mark.parametrize("content", [b"\x0a\x00", b"", b"\x08\x01", graph()[:-1], graph() + b"\x00", b"graph"])
+@pytest.mark.parametrize("name", ["out.pb", "out.intermediate/a.pb"])
+def test_a_graph_that_is_none(source: Path, out_graph: Path, name: str, content: bytes) -> None:
+    leave_output(source, files={"out.pb": graph(), "out.intermediate/a.pb": graph("a"), name: content})
+    assert f"{name} is no GraphDef" in refused(source, out_graph)
+
+
+@pytest.mark.parametrize(
+    "text", [report(b"another graph"), b"{}", b"[]", b"{", b'{"provenance": 1}', b"\xff", b"[" * 100_000]
+)
+def test_a_report_about_another_graph(source: Path, out_graph: Path, text: bytes) -> None:
+    leave_output(source, files={"out.pb": graph(), "out.report.json": text})
+    assert "out.report.json" in refused(source, out_graph)
+
+
+def test_no_report(source: Path, out_graph: Path) -> None:
+    leave_output(source)
+    write_manifest(source, "out", [entry("out.pb", graph())])
+    assert "does not list out.report.json" in refused(source, out_graph)

@@ -25,7 +25,11 @@ from launcher.errors import (
     ImageMissingError,
     Interrupted,
     OutOfMemoryError,
+    OutputRefusedError,
+    QuantizationFailedError,
 )
+from launcher.listener import Listener
+from launcher.progress import PlainView
 from tests.launcher.docker_support import any_image, make_job, make_staging
 
 pytestmark = pytest.mark.engine
@@ -69,6 +73,51 @@ def test_output_and_status(runtime: DockerRuntime, tmp_path: Path) -> None:
     assert status == 7
     assert lines.of("stdout") == ["one", "no end"]
     assert lines.of("stderr") == ["two"]
+
+
+def test_a_job_that_makes_no_progress(runtime: DockerRuntime, tmp_path: Path) -> None:
+    stage = '{"event": "stage", "name": "calibrate", "index": 3, "total": 6}'
+    with pytest.raises(DeadlineError, match="no progress for 2 s, in stage 3/6, calibrate"):
+        run(runtime, tmp_path, f"echo '{stage}'; while :; do echo busy; sleep 0.2; done", stall_timeout=2.0)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "head -c 9000000 /dev/zero > /workspace/output/x; sleep 30",
+        "i=0; while :; do head -c 100000 /dev/zero > /workspace/output/$i; i=$((i + 1)); done",
+    ],
+)
+def test_a_job_that_fills_the_disk(runtime: DockerRuntime, tmp_path: Path, script: str) -> None:
+    with pytest.raises(OutputRefusedError, match="more than 8 MiB into the output"):
+        run(runtime, tmp_path, script, output_limit=8 << 20)
+
+
+def test_no_file_may_be_larger_than_the_room(runtime: DockerRuntime, tmp_path: Path) -> None:
+    """What is written between two looks, or into a file that has no name any more, is limited, too."""
+    script = "ulimit -c 0; cd /workspace/output; head -c 900000000 /dev/zero > x; echo $?; wc -c < x; rm x"
+    _, lines = run(runtime, tmp_path, script, output_limit=8 << 20, memory=64 << 20)
+    assert lines.of("stdout") == ["153", str(16 << 20)]
+
+
+@pytest.mark.parametrize("doing", ["kill", "remove"])
+def test_a_container_that_somebody_else_ends(
+    engine: Engine, runtime: DockerRuntime, tmp_path: Path, doing: str
+) -> None:
+    """Neither is lack of memory, and both say what it was."""
+    listener = Listener(PlainView(quiet=True))
+
+    def end(line: bytes, stream: str) -> None:
+        listener(line, stream)
+        if doing == "kill":
+            engine.client.kill(runtime.container_name)
+        else:
+            engine.client.remove_container(runtime.container_name, force=True)
+
+    with pytest.raises(QuantizationFailedError) as caught:
+        listener.check(runtime.run(make_job(tmp_path, "echo here; sleep 30"), make_staging(tmp_path), end))
+    assert ("killed from outside" if doing == "kill" else "somebody removed") in caught.value.message
+    assert "--memory" not in caught.value.remedy
 
 
 def test_what_a_running_job_looks_like_from_outside(engine: Engine, runtime: DockerRuntime, tmp_path: Path) -> None:
@@ -286,12 +335,12 @@ def test_what_a_killed_launcher_left_is_reaped_and_a_live_one_is_spared(engine: 
     try:
         killed.kill()
         killed.wait()
-        assert f"quantization-{os.getpid():08x}dead" in reap(engine)
+        assert f"quantization-{os.getpid():08x}dead" in reap(engine, print)
         assert f"quantization-{os.getpid():08x}live" in [container.name for container in our_containers(engine)]
     finally:
         alive.kill()
         alive.wait()
-        reap(engine)
+        reap(engine, print)
 
 
 def _start_launcher(folder: Path, run_id: str) -> subprocess.Popen[bytes]:

@@ -36,6 +36,8 @@ class Store:
                 "POST .*/build": lambda request: _answer(self.build, request),
                 "POST .*/images/create": lambda request: _answer(self.pull, request),
                 "POST .*/images/.+/tag": lambda _request: reply({}, "201 Created"),
+                "POST .*/containers/create": lambda _request: reply({"Id": "lock"}, "201 Created"),
+                "DELETE .*/containers/.+": lambda _request: b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n",
             },
         )
 
@@ -148,7 +150,8 @@ def test_what_a_build_sends(store: Store, tmp_path: Path, monkeypatch: pytest.Mo
     assert labels["org.opencontainers.image.base.name"] == LOCAL_BASE
     assert not any("proxy" in text for text in labels.values())
     with tarfile.open(fileobj=io.BytesIO(request.body)) as archive:
-        assert "image/ca-bundle.crt" in archive.getnames()
+        assert not [name for name in archive.getnames() if "ca-bundle" in name or "pip.conf" in name]
+    assert arguments["FTP_PROXY"].startswith("site-files:")
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from launcher.errors import (
 )
 from launcher.listener import Listener
 from launcher.progress import PlainView
+from launcher.sanitize import safe_line
 from tests.launcher.support import RESULT, line
 
 
@@ -66,14 +67,43 @@ def test_an_error_counts_whatever_the_status(listener: Listener) -> None:
         listener.check(0)
 
 
+def test_a_log_that_nobody_sees_costs_nothing_and_its_end_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown: list[bytes] = []
+
+    def count(line: bytes) -> str:
+        shown.append(line)
+        return safe_line(line)
+
+    monkeypatch.setattr("launcher.listener.safe_line", count)
+    listener = Listener(PlainView(), log=False)
+    for number in range(1000):
+        listener(b"line %d" % number, "stderr")
+    assert shown == []
+    with pytest.raises(QuantizationFailedError):
+        listener.check(1)
+    assert len(shown) == 20
+    assert "warning: line 999\n" in capsys.readouterr().err
+
+
 def test_events_on_stderr_are_log_lines(listener: Listener, capsys: pytest.CaptureFixture[str]) -> None:
     listener(line("error", kind="bad_input", message="forged", remedy=None), "stderr")
+    listener(line("result", **RESULT), "stdout")
     listener.check(0)
     assert "forged" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
-    ("status", "words"), [(1, "status 1"), (132, "SIGILL"), (137, "SIGKILL"), (139, "SIGSEGV"), (129, "status 129")]
+    ("status", "words"),
+    [
+        (0, "without saying what came of it"),
+        (1, "status 1"),
+        (132, "SIGILL"),
+        (137, "SIGKILL"),
+        (139, "SIGSEGV"),
+        (129, "status 129"),
+    ],
 )
 def test_a_death_without_a_word(
     listener: Listener, capsys: pytest.CaptureFixture[str], status: int, words: str
@@ -82,3 +112,23 @@ def test_a_death_without_a_word(
     with pytest.raises(QuantizationFailedError, match=words):
         listener.check(status)
     assert "warning: the last words" in capsys.readouterr().err
+
+
+def test_a_result_that_only_looks_like_one_is_no_success(listener: Listener) -> None:
+    listener(line("result", **{**RESULT, "size": "garbage"}), "stdout")
+    listener(line("result", **RESULT)[:-5], "stdout")
+    listener(line("end", exit_code=0), "stdout")
+    with pytest.raises(QuantizationFailedError, match="without saying what came of it"):
+        listener.check(0)
+
+
+def test_a_result_does_not_excuse_a_bad_end(listener: Listener) -> None:
+    listener(line("result", **RESULT), "stdout")
+    with pytest.raises(QuantizationFailedError, match="killed from outside"):
+        listener.check(137)
+
+
+def test_being_killed_is_not_told_as_lack_of_memory(listener: Listener) -> None:
+    with pytest.raises(QuantizationFailedError) as caught:
+        listener.check(137)
+    assert "--memory" not in caught.value.remedy

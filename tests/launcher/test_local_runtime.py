@@ -11,9 +11,9 @@ import pytest
 
 from launcher import local_runtime
 from launcher.environment import MARKER, Environment
-from launcher.errors import UsageError
+from launcher.errors import DeadlineError, LauncherError, OutputRefusedError, UsageError
 from launcher.job import Job
-from launcher.local_runtime import LocalRuntime, check_memory, default_memory, make_workspace
+from launcher.local_runtime import LocalRuntime, check_limits, default_memory, make_workspace
 from launcher.pythons import Python
 
 INSIDE = """\
@@ -90,6 +90,33 @@ def test_a_job(runtime: LocalRuntime, job: Job, staging: Path, monkeypatch: pyte
     assert (staging / "output" / "out.pb").read_bytes() == b"graph"
 
 
+@pytest.mark.parametrize(
+    ("folder", "error", "words"),
+    [
+        ("output", OutputRefusedError, "8 MiB into the output"),
+        ("../home", OutputRefusedError, "16 MiB into temporary files"),
+        (".", OutputRefusedError, "16 MiB into temporary files"),
+        (None, DeadlineError, "no progress for 3 s, at its start"),
+    ],
+)
+def test_a_job_that_gets_nowhere_or_fills_the_disk(
+    runtime: LocalRuntime,
+    job: Job,
+    staging: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    folder: str | None,
+    error: type[LauncherError],
+    words: str,
+) -> None:
+    monkeypatch.setattr(local_runtime, "_LEAST_TEMPORARY", 8 << 20)
+    does = "pass" if folder is None else f"[open(f'{folder}/{{n}}', 'wb').write(bytes(5 << 20)) for n in range(4)]"
+    script = f"import resource, time\nassert resource.getrlimit(1)[0] == 16 << 20\n{does}\ntime.sleep(60)\n"
+    (tmp_path / "context" / "quantization" / "intel_quantization" / "__main__.py").write_text(script)
+    with pytest.raises(error, match=words):
+        runtime.run(replace(job, output_limit=8 << 20, memory=1 << 26, stall_timeout=3.0), staging, lambda *_: None)
+
+
 def test_the_plan_works_when_pasted(runtime: LocalRuntime, job: Job, staging: Path, tmp_path: Path) -> None:
     plan = runtime.plan(job, staging)
     command = plan["command"]
@@ -119,10 +146,10 @@ def test_most_of_the_memory_is_the_limit() -> None:
 
 def test_more_memory_than_there_is() -> None:
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    check_memory(None)
-    check_memory(default_memory())
+    check_limits(None, None)
+    check_limits(len(os.sched_getaffinity(0)), default_memory())
     with pytest.raises(UsageError, match=r"--memory .*: this machine has") as caught:
-        check_memory(total + (1 << 20))
+        check_limits(None, total + (1 << 20))
     assert caught.value.remedy.startswith("at most --memory ")
 
 
@@ -140,3 +167,11 @@ def test_a_checkout_with_a_colon_in_its_path(tmp_path: Path) -> None:
         check=False,
     )
     assert done.stdout == b"found\n", done.stderr
+
+
+def test_more_cpus_than_there_are() -> None:
+    there = len(os.sched_getaffinity(0))
+    check_limits(0.5, None)
+    with pytest.raises(UsageError, match="--cpus 999: there are") as caught:
+        check_limits(999.0, None)
+    assert caught.value.remedy == f"at most --cpus {there}"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from launcher import process, signals, supervisor
-from launcher.errors import DeadlineError, Interrupted, OutOfMemoryError
+from launcher.errors import DeadlineError, Interrupted, OutOfMemoryError, OutputRefusedError
 from launcher.process import run_supervised
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,7 +29,7 @@ class Sink:
             self._act()  # type: ignore[operator]
 
 
-def run(script: str, sink: Sink, **limits: float | None) -> int:
+def run(script: str, sink: Sink, **limits: object) -> int:
     """Run a bash script under the supervisor."""
     variables = {"PATH": os.environ["PATH"]}
     return run_supervised(["bash", "-c", script], variables=variables, directory=ROOT, on_line=sink, **limits)  # type: ignore[arg-type]
@@ -55,6 +55,23 @@ def test_output_and_status() -> None:
     sink = Sink()
     assert run("echo out; echo err >&2; printf end; exit 3", sink) == 3
     assert sorted(sink.lines) == [("stderr", b"err"), ("stdout", b"end"), ("stdout", b"out")]
+
+
+def test_a_file_may_only_be_so_large(tmp_path: Path) -> None:
+    sink = Sink()
+    script = f"ulimit -c 0; head -c 9000000 /dev/zero > {tmp_path}/x; echo $?; wc -c < {tmp_path}/x"
+    assert run(script, sink, file_size=1 << 20) == 0
+    assert sink.lines[-2:] == [("stdout", b"153"), ("stdout", b"1048576")]
+
+
+def test_a_check_that_fails_ends_the_command() -> None:
+    def check() -> None:
+        raise OutputRefusedError("too much")
+
+    mark = "31.4159"
+    with pytest.raises(OutputRefusedError):
+        run(f"sleep {mark}", Sink(), check=check)
+    assert alive(mark) == []
 
 
 @pytest.mark.parametrize(("signum", "status"), [("KILL", 137), ("TERM", 143), ("SEGV", 139)])

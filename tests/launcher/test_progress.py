@@ -149,6 +149,20 @@ def test_quiet_shows_only_errors(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr() == ("", "error: the graph is bad\n  use another\n")
 
 
+HOSTILE = Path("/out/\x1b]0;owned\x07net\x1b[2J.pb")
+
+
+@pytest.mark.parametrize("view", [PlainView(), TerminalView()], ids=["plain", "terminal"])
+def test_no_terminal_obeys_a_path(view: PlainView | TerminalView, capsys: pytest.CaptureFixture[str]) -> None:
+    view.note(f"output in the workspace is {HOSTILE.parent / HOSTILE}")
+    view.warn(f"cannot remove {HOSTILE}")
+    view.finished(Event("result", RESULT), [HOSTILE, HOSTILE.with_suffix(".report.html")])
+    view.finished(None, [HOSTILE])
+    shown = "".join(capsys.readouterr())
+    assert "/out/net.pb" in shown
+    assert not [part for part in ("\x1b", "\x07", "owned") if part in shown]
+
+
 def test_an_error_is_one_line_whatever_is_in_it(capsys: pytest.CaptureFixture[str]) -> None:
     PlainView().failed(BadInputError("no\n\x1b[2Jfile", ""))
     assert capsys.readouterr().err == "error: no file\n"

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,13 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_cache_is_the_users(cache: Path) -> None:
     assert registry.cache_root() == cache
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: os.symlink("/dev/zero", path)], ids=str)
+def test_what_is_no_record_is_passed_over(make: Callable[[Path], object]) -> None:
+    """A fifo that is opened to be read waits for who writes to it."""
+    make(runs_root() / "0123456789ab.json")
+    assert dead_runs() == []
 
 
 def test_a_record_lives_as_long_as_its_run(tmp_path: Path) -> None:
@@ -49,7 +58,7 @@ def test_what_a_killed_launcher_left_is_removed(tmp_path: Path) -> None:
 def test_a_staging_that_someone_took_over_stays(tmp_path: Path) -> None:
     out_graph = tmp_path / "out.pb"
     (runs_root() / "0123456789ab.json").write_text(json.dumps({"staging": str(staging_path(out_graph))}))
-    with staged(out_graph) as path:
+    with staged(out_graph, print) as path:
         assert remove_leftovers() == []
         assert path.is_dir()
     assert remove_leftovers() == [str(path)]
@@ -97,13 +106,41 @@ def test_a_cache_without_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert list(runs_root().iterdir()) == []
 
 
-def test_a_user_without_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.delenv("HOME")
+@pytest.fixture
+def homeless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No home, as a random uid in a container has it; returns the folder for temporary files."""
+    for name in ("XDG_CACHE_HOME", "HOME"):
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    return tmp_path / "tmp"
 
-    def nobody(path: str) -> str:
-        return path
 
-    monkeypatch.setattr(os.path, "expanduser", nobody)
-    with pytest.raises(UsageError, match="no home directory"):
+def test_a_user_without_a_home_has_a_private_cache(homeless: Path) -> None:
+    root = homeless / f"launch_quantization-{os.getuid()}"
+    assert runs_root() == root / "runs"
+    assert root.stat().st_mode & 0o777 == 0o700
+    assert runs_root() == root / "runs"
+
+
+def test_a_cache_that_cannot_be_made(homeless: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As root may write anywhere, the rule itself is looked at."""
+    monkeypatch.setattr(os, "access", lambda path, _mode: path != tmp_path)
+    monkeypatch.setattr("platformdirs.user_cache_path", lambda name: tmp_path / "gone" / ".cache" / name)
+    assert runs_root().parent.parent == homeless
+
+
+@pytest.mark.parametrize("made", ["link", "open", "file"])
+def test_a_private_cache_that_is_none(homeless: Path, tmp_path: Path, made: str) -> None:
+    """Somebody else may have made it: what lies in it decides what is run."""
+    root = homeless / f"launch_quantization-{os.getuid()}"
+    if made == "link":
+        root.symlink_to(tmp_path)
+    elif made == "open":
+        root.mkdir()
+        root.chmod(0o777)
+    else:
+        root.touch()
+    with pytest.raises(UsageError, match=r"no home directory|cannot write to the cache"):
         runs_root()

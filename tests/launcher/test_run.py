@@ -16,7 +16,7 @@ from launcher.errors import EngineUnreachableError, Interrupted, OutOfMemoryErro
 from launcher.job import Job
 from launcher.registry import runs_root
 from launcher.runtime import BuildLog, LineSink
-from tests.launcher.support import RESULT, leave_output, line
+from tests.launcher.support import RESULT, graph, leave_output, line
 
 
 class FakeRuntime:
@@ -45,7 +45,7 @@ class FakeRuntime:
 
 
 def good(output: Path, on_line: LineSink) -> int:
-    leave_output(output, files={"out.pb": b"new graph", "out.report.html": b"<html>"})
+    leave_output(output, files={"out.pb": graph("new graph"), "out.report.html": b"<html>"})
     on_line(line("stage", name="read", index=1, total=6), "stdout")
     on_line(line("result", **RESULT), "stdout")
     on_line(line("end", exit_code=0), "stdout")
@@ -74,7 +74,7 @@ def test_an_interruption_while_results_are_collected(
 
     monkeypatch.setattr(f"launcher.{step}", interrupted)
     assert call(old, monkeypatch, good) == 130
-    assert old.read_bytes() == (b"new graph" if in_place else b"old graph")
+    assert old.read_bytes() == (graph("new graph") if in_place else b"old graph")
     assert ("already in place" in capsys.readouterr().err) == in_place
     assert nothing_left(old)
 
@@ -92,7 +92,7 @@ def old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def call(old: Path, monkeypatch: pytest.MonkeyPatch, inside: Callable[[Path, LineSink], int], *more: str) -> int:
-    monkeypatch.setattr(run, "choose_runtime", lambda options, say, run_id: FakeRuntime(inside))
+    monkeypatch.setattr(run, "choose_runtime", lambda options, view, run_id: FakeRuntime(inside))
     root = old.parent.parent
     return main(["-g", str(root / "net.pb"), "-d", str(root / "images"), "-o", str(old), *more])
 
@@ -107,7 +107,7 @@ def untouched(old: Path) -> bool:
 
 def test_a_good_run(old: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert call(old, monkeypatch, good) == 0
-    assert old.read_bytes() == b"new graph"
+    assert old.read_bytes() == graph("new graph")
     assert nothing_left(old)
     shown = capsys.readouterr()
     assert "a runtime that only pretends\n  building nothing\n[1/6] read\n" in shown.err
@@ -174,6 +174,34 @@ def test_json_ends_with_the_launchers_own_end(
     assert [event["event"] for event in events].count("end") == 1
 
 
+@pytest.mark.parametrize(("inside", "code"), [(good, 0), (bad_input, 3)])
+def test_a_staging_directory_that_cannot_be_removed_costs_neither_results_nor_the_cause(
+    old: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    inside: Callable[[Path, LineSink], int],
+    code: int,
+) -> None:
+    real = os.rmdir
+
+    def stuck(path: object, **more: int) -> None:
+        if str(path).endswith(".quantizing"):
+            raise OSError(16, "Device or resource busy")
+        real(path, **more)  # type: ignore[arg-type, call-overload]
+
+    monkeypatch.setattr(os, "rmdir", stuck)
+    assert call(old, monkeypatch, inside) == code
+    told = capsys.readouterr().err
+    assert "warning: cannot remove" in told
+    assert told.count("error: ") == (1 if code else 0)
+    assert (old.read_bytes() == graph("new graph")) == (code == 0)
+    monkeypatch.undo()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(old.parent.parent / "cache"))
+    assert not nothing_left(old)
+    assert call(old, monkeypatch, good) == 0
+    assert nothing_left(old)
+
+
 def bad_image(output: Path, on_line: LineSink) -> int:
     on_line(line("error", kind="bad_input", message="/workspace/dataset/a.png is cut off", remedy=""), "stdout")
     return 3
@@ -186,6 +214,20 @@ def test_only_people_are_told_of_host_paths(
     assert f"error: {old.parent.parent}/images/a.png is cut off\n" in capsys.readouterr().err
     assert call(old, monkeypatch, bad_image, "--json") == 3
     assert '"/workspace/dataset/a.png is cut off"' in capsys.readouterr().out
+
+
+def no_room(output: Path, on_line: LineSink) -> int:
+    message = "cannot write /workspace/output/out.pb: No space left on device"
+    on_line(line("error", kind="output_refused", message=message, remedy="make room there"), "stdout")
+    return 11
+
+
+def test_no_room_inside_is_told_as_no_room_here(
+    old: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(old, monkeypatch, no_room) == 11
+    told = f"error: cannot write {old}: No space left on device\n  make room there\n"
+    assert told in capsys.readouterr().err
 
 
 def test_usage_errors_are_events_too(capsys: pytest.CaptureFixture[str]) -> None:
@@ -220,7 +262,7 @@ def test_a_dry_run_changes_nothing(
 def test_auto_says_why_it_is_local(
     old: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def unreachable(options: object, run_id: object) -> None:
+    def unreachable(*_: object) -> None:
         raise EngineUnreachableError("no Docker engine answers at unix:///nowhere", "start it")
 
     monkeypatch.setattr(run, "docker_runtime", unreachable)
@@ -259,8 +301,9 @@ def test_more_memory_than_there_is_is_refused_before_anything_is_made(
 ) -> None:
     root = old.parent.parent
     paths = ["-g", str(root / "net.pb"), "-d", str(root / "images"), "-o", str(old)]
-    assert main([*paths, "--runtime", "local", "--memory", "999999g"]) == 2
-    assert "at most --memory" in capsys.readouterr().err
+    for option, value in (("--memory", "999999g"), ("--cpus", "999")):
+        assert main([*paths, "--runtime", "local", option, value]) == 2
+        assert f"at most {option}" in capsys.readouterr().err
     assert untouched(old)
 
 

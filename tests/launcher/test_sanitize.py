@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import os
+import subprocess
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from launcher.sanitize import safe_line, safe_text
+from launcher.sanitize import pasteable, safe_line, safe_path, safe_text
 
 
 @pytest.mark.parametrize(
@@ -45,3 +49,23 @@ def test_nothing_is_left_that_a_terminal_acts_on(text: str) -> None:
     shown = safe_text(text)
     assert all(character.isprintable() or character in "\u200c\u200d" for character in shown)
     assert safe_text(shown) == shown
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["plain", "two words", "it's", "-x"],
+        ["\x1b]0;owned\x07.pb", "a\nb'\\c\x1b1", "\x9b31m", "ü\x7f", "\udcff.pb"],
+    ],
+)
+def test_a_pasteable_line_says_the_same_and_nothing_to_a_terminal(words: list[str]) -> None:
+    line = pasteable(words)
+    assert line.isprintable()
+    said = subprocess.run(["bash", "-c", f"printf '%s\\0' {line}"], capture_output=True, check=True).stdout
+    assert said.split(b"\0")[:-1] == [os.fsencode(word) for word in words]
+
+
+def test_a_path_is_shown_without_what_a_terminal_acts_on() -> None:
+    assert safe_path(Path("/a/\x1b[2Jb\n/c")) == "/a/b /c"
+    long = "/" + 1000 * "long/"
+    assert safe_path(long) == long[:4095] + "…"

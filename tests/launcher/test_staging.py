@@ -19,7 +19,7 @@ def out_graph(tmp_path: Path) -> Path:
 
 
 def test_it_is_private_and_gone_afterwards(out_graph: Path) -> None:
-    with staged(out_graph) as path:
+    with staged(out_graph, print) as path:
         assert path == staging_path(out_graph)
         assert stat.S_IMODE(path.stat().st_mode) == 0o700
         assert [entry.name for entry in path.iterdir()] == ["output"]
@@ -27,18 +27,18 @@ def test_it_is_private_and_gone_afterwards(out_graph: Path) -> None:
 
 
 def test_it_goes_when_the_body_fails(out_graph: Path) -> None:
-    with pytest.raises(RuntimeError, match="boom"), staged(out_graph):
+    with pytest.raises(RuntimeError, match="boom"), staged(out_graph, print):
         raise RuntimeError("boom")
     assert list(out_graph.parent.iterdir()) == []
 
 
 def test_two_launchers_on_one_output(out_graph: Path) -> None:
-    with staged(out_graph) as path:
-        with pytest.raises(BusyError, match=r"out\.pb"), staged(out_graph):
+    with staged(out_graph, print) as path:
+        with pytest.raises(BusyError, match=r"out\.pb"), staged(out_graph, print):
             pass
         assert (path / "output").is_dir()
         assert not remove_stale(path)
-    with staged(out_graph):
+    with staged(out_graph, print):
         pass
 
 
@@ -46,14 +46,14 @@ def test_what_a_killed_launcher_left_is_taken_over(out_graph: Path) -> None:
     old = staging_path(out_graph)
     (old / "output" / "deep").mkdir(parents=True)
     (old / "output" / "half.pb").write_bytes(b"half")
-    with staged(out_graph) as path:
+    with staged(out_graph, print) as path:
         assert list((path / "output").iterdir()) == []
 
 
 def test_the_lock_dies_with_its_holder(out_graph: Path) -> None:
     code = (
         "import os, sys, pathlib\nfrom launcher.staging import staged\n"
-        "with staged(pathlib.Path(sys.argv[1])): os.kill(os.getpid(), 9)"
+        "with staged(pathlib.Path(sys.argv[1]), print): os.kill(os.getpid(), 9)"
     )
     root = Path(__file__).resolve().parents[2]
     subprocess.run([sys.executable, "-c", code, out_graph], cwd=root, check=False)
@@ -65,7 +65,7 @@ def test_the_lock_dies_with_its_holder(out_graph: Path) -> None:
 @pytest.mark.parametrize("make", [Path.touch, lambda path: path.symlink_to("/tmp"), os.mkfifo], ids=str)
 def test_something_else_has_its_name(out_graph: Path, make: object) -> None:
     make(staging_path(out_graph))  # type: ignore[operator]
-    with pytest.raises(OutputRefusedError), staged(out_graph):
+    with pytest.raises(OutputRefusedError), staged(out_graph, print):
         pass
     assert os.path.lexists(staging_path(out_graph))
 
@@ -124,7 +124,7 @@ def test_a_disk_without_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(
         os, "mkdir", lambda path, *mode, **where: (full if path == "output" else real)(path, *mode, **where)
     )
-    with pytest.raises(OutputRefusedError, match="No space left"), staged(tmp_path / "out.pb"):
+    with pytest.raises(OutputRefusedError, match="No space left"), staged(tmp_path / "out.pb", print):
         pass
     assert list(tmp_path.iterdir()) == []
 
@@ -132,7 +132,7 @@ def test_a_disk_without_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_the_umask_closes_nothing_to_the_job(out_graph: Path) -> None:
     before = os.umask(0o277)
     try:
-        with staged(out_graph) as path:
+        with staged(out_graph, print) as path:
             assert stat.S_IMODE((path / "output").stat().st_mode) == 0o700
     finally:
         os.umask(before)

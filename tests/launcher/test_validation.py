@@ -224,3 +224,23 @@ def test_a_directory_nobody_may_look_into(
         error = refused("-g", graph, "-d", images, "-z", tmp_path, "-n", "x", option, tmp_path / "closed" / "x")
         assert isinstance(error, BadInputError)
         assert "Permission denied" in error.message
+
+
+@pytest.mark.parametrize("option", ["-g", "-o", "--labels", "--callback"])
+def test_what_is_not_utf8_is_refused_before_any_work(graph: Path, images: Path, option: str) -> None:
+    """The report would have to hold it, which is found out after all the work."""
+    odd = graph.with_name("n\udcfct.pb")
+    odd.write_bytes(b"graph")
+    given = {"-g": graph, "-d": images, option: f"python3 {odd.name}" if option == "--callback" else odd}
+    error = refused(*(word for pair in given.items() for word in pair))
+    assert isinstance(error, BadInputError)
+    assert "is not UTF-8" in error.message
+    assert "--runtime" not in error.remedy
+
+
+def test_a_folder_on_the_way_may_have_any_name(graph: Path, images: Path) -> None:
+    """Nothing inside is called by it; an engine cannot mount what is below it, and says so."""
+    folder = graph.with_name("f\udcfc")
+    folder.mkdir()
+    graph.rename(folder / "net.pb")
+    assert checked_job(options("-g", folder / "net.pb", "-d", images)).in_graph == folder / "net.pb"

@@ -45,6 +45,7 @@ def make_tiny_context(root: Path) -> Path:
     requirements.mkdir(parents=True)
     package.mkdir(parents=True)
     shutil.copy(ROOT / "image/Dockerfile", root / "image/Dockerfile")
+    shutil.copy(ROOT / "image/site_files.py", root / "image/site_files.py")
     (root / "image/trim_environment.py").write_text("print('nothing to trim')\n")
     (requirements / f"tensorflow-{VARIANT}.txt").write_text("# nothing\n")
     (requirements / f"tensorflow-{VARIANT}.in").write_text(f"# python: 3.11\n# base: {REGISTRY_BASE}\n")

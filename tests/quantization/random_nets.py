@@ -18,6 +18,8 @@ LAYERS = (
     "scale",
     "pool",
     "residual",
+    "addition",
+    "bottleneck",
     "concat",
     "pad",
     "pieces",
@@ -62,6 +64,24 @@ def _residual(x, name, choice):
         x = bias(conv(x, channels, kernel=1, name=name + "/c"), name + "/c/bias")
     pair = (x, y) if choice // 2 % 2 else (y, x)
     return tf.nn.relu(tf.raw_ops.Add(x=pair[0], y=pair[1]) if choice < 4 else tf.raw_ops.AddV2(x=pair[0], y=pair[1]))
+
+
+def _addition(x, name, choice):
+    """An inverted residual: what is added is signed, and nothing but the next layer cuts the sum off."""
+    channels = int(x.shape[-1])
+    y = tf.nn.relu6(bias(conv(x, 6, kernel=(1, 3)[choice % 2], name=name + "/a"), name + "/a/bias"))
+    y = bias(conv(y, channels, kernel=1, name=name + "/b"), name + "/b/bias")
+    if choice // 2 % 2:
+        x = bias(conv(x, channels, kernel=1, name=name + "/c"), name + "/c/bias")
+    return x + y if choice < 4 else y + x
+
+
+def _bottleneck(x, name, choice):
+    """A linear convolution, read by one or two that may pad."""
+    x = bias(conv(x, 4 + choice % 2, kernel=3, name=name + "/a"), name + "/a/bias", random(name, (4 + choice % 2,)) - 1)
+    x = tf.nn.max_pool2d(x, 2, 1, "SAME") if choice == 5 else x
+    y = tf.nn.relu(bias(conv(x, 6, kernel=(1, 3)[choice // 2 % 2], name=name + "/b"), name + "/b/bias"))
+    return tf.concat([y, x], 3) if choice > 5 else y
 
 
 def _pieces(x, name, choice):
@@ -112,6 +132,8 @@ _LAYERS = {
     "scale": lambda x, name, choice: x * tf.constant(0.5 + choice / 4.0),
     "pool": lambda x, name, choice: tf.nn.max_pool2d(x, 2, 1, "SAME"),
     "residual": _residual,
+    "addition": _addition,
+    "bottleneck": _bottleneck,
     "concat": lambda x, name, choice: tf.concat([x, tf.nn.relu(x)], axis=3) if int(x.shape[-1]) < 16 else x,
     "pieces": _pieces,
     "mean": lambda x, name, choice: tf.nn.avg_pool2d(x, 2, 1 + choice % 2, "SAME"),

@@ -9,7 +9,7 @@ from intel_quantization import outputs
 from intel_quantization.calibration.feeds import Batch
 from intel_quantization.calibration.images import Image
 from intel_quantization.errors import QuantizationError
-from intel_quantization.evaluate import compare, labelled_scores
+from intel_quantization.evaluate import compare
 from intel_quantization.outputs import Labelling
 
 
@@ -154,12 +154,3 @@ def test_the_distribution_is_found_among_several_outputs():
     assert outputs.find_classes([logits]).probabilities is False
     assert outputs.find_classes([logits, logits]) is None
     assert outputs.find_classes([np.array([0, 1])]) is None
-
-
-def test_scores_for_choosing_leave_out_the_padding():
-    rows, probabilities, labels = labelled_scores(Fake(one_hot(3, LABELS)), Feed(LABELS, pad=True), Labelling(3))
-    assert rows.shape == (6, 3)
-    assert probabilities
-    np.testing.assert_array_equal(labels, LABELS)
-    assert labelled_scores(Fake(one_hot(3, LABELS)), Feed(LABELS), Labelling())[2] is None
-    assert labelled_scores(Fake(lambda n: [n]), Feed(LABELS), Labelling(3)) is None

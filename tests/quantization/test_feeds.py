@@ -9,6 +9,8 @@ from intel_quantization.calibration.feeds import ImageFeed, image_input, layout_
 from intel_quantization.calibration.images import Image
 from intel_quantization.errors import BadInputError
 from intel_quantization.graph.interface import TensorInfo
+from intel_quantization.preprocess import CUSTOM, Preprocessing
+from intel_quantization.resizing import parse_resizing
 from tests.quantization.pictures import plain, write
 
 
@@ -49,7 +51,7 @@ def test_layouts(shape, batch, size, channels, first):
         ((None, 784), "float32", "four dimensions"),
         ((None, 224, 224, 4), "float32", "1 or 3 channels"),
         ((None,), "string", "string"),
-        ((None, 224, 224, 3), "int64", "int64"),
+        ((None, 224, 224, 3), "int16", "int16"),
     ],
 )
 def test_a_placeholder_that_takes_no_images_is_explained(shape, dtype, said):
@@ -97,6 +99,27 @@ def test_pictures_keep_their_size_one_by_one_where_the_graph_takes_any(tmp_path)
     assert [batch["x:0"].shape for batch in feed] == [(1, 8, 9, 3), (1, 5, 4, 3)]
     fixed = ImageFeed(str(tmp_path), info((2, None, None, 3)), "none")
     assert [batch["x:0"].shape for batch in fixed] == [(2, 8, 9, 3), (2, 5, 4, 3)]
+
+
+@pytest.mark.parametrize("dtype", ["int32", "int64"])
+def test_integers_are_raw_pixels(tmp_path, dtype):
+    path = write(tmp_path / "a.png", np.arange(192, dtype=np.uint8).reshape(8, 8, 3))
+    (raw,) = ImageFeed(None, info((None, 5, 5, 3), "uint8"), "none", files=[Image(path)])
+    (same,) = ImageFeed(None, info((None, 5, 5, 3), dtype), "none", files=[Image(path)])
+    assert same["x:0"].dtype == dtype
+    np.testing.assert_array_equal(same["x:0"], raw["x:0"])
+    with pytest.raises(BadInputError, match=f"raw {dtype} pixels"):
+        ImageFeed(None, info((None, 5, 5, 3), dtype), "unit", files=[Image(path)])
+
+
+def test_all_of_a_preprocessing_is_applied(tmp_path):
+    picture = np.zeros((8, 16, 3), np.uint8)
+    picture[...] = [10, 20, 30]
+    path = write(tmp_path / "a.png", picture)
+    own = Preprocessing(CUSTOM, "bgr", mean=(10.0,), std=(10.0,), resizing=parse_resizing("pad:110"))
+    (batch,) = ImageFeed(None, info((None, 16, 16, 3)), own, files=[Image(path)])
+    np.testing.assert_allclose(batch["x:0"][0, 8, 8], [2, 1, 0])
+    np.testing.assert_allclose(batch["x:0"][0, 0, 0], [10, 10, 10])
 
 
 def test_uint8_is_rounded(tmp_path):

@@ -51,6 +51,7 @@ def classifier(shape=(None, 8, 8, 4)):
     tf.nn.softmax(bias(dense(tf.reduce_mean(x, [1, 2]), name="logits"), "logits/bias"), name="out")
 
 
+@pytest.mark.usefixtures("everything_pays")
 def test_the_result(tmp_path):
     path = str(tmp_path / "int8.pb")
     graph_def = build(classifier)
@@ -143,7 +144,7 @@ def test_exclusions():
 
 
 def limits(conversion):
-    """The upper ends of the ranges, by the name of the tensor."""
+    """The upper ends of the ranges, by the name of the tensor; a lifted one begins at zero."""
     found = {}
     for item in conversion.graph.node:
         if item.op == "QuantizeV2":
@@ -157,9 +158,11 @@ def test_algorithms(tmp_path):
     feed = [batch(graph_def, 64, seed=seed) for seed in (1, 2)]
     feed[0]["input:0"][0, 0, 0, 0] = 30
     found = {algo: convert(graph_def, feed, algo=algo) for algo in COLLECTORS}
-    ranges = {algo: limits(conversion)["input"] for algo, conversion in found.items()}
-    assert ranges["DIRECT"] == 30
-    assert ranges["MA"] == pytest.approx((30 + feed[1]["input:0"].max()) / 2)
+    ranges = {algo: limits(conversion)["input/lifted"] for algo, conversion in found.items()}
+    least, most = ([float(function(each["input:0"])) for each in feed] for function in (np.min, np.max))
+    assert max(most) == 30
+    assert ranges["DIRECT"] == pytest.approx(30 - min(least))
+    assert ranges["MA"] == pytest.approx((sum(most) - sum(least)) / 2)
     assert ranges["PERCENTILE"] < ranges["DIRECT"]
     assert ranges["MSE"] < ranges["DIRECT"]
     assert ranges["KL"] < ranges["DIRECT"]
@@ -423,6 +426,7 @@ def padded_classifier():
     tf.nn.softmax(bias(dense(x, name="logits"), "logits/bias"), name="out")
 
 
+@pytest.mark.usefixtures("everything_pays")
 @pytest.mark.parametrize("target", [snapshot.version for snapshot in snapshots()])
 def test_a_graph_for_older_versions(target):
     """It uses what all have, is as right, and says what an older version costs."""

@@ -56,6 +56,12 @@ def test_every_key_of_the_contract_is_taken():
     assert job.threads == 4
 
 
+def test_preprocessing_in_numbers():
+    job = parse(mean=[1, 2, 3], std=[4.5], channel_order="bgr", resize="pad:114")
+    assert (job.mean, job.std, job.scale) == ((1.0, 2.0, 3.0), (4.5,), None)
+    assert (job.channel_order, job.resize) == ("bgr", "pad:114")
+
+
 def test_the_stem_keeps_other_dots():
     assert parse(out_graph="output/v1.5.pb").stem == "v1.5"
 
@@ -74,6 +80,15 @@ def test_the_stem_keeps_other_dots():
         ({"inputs": "a"}, "inputs"),
         ({"inputs": [""]}, "inputs"),
         ({"preprocess": "imagenet"}, "preprocess"),
+        ({"mean": 1.0}, "mean"),
+        ({"mean": [1.0, 2.0]}, "mean"),
+        ({"mean": [True]}, "mean"),
+        ({"mean": [1e999]}, "mean"),
+        ({"std": [1.0, 0.0, 1.0]}, "std"),
+        ({"scale": ["1"]}, "scale"),
+        ({"scale": [1], "preprocess": "tf"}, "preprocess"),
+        ({"channel_order": "grb"}, "channel_order"),
+        ({"resize": "fit"}, "fit"),
         ({"algo": "max"}, "algo"),
         ({"seed": -1}, "seed"),
         ({"labels": "/etc/passwd"}, "labels"),

@@ -325,6 +325,7 @@ def test_a_feature_extractor_that_runs_once_for_each_image():
     assert reasons(conversion) == {"map/while/" + name: "" for name in ("stem", "depthwise", "point", "logits")}
 
 
+@pytest.mark.usefixtures("everything_pays")
 def test_a_second_stage_on_any_number_of_boxes():
     def net():
         x = image((None, 8, 8, 4))
@@ -345,6 +346,7 @@ def test_a_second_stage_on_any_number_of_boxes():
         assert error(conversion, {"input:0": x, "count:0": count}) < 0.05
 
 
+@pytest.mark.usefixtures("everything_pays")
 @pytest.mark.parametrize("counts", [(3, 0), (0, 3), (0,)])
 def test_what_may_be_empty_stays_fp32(counts):
     """The INT8 kernels for images end the process (SIGABRT in 2.14) on a batch of none."""

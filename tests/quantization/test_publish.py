@@ -57,3 +57,14 @@ def test_a_second_run_replaces_the_first(tmp_path):
 def test_a_folder_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(OutputError, match=r"cannot write to .*gone: No such file"):
         Publication(str(tmp_path / "gone"), "net")
+
+
+def test_no_room_names_the_output(tmp_path):
+    with pytest.raises(OutputError, match=r"cannot write .*/net\.pb: No space left") as caught, Publication(
+        str(tmp_path), "net"
+    ):
+        raise OSError(28, "No space left on device")
+    assert "make room" in caught.value.remedy
+    with pytest.raises(BrokenPipeError), Publication(str(tmp_path), "net"):
+        raise BrokenPipeError(32, "Broken pipe")
+    assert os.listdir(tmp_path) == []

@@ -68,7 +68,7 @@ def array_data(paths, inputs, samples=None, evaluate=None, seed=0, labels: str |
         return ArrayFeed(names, part, layout, mode, batch_size, known)
 
     what = f"{rows} rows of {', '.join(array.label for array in names.values())}"
-    return Dataset(what, rows, split, Labelling(numbered=known is not None), layout, make_feed, warnings)
+    return Dataset(what, rows, split, Labelling(numbered=known is not None), layout, make_feed, warnings, False)
 
 
 class ArrayFeed:
@@ -78,18 +78,20 @@ class ArrayFeed:
         arrays: TensorInfo -> StoredArray.
         rows: which rows, ascending.
         layout: of the input that takes pixels, None without one.
-        mode: one of preprocess.MODES, for those pixels.
+        mode: a Preprocessing or one of preprocess.MODES, for those pixels.
         batch_size: rows in one feed where the graph does not fix it.
         labels: of all rows, int64 [rows], or None.
     """
 
-    def __init__(self, arrays, rows, layout: Layout | None, mode: str, batch_size: int | None, labels) -> None:
+    def __init__(
+        self, arrays, rows, layout: Layout | None, mode: preprocess.Mode, batch_size: int | None, labels
+    ) -> None:
         if layout is not None:
             preprocess.check(mode, layout.dtype, layout.channels)
         self._arrays = arrays
         self._rows = rows
         self._layout = layout
-        self.mode = mode
+        self.mode = preprocess.preprocessing(mode)
         self._labels = labels
         fixed = [info.shape[0] for info in arrays if info.shape and info.shape[0]]
         self._fixed = fixed[0] if fixed else None

@@ -10,6 +10,7 @@ import numpy as np
 from intel_quantization.calibration.feeds import Layout
 from intel_quantization.calibration.images import Split
 from intel_quantization.outputs import Labelling
+from intel_quantization.preprocess import Mode
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Dataset:
         make_feed: callable(part, mode, batch_size) -> feed: iterable of feed dicts, with ``batches()``
             (Batch objects), ``batch_size`` and ``mode``.
         warnings: what the user should know about the data.
+        resizes: whether pictures are brought to the size of the input; arrays have it already.
     """
 
     what: str
@@ -34,8 +36,9 @@ class Dataset:
     layout: Layout | None
     make_feed: Callable[..., Any]
     warnings: tuple[str, ...] = ()
+    resizes: bool = True
 
-    def feed(self, part, mode: str | None, batch_size: int | None = None):
+    def feed(self, part, mode: Mode | None, batch_size: int | None = None):
         """A feed of one of the parts, or of a slice of it; ``mode`` None: as they are."""
         return self.make_feed(part, mode or "none", batch_size)
 

@@ -8,6 +8,7 @@ import tensorflow as tf
 from intel_quantization.calibration.image_size import check_image_size
 from intel_quantization.errors import BadInputError
 from intel_quantization.graph.session import first_line
+from intel_quantization.resizing import STRETCH, Resizing, to_size
 
 tf1 = tf.compat.v1
 
@@ -42,19 +43,27 @@ class Decoder:
         )
         self._session = tf1.Session(graph=graph, config=config)
 
-    def read(self, path: str, size: tuple[int, int] | None = None, data: bytes | None = None) -> np.ndarray:
+    def read(
+        self,
+        path: str,
+        size: tuple[int, int] | None = None,
+        data: bytes | None = None,
+        resizing: Resizing = STRETCH,
+    ) -> np.ndarray:
         """The pixels of the image in ``path``: float32 [height, width, channels], 0..255, RGB or gray.
 
         Args:
             data: the image itself, where ``path`` is only what to call it.
             size: height and width to resize to (bilinear, with antialiasing when it shrinks); None: as it is.
+            resizing: by which rule.
 
         Raises:
             BadInputError: the file cannot be read, or is no image.
         """
         pixels = self._decode(path, _bytes_of(path) if data is None else data)
-        if size is None or pixels.shape[:2] == tuple(size):
-            return pixels
+        return pixels if size is None else to_size(pixels, size, resizing, self._resize)
+
+    def _resize(self, pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         return self._session.run(self._resized, {self._pixels: pixels, self._size: size})
 
     def _decode(self, path: str, data: bytes) -> np.ndarray:

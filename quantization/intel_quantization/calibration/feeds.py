@@ -15,7 +15,8 @@ from intel_quantization.errors import BadInputError
 DEFAULT_BATCH = 2
 # Of one batch: 2 GB of float32.
 _MOST_VALUES = 2**29
-_DTYPES = ("uint8", "float16", "float32", "float64")
+_DTYPES = ("uint8", "int32", "int64", "float16", "float32", "float64")
+_INTEGERS = ("uint8", "int32", "int64")
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ class ImageFeed:
     Args:
         root: the dataset folder; only read when ``files`` is not given.
         tensor: the placeholder, a TensorInfo.
-        mode: one of preprocess.MODES.
+        mode: a Preprocessing, or one of preprocess.MODES.
         batch_size: images in one feed where the graph does not fix it; see Layout.batch_size.
         files: which images, in order: a tuple of Images, or another sized iterable of them.
         constants: what every feed dict holds besides, {tensor name: array}.
@@ -106,7 +107,7 @@ class ImageFeed:
     def __init__(self, root, tensor, mode="none", batch_size=None, files=None, constants=None):
         self.layout = layout_of(tensor)
         preprocess.check(mode, self.layout.dtype, self.layout.channels)
-        self.mode = mode
+        self.mode = preprocess.preprocessing(mode)
         self.files = discover(root).files if files is None else files
         self.batch_size = self.layout.batch_size(batch_size)
         self._name = tensor.name
@@ -127,7 +128,8 @@ class ImageFeed:
 
     def _array(self, images: tuple[Image, ...]) -> np.ndarray:
         """Shape [batch, height, width, channels] or [batch, channels, height, width], of the placeholder's dtype."""
-        pixels = [self._decoder.read(image.path, self.layout.size, image.data) for image in images]
+        size, resizing = self.layout.size, self.mode.resizing
+        pixels = [self._decoder.read(image.path, size, image.data, resizing) for image in images]
         return as_input(np.stack(filled(pixels, self.layout.batch)), self.layout, self.mode)
 
 
@@ -148,9 +150,11 @@ def filled(rows: list, batch: int | None) -> list:
     return rows if batch is None else rows + rows[-1:] * (batch - len(rows))
 
 
-def as_input(pixels: np.ndarray, layout: Layout, mode: str) -> np.ndarray:
+def as_input(pixels: np.ndarray, layout: Layout, mode: preprocess.Mode) -> np.ndarray:
     """Pixels [batch, height, width, channels], 0..255, as a placeholder of this layout takes them."""
-    array = np.clip(np.rint(pixels), 0, 255) if layout.dtype == "uint8" else preprocess.apply(mode, pixels)
+    array = preprocess.apply(mode, pixels)
+    if layout.dtype in _INTEGERS:
+        array = np.clip(np.rint(array), 0, 255)
     if layout.channels_first:
         array = array.transpose(0, 3, 1, 2)
     return np.ascontiguousarray(array, layout.dtype)

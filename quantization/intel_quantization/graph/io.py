@@ -10,6 +10,7 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.framework import graph_pb2
 
 from intel_quantization.errors import BadInputError, QuantizationError
+from intel_quantization.places import output_error
 
 # protobuf serialises at most 2 GiB - 1 byte into one message
 PROTOBUF_LIMIT = 2**31 - 1
@@ -88,7 +89,8 @@ def write_graph(graph_def: graph_pb2.GraphDef, path: str) -> None:
     """Write a GraphDef, deterministic to the byte; the file appears complete or not at all.
 
     Raises:
-        QuantizationError: it exceeds 2 GB, or the directory cannot be written.
+        QuantizationError: it exceeds 2 GB.
+        OutputError: it cannot be written there.
     """
     size = graph_size(graph_def)
     if size > PROTOBUF_LIMIT:
@@ -100,7 +102,7 @@ def write_atomically(path: str, data: bytes) -> None:
     """Write a file under a temporary name beside its place, then move it there.
 
     Raises:
-        QuantizationError: the directory cannot be written, or the disk is full.
+        OutputError: the directory cannot be written, or the disk is full.
     """
     directory = os.path.dirname(os.path.abspath(path))
     temporary = ""
@@ -115,7 +117,7 @@ def write_atomically(path: str, data: bytes) -> None:
         os.replace(temporary, path)
         temporary = ""
     except OSError as error:
-        raise QuantizationError("cannot write %s: %s" % (path, error.strerror or error)) from error
+        raise output_error(OSError(error.errno, error.strerror or str(error)), path) from error
     finally:
         if temporary and os.path.exists(temporary):
             os.unlink(temporary)

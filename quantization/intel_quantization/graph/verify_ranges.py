@@ -69,7 +69,8 @@ def _as_wide(graph: Graph, low: str, high: str, own: Optional[_Range]) -> bool:
     if own is None or bottom is None or top is None or isinstance(own[0], str) or isinstance(own[1], str):
         return True
     width = np.frombuffer(own[1], np.float32)[0] - np.frombuffer(own[0], np.float32)[0]
-    return bool(np.isclose(float(top) - float(bottom), float(width), rtol=1e-5))
+    digits = float(np.spacing(max(abs(bottom), abs(top))))  # of float32, which the ends are far from zero
+    return bool(np.isclose(float(top) - float(bottom), float(width), rtol=1e-5, atol=2 * digits))
 
 
 def _arguments(node: NodeDef, inputs: Sequence[str]) -> Dict[str, List[str]]:

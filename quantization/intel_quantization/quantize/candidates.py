@@ -12,6 +12,7 @@ from intel_quantization.graph.capabilities import RUNNING, Capabilities
 from intel_quantization.graph.control_flow import context_of, contexts
 from intel_quantization.graph.frames import NEXT_ITERATION
 from intel_quantization.graph.graph import Graph, NodeDef
+from intel_quantization.graph.twins import Twins
 from intel_quantization.quantize.carries import ALIASING, MOVING
 from intel_quantization.quantize.functions import refused_in_functions
 from intel_quantization.quantize.fused_depthwise import FUSED_DEPTHWISE
@@ -90,6 +91,7 @@ class _Finder:
         self.order = graph.topological()
         self.rank = {node.name: number for number, node in enumerate(self.order)}
         self.contexts = contexts(graph)
+        self._twins: Optional[Twins] = None
 
     def refusal(self, node: NodeDef) -> str:
         """Why a linear op is no candidate; empty where it is."""
@@ -156,7 +158,7 @@ class _Finder:
         """The other operand of a residual addition, if the convolution can add it.
 
         The kernel adds in place, into the summand's memory (mkl_conv_ops.cc: "Summand cannot be
-        forwarded" otherwise), so whatever else reads the summand must have run before.
+        forwarded" otherwise), so whatever else reads the summand, or its twin, must have run before.
         """
         graph = self.graph
         operands = [name for name in graph.data_inputs(add) if name != biased]
@@ -174,7 +176,9 @@ class _Finder:
         for reader in self._readers(producer):
             if reader.name != add.name and not self._runs_before(reader.name, node):
                 return None
-        return summand
+        if self._twins is None:
+            self._twins = Twins(graph)
+        return None if self._twins.has(producer.name) else summand
 
     def _readers(self, producer: NodeDef) -> List[NodeDef]:
         """All that may read the memory of a node's INT8 result: its consumers, what a Pad among them may be

@@ -119,7 +119,7 @@ class _Emitter:
         source = self._read(group.source, group.lifted, group.lift_pads)
         summand = self._read(group.summand, group.summand_lifted) if group.summand else None
         node = self.graph.nodes[group.linear]
-        offset = self._offset(group.root) if group.shifted else 0.0
+        offset, lifted_limit = self._lift(group.root) if group.shifted else (0.0, 0.0)
         taken_back = offset - (summand.offset if summand else 0.0)
         inputs = [source.tensor] + self._weights_and_bias(group, node, source, taken_back)
         if gives_float(group):
@@ -132,7 +132,7 @@ class _Emitter:
             attrs["Tsummand"] = dtype_attr(summand.dtype)
             signed_summand = not summand.unsigned
         widening = _SIGNED_SUM_WIDENING if signed_summand else 1.0
-        limit = self._limit(group.root, group.gives_unsigned, offset) * widening
+        limit = lifted_limit or self._limit(group.root, group.gives_unsigned) * widening
         low, high = self._range(group.root, group.gives_unsigned, limit, source.tensor)
         inputs += [low, high] + summand_inputs
         op = quantized_op(group, signed_summand)
@@ -199,20 +199,22 @@ class _Emitter:
         self.graph.add("QuantizeV2", name, [tensor, low, high], attrs)
         return Int8Tensor(name, unsigned, limit, low, high)
 
-    def _offset(self, tensor: str) -> float:
-        """What lifts a result above zero: a whole number of steps."""
+    def _lift(self, tensor: str) -> Tuple[float, float]:
+        """What lifts a result above zero, a whole number of steps, and the largest lifted value, 255 steps."""
         low, high = self.ranges(tensor)
-        step = max(high - low, _SMALLEST_RANGE) / 255.0
-        return float(np.ceil(max(-low, 0.0) / step)) * step
+        if low >= 0:
+            return 0.0, max(high, _SMALLEST_RANGE)
+        step = max(high - low, _SMALLEST_RANGE) / 254.0  # one is for the part of a step that comes below
+        return float(np.ceil(-low / step)) * step, 255.0 * step
 
-    def _limit(self, tensor: str, unsigned: bool, offset: float = 0.0) -> float:
-        """The largest magnitude of a tensor, lifted by ``offset``, and of those that share its range."""
+    def _limit(self, tensor: str, unsigned: bool) -> float:
+        """The largest magnitude of a tensor, and of those that share its range."""
         if tensor in self.factors:
             return self._equalized_limit(tensor)
         limits = [_SMALLEST_RANGE]
         for name in self.shared.get(tensor, (tensor,)):
             low, high = self.ranges(name)
-            limits.append(high + offset if unsigned else max(-low, high))
+            limits.append(high if unsigned else max(-low, high))
         return max(limits)
 
     def _equalized_limit(self, tensor: str) -> float:

@@ -16,6 +16,7 @@ _NO_WORK = frozenset(
 _NORMS = ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3")
 _ADDS = ("Add", "AddV2")
 _FUSED = ("BiasAdd", "Relu", "Relu6")
+_PADDED = "it pads an input of few channels, which costs next to nothing in FP32"
 
 
 def leftovers(
@@ -32,10 +33,12 @@ def leftovers(
         In the order of the graph; without constants, placeholders and what only passes values on.
     """
     done = {decision.node for decision in decisions} | _covered(graph, items)
+    padding = {_fused_pad(graph, item) for item in items if isinstance(item, Group) and item.lift_pads}
     result: List[Decision] = []
     for node in graph.nodes.values():
         if node.name not in done and node.op not in _NO_WORK and attribute(node, "T").type == DT_FLOAT:
-            result.append(Decision(node.name, node.op, False, _reason(graph, node)))
+            reason = _PADDED if node.name in padding else _reason(graph, node)
+            result.append(Decision(node.name, node.op, False, reason))
     return tuple(result)
 
 
@@ -48,15 +51,21 @@ def _covered(graph: Graph, items: Sequence[Union[Group, Carry]]) -> Set[str]:
             continue
         names.update(item.members)
         if item.pads:
-            names.add(graph.producer(graph.data_inputs(graph.nodes[item.linear])[0]).name)
-    return names
+            names.add(_fused_pad(graph, item))
+    return names - {""}
+
+
+def _fused_pad(graph: Graph, group: Group) -> str:
+    """The Pad between a group's source and its linear op; empty where the op pads by itself."""
+    read = graph.data_inputs(graph.nodes[group.linear])[0]
+    return "" if read == group.source else graph.producer(read).name
 
 
 def _reason(graph: Graph, node: NodeDef) -> str:
     if node.op in _NORMS:
         return fold_batch_norms.why_not(graph, node) or "no linear op ahead of it takes it in"
     if node.op in _ADDS:
-        return "an addition is INT8 only between a convolution with its bias and a ReLU"
+        return "an addition is INT8 only behind a convolution with its bias, and without a ReLU only of INT8 values"
     if node.op in _FUSED:
         return "no INT8 op ahead of it takes it in"
     if node.op in CARRYING:

@@ -1,7 +1,8 @@
 """Layers that do not pay in INT8: little work, and either much of the error or only conversions to gain.
 
-Two rules, both for groups with a small share of the network's multiply-accumulates, so that what they cost is bounded
-whatever the network is:
+Two rules, both for groups with a small share of the network's work, so that what they cost is bounded whatever the
+network is. Work is multiply-accumulates, but at least what reading the weights takes: at batch 1 the class scores of a
+small network are all memory traffic.
 
 - an island: groups that hand INT8 values to no others, whose input is quantized and whose result is dequantized for
   too little work in between, as the two products of squeeze-and-excite. A QuantizeV2 or Dequantize takes some 10
@@ -30,7 +31,9 @@ OUT_OF_PROPORTION = "its INT8 error is out of proportion to the little time that
 
 # Work that a conversion between FP32 and INT8 has to be worth, in multiply-accumulates for each sample.
 _CONVERSION_WORK = 250_000
-# No rule leaves a larger share of the network's multiply-accumulates in FP32 at a time, nor in all.
+# In the time of reading one float32 weight from memory a core does so many multiply-accumulates.
+_WORK_OF_A_WEIGHT = 16
+# No rule leaves a larger share of the network's work in FP32 at a time, nor in all.
 _SMALL_SHARE = 0.01
 _SHARE_IN_ALL = 0.02
 # An error out of proportion: so many times the median, and so large a share of the output's power (30 dB).
@@ -84,14 +87,14 @@ def find_unpaying(
 
 
 def count_work(graph: Graph, group: Group, statistics: Statistics) -> float:
-    """The multiply-accumulates of a group for one sample."""
+    """The work of a group for one sample, in multiply-accumulates."""
     weights = graph.constant(graph.data_inputs(graph.nodes[group.linear])[1])
     assert weights is not None  # a condition of every candidate
     outputs = statistics.tensors[group.root].count / max(statistics.samples, 1)
-    if group.op == "DepthwiseConv2dNative":
-        return outputs * weights.shape[0] * weights.shape[1]
-    inputs = Trial.inputs_of(graph.nodes[group.linear], weights)
-    return outputs * inputs
+    node = graph.nodes[group.linear]
+    depthwise = group.op == "DepthwiseConv2dNative"
+    products = weights.shape[0] * weights.shape[1] if depthwise else Trial.inputs_of(node, weights)
+    return max(float(outputs * products), float(weights.size * _WORK_OF_A_WEIGHT))
 
 
 def _islands(items: Sequence[Item]) -> List[List[Group]]:

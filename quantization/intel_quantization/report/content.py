@@ -30,8 +30,8 @@ def build(
         alarms: as comparison.alarms.alarms_of gives them.
         latency: benchmark.Latency as a dict, or None.
         not_measured: why the INT8 graph could not be run here; empty where it could.
-        calibration: ``samples``, ``algorithm``; and ``preprocess``, ``preprocess_chosen``, ``batch_size``, ``seed``,
-            or ``command``.
+        calibration: ``samples``, ``algorithm``; and ``preprocess`` (for people), ``preprocess_details`` (for
+            programs), ``preprocess_chosen``, ``batch_size``, ``seed``, or ``command``.
         environment: the start event's fields.
 
     Returns:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from intel_quantization import job
-from intel_quantization.calibration.collectors import COLLECTORS, collector, min_max, moving_average
+from intel_quantization.calibration.collectors import ALGORITHMS, COLLECTORS, collector, min_max, moving_average
 from intel_quantization.calibration.statistics import Statistics, TensorStatistics
 from intel_quantization.calibration.summary import summary
 from intel_quantization.errors import BadInputError, QuantizationError
@@ -91,12 +91,13 @@ def test_ranges_scale_with_the_values(algo, scale):
 def test_algorithms_are_found_by_name():
     assert collector("direct") is min_max
     assert collector("Ma") is moving_average
-    assert tuple(COLLECTORS) == job.ALGORITHMS
+    assert ALGORITHMS == job.ALGORITHMS
     assert list(COLLECTORS) == ["DIRECT", "MA", "KL", "PERCENTILE", "MSE"]
+    assert collector("Auto") is COLLECTORS["MSE"]  # what it does where it knows no layer
 
 
 @pytest.mark.parametrize(
-    ("name", "remedy"), [("DIRCT", "did you mean DIRECT"), ("x", "one of DIRECT, MA, KL"), (None, "")]
+    ("name", "remedy"), [("DIRCT", "did you mean DIRECT"), ("x", "one of AUTO, DIRECT, MA, KL"), (None, "")]
 )
 def test_an_algorithm_that_is_none(name, remedy):
     with pytest.raises(BadInputError, match="no calibration algorithm '%s'" % name) as caught:

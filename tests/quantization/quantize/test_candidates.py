@@ -193,7 +193,7 @@ def test_a_group_ends_where_a_branch_begins():
     graph_def = build(net)
     plain = find_candidates(Graph(graph_def, ["out"]))[0]
     assert {group.linear: (group.root, group.source) for group in plain} == {
-        "outside": ("bias", "input"),
+        "outside": ("add", "input"),
         "inside": ("inside", "input"),
     }
     for name in ("values", "paddings"):
@@ -323,6 +323,20 @@ def test_twice_the_same_is_not_fused():
     assert candidates(net)[0]["conv"].members == ("conv", "bias")
 
 
+def test_a_summand_with_a_twin_is_not_fused():
+    """Grappler makes one of the pools, whose result both sums would write into."""
+
+    def net(size):
+        x = tf.nn.relu(image(WIDE), name="x")
+        for name, window in (("a", 3), ("b", size)):
+            y = bias(conv(conv_block(x, name + "/first"), name=name), name + "/bias")
+            tf.nn.relu(y + tf.nn.max_pool2d(x, window, 1, "SAME"), name=name + "/out")
+
+    for size, summands in ((3, [None, None]), (2, ["MaxPool2d", "MaxPool2d_1"])):
+        groups, _ = candidates(lambda size=size: net(size), ("a/out", "b/out"))
+        assert [groups[name].summand for name in "ab"] == summands
+
+
 def test_a_convolution_that_reads_its_own_summand_is_not_fused():
     def net(pad):
         x = tf.nn.relu(image(WIDE), name="x")
@@ -372,10 +386,28 @@ def test_a_summand_that_the_next_round_of_a_loop_reads_is_not_fused():
     }
 
 
-def test_an_addition_that_is_excluded_or_has_no_relu_is_not_fused():
+def test_an_addition_that_is_excluded_is_not_fused():
     assert candidates(residual(lambda x: x), excluded_nodes=["sum"])[0]["last"].summand is None
     assert candidates(residual(lambda x: x), excluded_ops=["AddV2", "Add"])[0]["last"].summand is None
-    assert candidates(residual(lambda x: x, "sigmoid"))[0]["last"].summand is None
+
+
+@pytest.mark.parametrize("add", [tf.add, tf.raw_ops.Add, tf.raw_ops.AddV2])
+def test_an_addition_without_a_relu_ends_its_group(add):
+    group = candidates(residual(lambda x: x, "sigmoid", add))[0]["last"]
+    assert (group.summand, group.root, group.activation) == ("x", "sum", "")
+    assert group.members == ("last", "last/bias", "sum")
+    assert group.observed() == ("first/out", "sum", "x", "last/bias")
+
+
+def test_a_relu_that_is_not_alone_in_reading_the_sum_is_not_fused():
+    def net():
+        x = tf.nn.relu(image(WIDE), name="x")
+        total = bias(conv(conv_block(x, "first"), name="last"), "last/bias") + x
+        tf.add(tf.nn.relu(total), tf.nn.sigmoid(total), name="out")
+
+    group = candidates(net)[0]["last"]
+    assert (group.summand, group.activation) == ("x", "")
+    assert candidates(residual(lambda x: x), excluded_nodes=["out"])[0]["last"].root == "sum"
 
 
 # -- order and cost ------------------------------------------------------------------------------

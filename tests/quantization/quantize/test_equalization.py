@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from intel_quantization.calibration.instrument import calibrate
-from intel_quantization.graph.graph import Graph
 from intel_quantization.graph_converter import GraphConverter
-from intel_quantization.quantize.candidates import find_candidates
-from intel_quantization.quantize.equalization import equalization, scale_inputs
-from intel_quantization.quantize.plan import decide
+from intel_quantization.quantize import equalization as module
+from intel_quantization.quantize.equalization import equalization
+from intel_quantization.quantize.local_error import find_by_channel
+from intel_quantization.quantize.weights import scale_inputs
 from tests.quantization import builders as b
+from tests.quantization.prepare import prepare
 
 # channels whose weights differ by a factor of a thousand: one range for all of them does none of them justice
 SIZES = np.geomspace(0.03, 30.0, 8).astype(np.float32)
@@ -44,13 +44,16 @@ def uneven(activation="relu", reader="conv", pad=False, second=None, dead=False)
     return z
 
 
+def equalized(prepared, per_channel=False):
+    """The factors by the tensors' names."""
+    arguments = (prepared.graph, prepared.items, prepared.statistics)
+    by_channel = find_by_channel(*arguments, prepared.trials, per_channel)
+    return equalization(*arguments, by_channel, prepared.trials)
+
+
 def factors_of(graph_def, outputs=("out",), per_channel=False):
-    graph = Graph(graph_def, outputs)
-    candidates, _ = find_candidates(graph)
-    names = sorted({name for group in candidates for name in group.observed()})
-    statistics = calibrate(graph_def, names, [FEED], channel_means=[group.source for group in candidates])
-    items, _ = decide(graph, candidates, statistics)
-    return equalization(graph, items, statistics, per_channel), statistics
+    prepared = prepare(graph_def, [FEED], outputs)
+    return equalized(prepared, per_channel), prepared.statistics
 
 
 def sqnr(graph_def, equalize, per_channel=False):
@@ -106,13 +109,87 @@ def test_an_addition_is_not_equalized():
         z = tf.nn.relu(z + y, "sum")
         return tf.nn.relu(b.bias(b.conv(z, name="last"), "last/bias"), "out")
 
-    graph = Graph(b.build(residual), ["out"])
-    candidates, _ = find_candidates(graph)
-    names = sorted({name for group in candidates for name in group.observed()})
-    feed = {"input:0": b.random("values", (2, 8, 8, 8))}
-    statistics = calibrate(graph.to_graph_def(), names, [feed], channel_means=[group.source for group in candidates])
-    items, _ = decide(graph, candidates, statistics)
-    assert equalization(graph, items, statistics, False) == {}
+    prepared = prepare(b.build(residual), [{"input:0": b.random("values", (2, 8, 8, 8))}])
+    assert equalized(prepared) == {}
+
+
+# -- it has to prove itself ------------------------------------------------------------------------
+
+
+def even(kernel=3, activation="relu"):
+    """Channels of one size, more or less: random weights and no more."""
+    x = b.conv_block(b.image(), "first", activation)
+    return tf.identity(b.conv_block(x, "last", kernel=kernel), "out")
+
+
+@pytest.mark.parametrize("per_channel", [False, True])
+def test_channels_of_like_sizes_stay(per_channel):
+    graph_def = b.build(even)
+    assert factors_of(graph_def, per_channel=per_channel)[0] == {}
+    options = {"outputs": ["out"], "calibration_data": [FEED], "per_channel": per_channel}
+    graphs = [GraphConverter(graph_def, equalize=equalize, **options).convert().graph for equalize in (True, False)]
+    assert graphs[0] == graphs[1]
+
+
+def test_factors_that_do_harm_are_vetoed(monkeypatch):
+    """Whatever the estimate from the largest values says."""
+    monkeypatch.setattr(module, "_factors", lambda pair, *rest: np.geomspace(1, 64, pair.seen.size))
+    assert factors_of(b.build(even))[0] == {}
+    # the other way round than it would help
+    assert factors_of(b.build(uneven))[0] != {}
+    monkeypatch.setattr(module, "_factors", lambda pair, *rest: np.geomspace(64, 1, pair.seen.size))
+    assert factors_of(b.build(uneven))[0] == {}
+
+
+@pytest.mark.parametrize(("gain", "value"), [("_CLEAR_GAIN", 1e-4), ("_LEAST_GAIN", 1.0)])
+def test_the_error_has_to_fall_clearly(monkeypatch, gain, value):
+    """To a small part of itself, and by a share of the output's power that matters."""
+    assert factors_of(b.build(uneven))[0] != {}
+    monkeypatch.setattr(module, gain, value)
+    assert factors_of(b.build(uneven))[0] == {}
+
+
+@pytest.mark.parametrize("kernel", [1, 3])
+def test_a_lifted_tensor_stays(kernel):
+    """What lifts it is one amount for all channels; a signed one that is not lifted is equalized."""
+
+    def net():
+        x = b.conv(b.image(), weights=b.weights_for("first", (3, 3, 4, 8)) * SIZES, name="first")
+        x = b.bias(x, "first/bias", SHIFT * SIZES)
+        weights = b.weights_for("last", (kernel, kernel, 8, 6)) / SIZES[:, None]
+        tf.nn.relu(b.bias(b.conv(x, weights=weights, name="last"), "last/bias"), name="out")
+
+    prepared = prepare(b.build(net), [FEED])
+    assert prepared.groups["first"].shifted == (kernel == 1)
+    assert set(equalized(prepared)) == (set() if kernel == 1 else {"first/bias"})
+
+
+@pytest.mark.parametrize("activation", ["relu", "relu6"])
+def test_a_chain_of_uneven_layers_on_data_that_calibration_did_not_see(activation):
+    """Each pair proves itself with the factors of its neighbours in place."""
+
+    def net():
+        x, scale = b.image(), np.ones(4, np.float32)
+        for number in range(4):
+            behind = SIZES if number % 2 == 0 else SIZES[::-1]
+            weights = b.weights_for("c%d" % number, (3, 3, scale.size, 8)) / scale[:, None] * behind
+            small = 0.03 if activation == "relu6" else 1.0
+            x = b.bias(b.conv(x, weights=weights * small, name="c%d" % number), "c%d/bias" % number, SHIFT * behind)
+            x, scale = b.activate(x, activation, "c%d/out" % number), behind * small
+        tf.identity(b.conv_block(x, "last", weights=b.weights_for("last", (3, 3, 8, 6)) / scale[:, None]), "out")
+
+    graph_def = b.build(net)
+    fresh = {"input:0": b.random("fresh", (4, 8, 8, 4))}
+    noise = {}
+    for equalize in (True, False):
+        options = {"outputs": ["out"], "calibration_data": [FEED], "equalize": equalize}
+        graph = GraphConverter(graph_def, **options).convert().graph
+        want, got = (b.run(each, fresh, "out")[0] for each in (graph_def, graph))
+        noise[equalize] = np.square(want - got).sum() / np.square(want).sum()
+    assert noise[True] < 0.5 * noise[False]
+
+
+# -- what the factors are --------------------------------------------------------------------------
 
 
 def test_a_relu6_still_ends_at_6():
@@ -134,14 +211,9 @@ def test_a_channel_that_is_never_above_zero_does_no_harm():
     assert sqnr(graph_def, True) > sqnr(graph_def, False) + 3
 
 
-def test_without_channel_statistics_nothing_is_equalized():
-    graph_def = b.build(uneven)
-    graph = Graph(graph_def, ["out"])
-    candidates, _ = find_candidates(graph)
-    names = sorted({name for group in candidates for name in group.observed()})
-    statistics = calibrate(graph_def, names, [FEED])
-    items, _ = decide(graph, candidates, statistics)
-    assert equalization(graph, items, statistics, False) == {}
+@pytest.mark.parametrize("lacking", ["channels", "patches"])
+def test_what_lacks_statistics_or_patches_stays(lacking):
+    assert equalized(prepare(b.build(uneven), [FEED], **{lacking: False})) == {}
 
 
 @pytest.mark.parametrize(

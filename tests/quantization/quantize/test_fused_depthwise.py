@@ -37,8 +37,8 @@ pytestmark = [
 OLDER = "QuantizedDepthwiseConv2DWithBiasAndReluAndRequantize"
 
 
-def block(signed, activation, pad=False, multiplier=1, strides=1, with_bias=True):
-    """A convolution (signed: without a ReLU), a depthwise and a pointwise one."""
+def block(signed, activation, pad=False, multiplier=1, strides=1, with_bias=True, kernel=3):
+    """A convolution (signed: without a ReLU), a depthwise and another one, which pads unless its kernel is 1."""
 
     def net():
         x = conv_block(image(), "first", None if signed else "relu", filters=8)
@@ -46,7 +46,7 @@ def block(signed, activation, pad=False, multiplier=1, strides=1, with_bias=True
             x = tf.pad(x, [[0, 0], [1, 0], [2, 1], [0, 0]], name="pad")
         x = depthwise(x, multiplier, strides=strides, padding="VALID" if pad else "SAME", name="d")
         x = bias(x, "d/bias") if with_bias else x
-        tf.identity(conv_block(activate(x, activation, "d/out"), "last", kernel=1), name="out")
+        tf.identity(conv_block(activate(x, activation, "d/out"), "last", kernel=kernel), name="out")
 
     return net
 
@@ -107,7 +107,15 @@ def test_older_targets_leave_it_in_float32():
     )
     conversion = checked(block(False, None), "2.1")
     assert reasons(conversion)["d"].endswith("without a ReLU behind it that works from TensorFlow 2.1 on")
+    assert int8_ops(checked(block(False, None, kernel=1), "2.1").graph)[OLDER] == 1  # lifted
     assert int8_ops(checked(block(True, None), "2.14").graph)[FUSED_DEPTHWISE] == 1
+
+
+@pytest.mark.parametrize("pad", [False, True])
+def test_a_result_that_is_lifted_needs_it_for_a_pad_only(pad):
+    conversion = checked(block(False, None, pad, kernel=1))
+    assert int8_ops(conversion.graph)[FUSED_DEPTHWISE if pad else OLDER] == 1
+    assert set(reasons(conversion).values()) == {""}
 
 
 def test_between_float32_ops_it_stays_float32():

@@ -22,12 +22,32 @@ def left(function):
 
 def test_what_became_int8_is_not_left():
     def net():
-        x = b.conv_block(tf.pad(b.image(), [[0, 0], [1, 1], [1, 1], [0, 0]]), "first", padding="VALID")
+        x = b.conv_block(b.image(), "stem")
+        x = b.conv_block(tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]]), "first", padding="VALID")
         x = tf.nn.max_pool2d(x, 2, 2, "SAME")
         y = b.bias(b.conv(b.conv_block(x, "second"), name="third"), "third/bias")
         b.activate(tf.identity(tf.nn.relu(tf.raw_ops.AddV2(x=y, y=x))), None, "out")
 
     assert left(net) == {}
+
+
+def test_padding_ahead_of_lifting_is_told():
+    def net():
+        x = tf.pad(b.image(), [[0, 0], [1, 1], [1, 1], [0, 0]], name="pad")
+        tf.identity(b.conv_block(x, "first", padding="VALID"), "out")
+
+    assert left(net) == {"pad": "it pads an input of few channels, which costs next to nothing in FP32"}
+
+
+def test_what_an_explicitly_padding_convolution_reads_has_its_reason():
+    """Nothing is fused there: the op pads by itself."""
+
+    def net():
+        x = tf.nn.elu(b.image(), name="elu")
+        weights = tf.constant(b.random("weights", (3, 3, 4, 8)))
+        b.v1.nn.conv2d(x, weights, [1, 1, 1, 1], [[0, 0], [1, 1], [1, 1], [0, 0]], name="out")
+
+    assert left(net) == {"elu": "Elu has no INT8 form"}
 
 
 def test_each_has_its_reason():
@@ -44,7 +64,7 @@ def test_each_has_its_reason():
         "early": "no INT8 op ahead of it takes it in",
         "norm": "'early' is a Relu, not a Conv2D|DepthwiseConv2dNative|MatMul",
         "elu": "Elu has no INT8 form",
-        "add": "an addition is INT8 only between a convolution with its bias and a ReLU",
+        "add": "an addition is INT8 only behind a convolution with its bias, and without a ReLU only of INT8 values",
         "turned": "it is not between INT8 ops",
         "out": "Softmax has no INT8 form",
     }

@@ -117,18 +117,59 @@ SEEN = {"input": (0, 1, WIDE), "first/out": (0, 1, WIDE), "out": (0, 1, WIDE), "
 
 
 @pytest.mark.parametrize("low", [0.0, -1.0])
-def test_a_sum_is_kept(low):
-    groups, _ = planned(residual, dict(SEEN, other=(low, 1, WIDE)))
+@pytest.mark.parametrize("activation", [tf.nn.relu, tf.nn.relu6])
+def test_a_sum_is_kept(low, activation):
+    groups, _ = planned(lambda: residual(activation), dict(SEEN, other=(low, 1, WIDE)))
     assert groups["last"].summand == "other"
-    assert ("SignedSum" in quantized_op(groups["last"], low < 0)) == (low < 0)
+    assert groups["last"].summand_lifted == (low < 0)
 
 
-@pytest.mark.parametrize("low", [0.0, -1.0])
-def test_a_sum_in_front_of_a_relu6_takes_only_an_unsigned_summand(low):
+@pytest.mark.parametrize("activation", [tf.nn.relu, tf.nn.relu6])
+def test_a_sum_in_front_of_a_relu6_takes_only_an_unsigned_summand(activation):
     """The range behind a signed one is wider than what was seen, so that nothing would clip at 6."""
-    groups, reasons = planned(lambda: residual(tf.nn.relu6), dict(SEEN, other=(low, 1, WIDE)))
-    assert groups["last"].summand == (None if low else "other")
+
+    def net():
+        other = bias(conv(image(WIDE), name="before"), "other")
+        y = conv_block(other, "first")  # it pads, so that what it reads cannot be lifted
+        activation(bias(conv(y, name="last"), "b") + other, name="out")
+
+    groups, reasons = planned(net, dict(SEEN, other=(-1, 1, WIDE)))
+    assert not groups["before"].shifted
+    assert groups["last"].summand == (None if activation is tf.nn.relu6 else "other")
+    assert "SignedSum" in quantized_op(groups["last"], True) or activation is tf.nn.relu6
     assert reasons["last"] == ""
+
+
+@pytest.mark.parametrize(("of_float", "low"), [(True, 0.0), (True, -1.0), (False, 0.0), (False, -1.0)])
+def test_a_sum_without_a_relu_adds_int8_only(of_float, low):
+    """FP32 adds faster than it quantizes what an INT8 op is to add."""
+
+    def net():
+        x = image(WIDE)
+        other = tf.nn.max_pool2d(x, 3, 1, "SAME", name="other") if of_float else bias(conv(x, name="before"), "other")
+        tf.tanh(bias(conv(conv_block(x, "first"), name="last"), "b") + other, name="out")
+
+    groups, reasons = planned(net, dict(SEEN, other=(low, 1, WIDE), add=(-1, 1, WIDE)))
+    assert groups["last"].summand == (None if of_float else "other")
+    assert groups["last"].root == ("b" if of_float else "add")
+    assert groups["last"].shifted
+    assert reasons["last"] == ""
+
+
+def test_a_sum_without_a_relu_that_a_padding_convolution_reads_falls_off():
+    """Its result would have to be lifted: the kernels without a ReLU add nothing."""
+
+    def net(kernel):
+        x = bias(conv(image(WIDE), name="before"), "other")
+        x = bias(conv(conv_block(x, "first"), name="last"), "b") + x
+        tf.nn.relu(bias(conv(x, kernel=kernel, name="reader"), "c"), name="out")
+
+    seen = dict(SEEN, other=(-1, 1, WIDE), add=(-1, 1, WIDE))
+    for kernel in (1, 3):
+        groups, reasons = planned(lambda kernel=kernel: net(kernel), seen)
+        assert groups["last"].summand == ("other" if kernel == 1 else None)
+        assert groups["reader"].lifted == (kernel == 1)
+        assert not any(reasons.values())
 
 
 def test_a_convolution_that_only_a_sum_reads_is_shifted():

@@ -9,7 +9,7 @@ from tests.quantization.nets.ssd import ssd_mobilenet_v1, ssd_resnet34
 from tests.quantization.nets.two_stage import faster_rcnn_resnet50, rfcn_resnet101
 from tests.quantization.topologies.check import check, photos, sqnr, square
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("everything_pays")]
 
 DETECTIONS = ["detection_boxes", "detection_scores", "detection_classes", "num_detections"]
 IMAGES = "image_tensor:0"

@@ -1,0 +1,1 @@
+"""Choosing the preprocessing of images: the evidence, one kind a module, and the verdict."""

@@ -1,0 +1,220 @@
+"""Layers that do not pay in INT8 stay FP32, and never more of the work than is allowed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from intel_quantization.calibration.collectors import min_max
+from intel_quantization.quantize import payoff
+from intel_quantization.quantize.payoff import ISLAND, OUT_OF_PROPORTION, count_work, find_unpaying
+from tests.quantization import builders as b
+from tests.quantization.prepare import prepare
+
+pytestmark = pytest.mark.tensorflow
+
+
+def excite(x, name):
+    """Squeeze-and-excite: two small products of the image's mean, whose result scales the channels."""
+    channels = int(x.shape[-1])
+    y = tf.reduce_mean(x, [1, 2], keepdims=True)
+    y = b.conv_block(y, name + "/down", kernel=1, filters=4)
+    y = tf.sigmoid(b.bias(b.conv(y, channels, 1, name=name + "/up"), name + "/up/bias"))
+    return x * y
+
+
+def unpaying(function, feed=None, outputs=("out",)):
+    graph_def = b.build(function)
+    prepared = prepare(graph_def, [feed or b.batch(graph_def, 8, seed=1)], outputs)
+    channels = frozenset(group.root for group in prepared.groups.values())
+    left = find_unpaying(prepared.graph, prepared.items, prepared.statistics, prepared.trials, min_max, channels)
+    return left, prepared
+
+
+def large(x, count=3):
+    """Convolutions with much work."""
+    for number in range(count):
+        x = b.conv_block(x, "large%d" % number, filters=32)
+    return x
+
+
+# -- islands ---------------------------------------------------------------------------------------
+
+
+def excited(count=3):
+    def net():
+        x = excite(large(b.image((None, 32, 32, 4)), count), "excite")
+        tf.identity(b.conv_block(x, "last", filters=32), "out")
+
+    return net
+
+
+def test_squeeze_and_excite_stays_fp32_in_a_large_network():
+    assert unpaying(excited())[0] == {"excite/down": ISLAND, "excite/up": ISLAND}
+    graph_def = b.build(excited())
+    conversion = b.convert(graph_def, per_channel=True)
+    assert {name: reason for name, reason in b.reasons(conversion).items() if reason} == {
+        "excite/down": ISLAND,
+        "excite/up": ISLAND,
+    }
+    assert b.ops(conversion.graph)["Conv2D"] == 2
+    assert b.error(conversion, b.batch(graph_def, seed=1)) < 0.08
+
+
+def test_a_small_network_becomes_int8_all_the_same():
+    """All of it is too little work to pay; whoever asks for INT8 gets it."""
+
+    def net():
+        tf.identity(b.conv_block(b.conv_block(b.image(), "first"), "last"), "out")
+
+    left, prepared = unpaying(net)
+    assert left == {}
+    assert sum(count_work(prepared.graph, group, prepared.statistics) for group in prepared.items) < 250_000
+    tf_only = unpaying(lambda: tf.identity(b.dense(tf.nn.relu(b.image((None, 8))), name="d"), "out"))[0]
+    assert tf_only == {}
+
+
+def test_islands_within_a_small_network():
+    """They are more than the share that may stay FP32."""
+
+    def net():
+        x = excite(b.conv_block(b.image((None, 2, 2, 4)), "stem", filters=16), "excite")
+        tf.identity(b.conv_block(x, "last", filters=16), "out")
+
+    assert unpaying(net)[0] == {}
+
+
+def test_an_island_of_much_work_pays():
+    def net():
+        x = tf.tanh(large(b.image((None, 32, 32, 4))))
+        tf.identity(b.conv_block(x, "alone", filters=32), "out")
+
+    assert unpaying(net)[0] == {}
+    _, prepared = unpaying(lambda: tf.identity(large(b.image((None, 32, 32, 4))), "out"))
+    work = {name: count_work(prepared.graph, group, prepared.statistics) for name, group in prepared.groups.items()}
+    assert work == {"large0": 32 * 32 * 32 * 36, "large1": 32 * 32 * 32 * 288, "large2": 32 * 32 * 32 * 288}
+
+
+def test_what_hands_int8_values_on_is_no_island():
+    """The same products, connected through a pool, belong to the network around them."""
+
+    def net():
+        x = large(b.image((None, 32, 32, 4)))
+        x = tf.nn.max_pool2d(x, 8, 8, "SAME")
+        x = b.conv_block(x, "small", kernel=1, filters=4)
+        tf.identity(b.conv_block(x, "last", kernel=1), "out")
+
+    assert unpaying(net)[0] == {}
+
+
+def test_work_is_counted_for_each_sample():
+    def net():
+        x = tf.nn.relu(b.image((None, 8, 8, 4)))
+        x = tf.nn.relu(b.bias(b.depthwise(x, 2, name="d"), "d/bias"))
+        x = b.conv_block(x, "c", strides=2, filters=6)
+        b.dense(tf.reshape(x, (-1, 96)), 10, transpose=True, name="out")
+
+    for size in (1, 5):
+        graph_def = b.build(net)
+        _, prepared = unpaying(net, b.batch(graph_def, size, seed=1))
+        work = {name: count_work(prepared.graph, group, prepared.statistics) for name, group in prepared.groups.items()}
+        assert work == {"d": 8 * 8 * 8 * 9, "c": 4 * 4 * 6 * 72, "out": 10 * 96}
+
+
+# -- errors out of proportion ----------------------------------------------------------------------
+
+
+def bad(x, name):
+    """A depthwise convolution of which nothing but noise is left: what it reads is large, what it gives small.
+
+    It takes the difference of neighbours that hardly differ, so that rounding its input is as large as that.
+    """
+    channels = int(x.shape[-1])
+    weights = np.zeros((1, 2, channels, 1), np.float32)
+    weights[0, 0], weights[0, 1] = 1.0, -1.0
+    x = b.depthwise(x, weights=weights, padding="VALID", name=name)
+    return tf.nn.relu(b.bias(x, name + "/bias", np.zeros(channels, np.float32)), name=name + "/out")
+
+
+def means(parts):
+    """The mean of each image and channel, of all parts together."""
+    return tf.concat([tf.reduce_mean(part, [1, 2]) for part in parts], 1, name="out")
+
+
+def smooth(size=32):
+    """Images whose neighbours hardly differ."""
+    ramp = np.linspace(1, 1.2, size, dtype=np.float32)[:, None, None]
+    noise = np.abs(b.random("noise", (8, size, size, 4), 0.002))
+    return {"input:0": np.tile(ramp, (8, 1, size, 4)).reshape(8, size, size, 4) + noise}
+
+
+def beside(shares=1):
+    """A network with much work, and bad layers of little work beside it."""
+
+    def net():
+        x = b.image((None, 32, 32, 4))
+        parts = [bad(x, "bad%d" % number) for number in range(shares)]
+        means([large(x), *parts])
+
+    return net
+
+
+def test_an_error_out_of_proportion(monkeypatch):
+    monkeypatch.setattr(payoff, "_CONVERSION_WORK", 0)
+    left, prepared = unpaying(beside(), smooth())
+    assert left == {"bad0": OUT_OF_PROPORTION}
+    total = sum(count_work(prepared.graph, group, prepared.statistics) for group in prepared.groups.values())
+    assert count_work(prepared.graph, prepared.groups["bad0"], prepared.statistics) < 0.01 * total
+    conversion = b.convert(b.build(beside()), [smooth()], per_channel=True)
+    assert b.reasons(conversion)["bad0"] == OUT_OF_PROPORTION
+
+
+def test_one_that_is_as_bad_as_the_others_stays_int8(monkeypatch):
+    """Where all lose much, there is no proportion to be out of."""
+    monkeypatch.setattr(payoff, "_CONVERSION_WORK", 0)
+
+    def net():
+        x = b.image((None, 32, 32, 4))
+        means([bad(x, "bad%d" % number) for number in range(120)])  # each of them has less than 1 % of the work
+
+    assert unpaying(net, smooth())[0] == {}
+
+
+def test_one_with_much_work_stays_int8(monkeypatch):
+    monkeypatch.setattr(payoff, "_CONVERSION_WORK", 0)
+
+    def net():
+        x = b.image((None, 32, 32, 4))
+        means([b.conv_block(x, "a", filters=2), b.conv_block(x, "b", filters=2), bad(x, "bad")])
+
+    assert unpaying(net, smooth())[0] == {}
+    monkeypatch.setattr(payoff, "_SMALL_SHARE", 1.0)
+    monkeypatch.setattr(payoff, "_SHARE_IN_ALL", 1.0)
+    assert unpaying(net, smooth())[0] == {"bad": OUT_OF_PROPORTION}
+
+
+@pytest.mark.parametrize("conversion_work", [0, 1e9], ids=["errors", "islands"])
+def test_the_budget_holds(monkeypatch, conversion_work):
+    """Each bad layer takes a thirtieth of a percent and more; all together 2 % at most stay FP32."""
+    monkeypatch.setattr(payoff, "_CONVERSION_WORK", conversion_work)
+    monkeypatch.setattr(payoff, "_TIMES_MEDIAN", 0.0)
+
+    def net():
+        x = b.image((None, 32, 32, 4))
+        means([large(x), *(bad(x, "bad%d" % number) for number in range(70))])
+
+    left, prepared = unpaying(net, smooth())
+    work = {name: count_work(prepared.graph, group, prepared.statistics) for name, group in prepared.groups.items()}
+    spent, total = sum(work[name] for name in left), sum(work.values())
+    assert 0.019 * total < spent <= 0.02 * total
+    assert len(left) < 70
+    assert all(name.startswith("bad") for name in left)
+
+
+def test_without_patches_only_islands_stay(monkeypatch):
+    prepared = prepare(b.build(beside()), [smooth()], patches=False)
+    arguments = (prepared.graph, prepared.items, prepared.statistics, prepared.trials, min_max, frozenset())
+    assert find_unpaying(*arguments) == {"bad0": ISLAND}
+    monkeypatch.setattr(payoff, "_CONVERSION_WORK", 0)
+    assert find_unpaying(*arguments) == {}
