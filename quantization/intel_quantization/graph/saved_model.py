@@ -22,7 +22,7 @@ _BINARY, _TEXT = "saved_model.pb", "saved_model.pbtxt"
 _DEFAULT = "serving_default"
 _INTERNAL = ("__saved_model_init_op", "__saved_model_train_op")
 # IndexError is what TensorFlow makes of a file that is too short
-_FAILURES = (ValueError, TypeError, KeyError, IndexError, AttributeError, OSError, RuntimeError, tf.errors.OpError)
+_FAILURES = (ValueError, TypeError, LookupError, AttributeError, OSError, RuntimeError, DecodeError, tf.errors.OpError)
 
 
 def is_saved_model(path: str) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.eager import context
 
@@ -170,4 +171,30 @@ def test_over_two_gigabytes_before_anything_is_loaded(second, monkeypatch):
     monkeypatch.setattr(tf.compat.v2.saved_model, "load", None)
     monkeypatch.setattr("intel_quantization.graph.saved_model.read_bytes", lambda path: Path(path).read_bytes())
     with pytest.raises(BadInputError, match=r"the variables of .*: 1180 bytes; .* 2 GB"):
+        freeze_saved_model(second[0])
+
+
+@pytest.mark.parametrize("name", ["variables.data-00000-of-00001", "variables.index"])
+@pytest.mark.parametrize("keep", [0.0, 0.3, 0.9])
+def test_variables_that_are_cut(first, second, tmp_path, name, keep):
+    for number, source in enumerate((first[0], second[0])):
+        path = str(tmp_path / str(number))
+        shutil.copytree(source, path)
+        file = Path(path) / "variables" / name
+        data = file.read_bytes()
+        file.write_bytes(data[: int(len(data) * keep)])
+        with pytest.raises(BadInputError) as caught:
+            freeze_saved_model(path)
+        assert path in caught.value.message
+        assert caught.value.remedy
+
+
+def test_an_object_graph_that_does_not_parse(second, tmp_path, monkeypatch):
+    """It is in the variables file, as a text."""
+
+    def fail(path, tags):
+        raise DecodeError("Error parsing message")
+
+    monkeypatch.setattr(tf.compat.v2.saved_model, "load", fail)
+    with pytest.raises(BadInputError, match=r"cannot freeze the SavedModel .*: Error parsing message"):
         freeze_saved_model(second[0])
