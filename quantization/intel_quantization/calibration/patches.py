@@ -18,7 +18,9 @@ _POSITIONS = 16
 # Of all images so many patches are kept, if they have no more values than that.
 MOST_PATCHES = 512
 MOST_VALUES = 1 << 19
-_FEWEST_PATCHES = 32
+_FEWEST_PATCHES = 64
+# One product of all patches and an op's weights takes so many multiply-accumulates at most, if that many patches do.
+_MOST_WORK = 1 << 25
 # Of all ops together so many values are kept.
 _ALL_VALUES = 1 << 26
 
@@ -34,6 +36,7 @@ class Window:
         dilations: steps between taps.
         pads: (top, bottom, left, right); None: as SAME pads.
         channels: of the source.
+        outputs: channels of the output that read all of a patch; 1 where each reads a channel of its own.
     """
 
     tensor: str
@@ -42,6 +45,7 @@ class Window:
     dilations: Tuple[int, int] = (1, 1)
     pads: Optional[Tuple[int, int, int, int]] = (0, 0, 0, 0)
     channels: int = 1
+    outputs: int = 1
 
     @property
     def values(self) -> int:
@@ -155,7 +159,8 @@ def make_samplers(windows: Mapping[str, Window]) -> Dict[str, Sampler]:
     share = _ALL_VALUES // max(len(windows), 1)
     result = {}
     for name, window in windows.items():
-        wanted = min(MOST_VALUES, share) // max(window.values, 1)
-        if wanted >= _FEWEST_PATCHES or share >= MOST_VALUES:
-            result[name] = Sampler(name, window, min(max(wanted, _FEWEST_PATCHES), MOST_PATCHES))
+        fitting = min(MOST_VALUES, share) // window.values
+        if fitting >= _FEWEST_PATCHES or share >= MOST_VALUES:
+            quick = _MOST_WORK // (window.values * window.outputs)
+            result[name] = Sampler(name, window, min(max(min(fitting, quick), _FEWEST_PATCHES), MOST_PATCHES))
     return result

@@ -11,10 +11,13 @@ from __future__ import annotations
 
 from typing import Dict, List, Sequence, Tuple
 
+import numpy as np
+
 from intel_quantization.calibration.collectors import Ranges, min_max
 from intel_quantization.calibration.entropy import kl_divergence
+from intel_quantization.calibration.magnitudes import magnitudes
 from intel_quantization.calibration.percentile import percentile
-from intel_quantization.calibration.squared_error import mean_squared_error
+from intel_quantization.calibration.squared_error import mean_squared_error, squared_error
 from intel_quantization.calibration.statistics import Statistics, TensorStatistics
 from intel_quantization.quantize.carries import Carry
 from intel_quantization.quantize.groups import Group
@@ -32,6 +35,8 @@ ESTIMATORS: Tuple[Tuple[str, Ranges], ...] = (
 """In the order of preference where they do equally well."""
 # A narrower range has to be better by that much: patches are a sample, and values that are cut off are lost.
 _MARGIN = 0.97
+# Ranges that differ by less are not tried apart.
+_ALIKE = 0.01
 
 
 def auto_ranges(items: Sequence[Item], statistics: Statistics, trials: Dict[str, Trial]) -> Ranges:
@@ -63,25 +68,41 @@ def choose_ranges(
         ]
         best = proposals[0][1]
         if tried:
-            best = _least_error(proposals, tried)
+            best = _least_error(proposals, tried, {tensor: statistics.tensors[tensor] for tensor in tensors})
         result.update(best)
     return result
 
 
 def _least_error(
-    proposals: List[Tuple[str, Dict[str, Tuple[float, float]]]], tried: List[Tuple[Trial, bool]]
+    proposals: List[Tuple[str, Dict[str, Tuple[float, float]]]],
+    tried: List[Tuple[Trial, bool]],
+    seen: Dict[str, TensorStatistics],
 ) -> Dict[str, Tuple[float, float]]:
+    """The proposal with the least error of the readers and of the tensors themselves.
+
+    Patches are few, and values that are rare and large may be in none of them; the histograms have seen those.
+    """
     errors: Dict[Tuple[float, float], float] = {}
     best, least = proposals[0][1], float("inf")
     for _name, ranges in proposals:
         low, high = bounds(*ranges.values())
-        if (low, high) not in errors:
+        near = [known for known in errors if np.allclose(known, (low, high), rtol=_ALIKE)]
+        if near:
+            low, high = near[0]
+        else:
             errors[low, high] = sum(
                 trial.error(Grid.of(low, high, lifted).round(trial.patches)) for trial, lifted in tried
-            )
+            ) + max(_share_of_noise(tensor, seen[tensor], max(-low, high)) for tensor in ranges)
         if errors[low, high] < least * (_MARGIN if least < float("inf") else 1.0):
             best, least = ranges, errors[low, high]
     return best
+
+
+def _share_of_noise(tensor: str, seen: TensorStatistics, limit: float) -> float:
+    """The share of noise in a tensor's power when it is rounded and cut off at a limit, by its histogram."""
+    found = magnitudes(tensor, seen)
+    power = float((found.count * np.square((found.low + found.high) / 2.0)).sum())
+    return squared_error(found, limit) / power if power and limit else 0.0
 
 
 def _classes(items: Sequence[Item]) -> List[Tuple[List[str], List[Group]]]:

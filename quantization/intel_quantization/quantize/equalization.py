@@ -95,7 +95,10 @@ def equalization(
             proof = proofs[pair.root]
             if np.allclose(proposed[pair.root], factors[pair.root], rtol=0.01):
                 continue
-            before, after = proof(factors), proof(proposed)
+            before = proof(factors)
+            if before <= _LEAST_GAIN:
+                continue
+            after = proof(proposed)
             if after < before * _CLEAR_GAIN and before - after > _LEAST_GAIN:
                 factors, changed = proposed, True
         if not changed:

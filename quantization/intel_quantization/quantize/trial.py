@@ -70,6 +70,7 @@ class Trial:
         self.weights = weights
         self._bias = 0.0 if bias is None else bias.astype(np.float32)
         self._activation = activation
+        self._mean = patches.mean(axis=0, keepdims=True)  # what is linear in the patches needs no more
         self._plain = self.multiply(patches, weights)
         self.wanted = self._activate(self._plain + self._bias)
         power = np.square(self.wanted, dtype=np.float64).mean(axis=0)
@@ -100,7 +101,7 @@ class Trial:
         """
         got = self.multiply(patches, self.weights if weights is None else weights)
         if weights is not None:
-            got -= (self.multiply(self.patches, weights) - self._plain).mean(axis=0)
+            got -= self.multiply(self._mean, weights - self.weights)
         noise = self._activate(got + self._bias) - self.wanted
         return float(np.square(noise, dtype=np.float64).mean(axis=0).sum()) / self._power
 

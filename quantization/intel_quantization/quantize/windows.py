@@ -22,13 +22,14 @@ def window_of(graph: Graph, group: Group) -> Window:
     assert weights is not None  # a condition of every candidate
     if node.op == "MatMul":
         inputs = weights.shape[1 if attribute(node, "transpose_b").b else 0]
-        return Window(group.source, None, channels=int(inputs))
+        return Window(group.source, None, channels=int(inputs), outputs=int(weights.size // inputs))
     strides, dilations = (_pair(list(attribute(node, key).list.i)) for key in ("strides", "dilations"))
     pads: Optional[Tuple[int, int, int, int]] = group.pads
     if pads is None and attribute(node, "padding").s == b"VALID":
         pads = (0, 0, 0, 0)
     height, width, channels = (int(size) for size in weights.shape[:3])
-    return Window(group.source, (height, width), strides, dilations, pads, channels)
+    outputs = 1 if node.op == "DepthwiseConv2dNative" else int(weights.shape[3])
+    return Window(group.source, (height, width), strides, dilations, pads, channels, outputs)
 
 
 def _pair(values: list) -> Tuple[int, int]:
