@@ -107,8 +107,9 @@ class _Emitter:
         self.graph = graph
         self.statistics = statistics
         self._by_channel = by_channel
-        self.int8: Dict[str, Int8Tensor] = {}  # by the name of the FP32 tensor
-        self.lifted: Dict[Tuple[str, Optional[Pads]], Int8Tensor] = {}  # by the same name, and how FP32 pads it
+        self.int8: Dict[str, Int8Tensor] = {}  # what INT8 ops gave, by the name of the FP32 tensor
+        self.plain: Dict[str, Int8Tensor] = {}  # what was quantized as it is, by the same name
+        self.lifted: Dict[Tuple[str, Optional[Pads]], Int8Tensor] = {}  # what was lifted first, and how FP32 pads it
 
     def ranges(self, tensor: str) -> Tuple[float, float]:
         """The smallest and the largest value of a tensor that INT8 is to represent."""
@@ -119,19 +120,19 @@ class _Emitter:
         source = self._read(group.source, group.lifted, group.lift_pads)
         summand = self._read(group.summand, group.summand_lifted) if group.summand else None
         node = self.graph.nodes[group.linear]
-        offset, lifted_limit = self._lift(group.root) if group.shifted else (0.0, 0.0)
+        signed_summand = summand is not None and not summand.unsigned
+        widening = _SIGNED_SUM_WIDENING if signed_summand else 1.0
+        offset, lifted_limit = self._lift(group.root, widening) if group.shifted else (0.0, 0.0)
         taken_back = offset - (summand.offset if summand else 0.0)
         inputs = [source.tensor] + self._weights_and_bias(group, node, source, taken_back)
         if gives_float(group):
             self._emit_float(group, node, source, inputs)
             return
         attrs = self._attrs(group, node, source)
-        signed_summand, summand_inputs = False, []
+        summand_inputs: List[str] = []
         if summand is not None:
             summand_inputs = [summand.tensor, summand.low, summand.high]
             attrs["Tsummand"] = dtype_attr(summand.dtype)
-            signed_summand = not summand.unsigned
-        widening = _SIGNED_SUM_WIDENING if signed_summand else 1.0
         limit = lifted_limit or self._limit(group.root, group.gives_unsigned) * widening
         low, high = self._range(group.root, group.gives_unsigned, limit, source.tensor)
         inputs += [low, high] + summand_inputs
@@ -160,17 +161,21 @@ class _Emitter:
         return self.graph.control_inputs(self.graph.nodes[group.linear])
 
     def _quantized(self, tensor: str) -> Int8Tensor:
-        if tensor not in self.int8:
+        if tensor not in self.plain:
             unsigned = is_unsigned(tensor, self.statistics, {})
-            self.int8[tensor] = self._quantize(tensor, unsigned, self._limit(tensor, unsigned))
-        return self.int8[tensor]
+            self.plain[tensor] = self._quantize(tensor, unsigned, self._limit(tensor, unsigned))
+        return self.plain[tensor]
 
     def _read(self, tensor: str, lifted: bool, pads: Optional[Pads] = None) -> Int8Tensor:
         """A tensor in INT8; lifted, where a group asks for that, by the op that makes it or else in FP32."""
-        if not lifted or tensor in self.int8:
+        if tensor in self.int8:
+            return self.int8[tensor]
+        if not lifted:
             return self._quantized(tensor)
         if (tensor, pads) not in self.lifted:
             low, high = self.ranges(tensor)
+            if pads is not None and pads != NO_PADS:
+                low, high = min(low, 0.0), max(high, 0.0)  # the zeros around the image
             stem = tensor.replace(":", "_") + "/lifted"
             source = tensor if pads is None else self._pad(tensor, stem + "/pad", pads)
             lift = self.graph.add_constant(stem + "/by", np.float32(-low), beside=tensor)
@@ -199,12 +204,18 @@ class _Emitter:
         self.graph.add("QuantizeV2", name, [tensor, low, high], attrs)
         return Int8Tensor(name, unsigned, limit, low, high)
 
-    def _lift(self, tensor: str) -> Tuple[float, float]:
-        """What lifts a result above zero, a whole number of steps, and the largest lifted value, 255 steps."""
+    def _lift(self, tensor: str, widening: float) -> Tuple[float, float]:
+        """What lifts a result above zero, a whole number of steps, and what 255 steps are, at least the largest value.
+
+        Args:
+            tensor: the result.
+            widening: so many times its largest value have to fit.
+        """
         low, high = self.ranges(tensor)
         if low >= 0:
-            return 0.0, max(high, _SMALLEST_RANGE)
-        step = max(high - low, _SMALLEST_RANGE) / 254.0  # one is for the part of a step that comes below
+            return 0.0, max(high, _SMALLEST_RANGE) * widening
+        levels = int(255.0 / widening) - 1  # one is for the part of a step that comes below
+        step = max(high - low, _SMALLEST_RANGE) / levels
         return float(np.ceil(-low / step)) * step, 255.0 * step
 
     def _limit(self, tensor: str, unsigned: bool) -> float:

@@ -56,12 +56,16 @@ class Readers:
 
     def take_lifted(self, tensor: str) -> bool:
         """Whether all that may read a tensor in INT8 can read it lifted."""
-        for item in self._readers.get(tensor, ()):
-            if isinstance(item, Carry):
-                if item.op not in _PASSING or not self.take_lifted(item.root):
+        stack = [tensor]
+        while stack:
+            read = stack.pop()
+            for item in self._readers.get(read, ()):
+                if isinstance(item, Carry):
+                    if item.op not in _PASSING:
+                        return False
+                    stack.append(item.root)
+                elif item.source == read and not pads_nothing(self._graph, item):
                     return False
-            elif item.source == tensor and not pads_nothing(self._graph, item):
-                return False
         return True
 
 

@@ -13,7 +13,7 @@ small network are all memory traffic.
 
 from __future__ import annotations
 
-from typing import Dict, FrozenSet, List, Sequence
+from typing import Dict, FrozenSet, List, Sequence, Set
 
 import numpy as np
 
@@ -99,23 +99,25 @@ def count_work(graph: Graph, group: Group, statistics: Statistics) -> float:
 
 def _islands(items: Sequence[Item]) -> List[List[Group]]:
     """The groups that INT8 tensors connect, directly or through carries."""
-    island: Dict[str, List[Group]] = {}  # by the tensor
+    leader: Dict[str, str] = {}  # of each tensor: another one of its island, or itself
+
+    def find(tensor: str) -> str:
+        while leader.setdefault(tensor, tensor) != tensor:
+            leader[tensor] = leader[leader[tensor]]
+            tensor = leader[tensor]
+        return tensor
+
+    made: Set[str] = set()
     for item in items:
-        read = item.sources if isinstance(item, Carry) else tuple(name for name in (item.source, item.summand) if name)
-        mine: List[Group] = [] if isinstance(item, Carry) else [item]
-        for tensor in read:
-            other = island.get(tensor)
-            if other is not None and other is not mine:
-                mine.extend(group for group in other if group not in mine)
-                for name, members in island.items():
-                    if members is other:
-                        island[name] = mine
-        island[item.root] = mine
-    found: List[List[Group]] = []
-    for members in island.values():
-        if not any(members is each for each in found):
-            found.append(members)
-    return found
+        made.add(item.root)
+        for tensor in item.sources if isinstance(item, Carry) else (item.source, item.summand):
+            if tensor in made:
+                leader[find(tensor)] = find(item.root)
+    islands: Dict[str, List[Group]] = {}
+    for item in items:
+        if isinstance(item, Group):
+            islands.setdefault(find(item.root), []).append(item)
+    return list(islands.values())
 
 
 def _conversions(island: Sequence[Group]) -> int:

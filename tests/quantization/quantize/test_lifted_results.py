@@ -311,3 +311,21 @@ def test_older_targets(target):
     conversion = checked(net, 0.1, target=target)
     assert not any(b.reasons(conversion).values())
     assert ops(conversion.graph)[SUM] == 2
+
+
+@pytest.mark.parametrize("shift", [0.0, 40.0], ids=["of both signs", "positive"])
+def test_a_signed_summand_of_a_sum_without_activation(shift):
+    """As in EfficientNetV2: what 3x3 convolutions read is signed; the sum of the last block is lifted.
+
+    Kernels for AVX2 give 127 for all that is larger then.
+    """
+
+    def net():
+        x = biased(conv_block(image(), "first"), "linear")
+        y = b.conv(conv_block(x, "expand"), 8, 1, name="project")
+        y = b.bias(y, "project/bias", values=np.full(8, shift, np.float32))
+        tf.identity(conv_block(tf.raw_ops.AddV2(x=x, y=y, name="sum"), "last", kernel=1), "out")
+
+    conversion = checked(net, 0.08)
+    assert types(conversion, "Tsummand") == {"sum": "qint8"}
+    assert types(conversion, "out_type")["sum"] == "quint8"

@@ -190,3 +190,38 @@ def test_who_takes_a_tensor_lifted():
         "y": True,
         "product": True,
     }
+
+
+def test_an_image_that_is_padded_ahead_for_one_reader_only():
+    """The other, whose padding depends on the size, comes first, and reads the image as it is."""
+
+    def net():
+        x = image((None, None, None, 3))
+        halved = conv_block(x, "halved", strides=2)
+        padded = conv_block(x, "padded")
+        tf.add(tf.reduce_mean(halved, [1, 2]), tf.reduce_mean(padded, [1, 2]), name="out")
+
+    graph_def = b.build(net)
+    feed = {"input:0": b.random("values", (3, 8, 8, 3))}
+    conversion = b.convert(graph_def, [feed], per_channel=True)
+    assert types(conversion, "Tinput") == {"halved/out": "qint8", "padded/out": "quint8"}
+    check_int8_op(conversion.graph, feed, "halved/out/int8")
+    check_int8_op(conversion.graph, feed, "padded/out/int8")
+    assert b.error(conversion, feed) < ONE_LAYER
+
+
+@pytest.mark.parametrize("shift", [-5.0, 5.0])
+def test_padding_of_an_image_without_zeros_is_zero(shift):
+    """All of its values may lie below zero, or all but one above, where the range leaves that one out."""
+
+    def net():
+        tf.identity(conv_block(image((None, 8, 8, 3)), "c"), "out")
+
+    graph_def = b.build(net)
+    values = (b.random("values", (40, 8, 8, 3)) + shift).astype(np.float32)
+    if shift > 0:
+        values[0, 0, 0, 0] = -0.5
+    conversion = b.convert(graph_def, [{"input:0": values}], per_channel=True, algo="PERCENTILE")
+    feed = {"input:0": values[1:4]}
+    assert types(conversion, "Tinput") == {"c/out": "quint8"}
+    assert b.error(conversion, feed) < ONE_LAYER

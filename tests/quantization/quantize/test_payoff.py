@@ -8,6 +8,8 @@ import tensorflow as tf
 
 from intel_quantization.calibration.collectors import min_max
 from intel_quantization.quantize import payoff
+from intel_quantization.quantize.carries import Carry
+from intel_quantization.quantize.groups import Group
 from intel_quantization.quantize.payoff import ISLAND, OUT_OF_PROPORTION, count_work, find_unpaying
 from tests.quantization import builders as b
 from tests.quantization.prepare import prepare
@@ -218,3 +220,20 @@ def test_without_patches_only_islands_stay(monkeypatch):
     assert find_unpaying(*arguments) == {"bad0": ISLAND}
     monkeypatch.setattr(payoff, "_CONVERSION_WORK", 0)
     assert find_unpaying(*arguments) == {}
+
+
+def test_islands_of_a_long_chain():
+    """They are found in time: each group is looked at a few times, however many there are."""
+    chain = []
+    for number in range(20000):
+        root, source = "c%d" % number, "c%d" % (number - 1)
+        if number % 2:
+            chain.append(Carry(root, "MaxPool", (source,)))
+        else:
+            summand = "c%d" % (number - 2) if number % 10 == 0 else None
+            source = source if number != 10000 else "float"
+            chain.append(Group(root, "Conv2D", source, None, None, summand, "", root, (root,)))
+    found = payoff._islands(chain)
+    assert [len(island) for island in found] == [10000]
+    chain[10000] = Group("c10000", "Conv2D", "float", None, None, None, "", "c10000", ("c10000",))
+    assert [len(island) for island in payoff._islands(chain)] == [5000, 5000]
