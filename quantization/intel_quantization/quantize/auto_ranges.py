@@ -35,6 +35,8 @@ ESTIMATORS: Tuple[Tuple[str, Ranges], ...] = (
 """In the order of preference where they do equally well."""
 # A narrower range has to be better by that much: patches are a sample, and values that are cut off are lost.
 _MARGIN = 0.97
+# Patches that have seen such a share of the largest value have seen what is rare.
+_SEEN = 0.9
 # Ranges that differ by less are not tried apart.
 _ALIKE = 0.01
 
@@ -78,10 +80,13 @@ def _least_error(
     tried: List[Tuple[Trial, bool]],
     seen: Dict[str, TensorStatistics],
 ) -> Dict[str, Tuple[float, float]]:
-    """The proposal with the least error of the readers and of the tensors themselves.
+    """The proposal with the least error of the readers.
 
-    Patches are few, and values that are rare and large may be in none of them; the histograms have seen those.
+    Patches are few, and values that are rare and large may be in none of them. Then the error of the tensors' own
+    values counts, too, by their histograms, which have seen those.
     """
+    largest = max(max(-found.minimum, found.maximum) for found in seen.values())
+    missed = max(float(np.abs(trial.patches).max(initial=0.0)) for trial, _lifted in tried) < _SEEN * largest
     errors: Dict[Tuple[float, float], float] = {}
     best, least = proposals[0][1], float("inf")
     for _name, ranges in proposals:
@@ -92,7 +97,10 @@ def _least_error(
         else:
             errors[low, high] = sum(
                 trial.error(Grid.of(low, high, lifted).round(trial.patches)) for trial, lifted in tried
-            ) + max(_share_of_noise(tensor, seen[tensor], max(-low, high)) for tensor in ranges)
+            )
+            if missed:
+                limit = max(-low, high)
+                errors[low, high] += max(_share_of_noise(tensor, found, limit) for tensor, found in seen.items())
         if errors[low, high] < least * (_MARGIN if least < float("inf") else 1.0):
             best, least = ranges, errors[low, high]
     return best

@@ -31,8 +31,8 @@ OUT_OF_PROPORTION = "its INT8 error is out of proportion to the little time that
 
 # Work that a conversion between FP32 and INT8 has to be worth, in multiply-accumulates for each sample.
 _CONVERSION_WORK = 250_000
-# In the time of reading one float32 weight from memory a core does so many multiply-accumulates.
-_WORK_OF_A_WEIGHT = 16
+# In the time of reading one float32 weight from a far cache a core does so many multiply-accumulates.
+_WORK_OF_A_WEIGHT = 4
 # No rule leaves a larger share of the network's work in FP32 at a time, nor in all.
 _SMALL_SHARE = 0.01
 _SHARE_IN_ALL = 0.02

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -112,4 +114,5 @@ def test_another_mode_that_fits_far_better():
         assert judge_mode("tf", modes, run, outputs) == ()
         (concern,) = judge_mode("none", modes, run, outputs)
     assert (concern.severity, concern.cause) == ("alarm", "fp32")
-    assert "--preprocess tf than with none" in concern.what
+    # unit and tf are both far nearer to what this net was made for than raw pixels are
+    assert re.search("--preprocess (tf|unit) than with none", concern.what)

@@ -117,7 +117,8 @@ def test_quantize_cmd(folder, given):
     graph_def = read_graph(str(folder / "out.pb"))
     assert sum(int8_ops(graph_def).values()) == 2
     ranges = next(node for node in graph_def.node if node.name == "c/int8_weights_max")
-    assert tf.make_ndarray(ranges.attr["value"].tensor).size == 1  # False means false
+    # a command draws no patches, so that nothing proves one range for all channels to be enough
+    assert tf.make_ndarray(ranges.attr["value"].tensor).size == 8
     assert sorted(os.listdir(folder)) == ["in.pb", "inference.py", "out.pb"]
 
 

@@ -121,7 +121,7 @@ def test_work_is_counted_for_each_sample():
         graph_def = b.build(net)
         _, prepared = unpaying(net, b.batch(graph_def, size, seed=1))
         work = {name: count_work(prepared.graph, group, prepared.statistics) for name, group in prepared.groups.items()}
-        assert work == {"d": 8 * 8 * 8 * 9, "c": 4 * 4 * 6 * 72, "out": 16 * 10 * 96}, "reading a weight counts as 16"
+        assert work == {"d": 8 * 8 * 8 * 9, "c": 4 * 4 * 6 * 72, "out": 4 * 10 * 96}, "reading a weight counts as 4"
 
 
 # -- errors out of proportion ----------------------------------------------------------------------
