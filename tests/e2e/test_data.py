@@ -67,5 +67,6 @@ def test_what_is_wrong_is_told_in_the_users_own_paths(launch: Launcher, graph: P
     array.write_bytes(array.read_bytes()[:-8])
     done = launch("-g", graph, "-d", array, "-o", tmp_path / "out.pb")
     assert done.returncode == 3
-    assert f"error: {array} is no numpy file, or is damaged: it says (12, 16, 16, 3) of float32, which takes 36864 bytes" in done.stderr
+    damage = "it says (12, 16, 16, 3) of float32, which takes 36864 bytes"
+    assert f"error: {array} is no numpy file, or is damaged: {damage}" in done.stderr
     assert leftovers(tmp_path) == []
