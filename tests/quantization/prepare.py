@@ -37,7 +37,7 @@ def prepare(graph_def, feeds, outputs=("out",), patches=True, channels=True):
         feeds: batches.
         outputs: of the graph.
         patches: draw patches, and make trials of them.
-        channels: collect the sum and the largest magnitude of each channel.
+        channels: collect the sum and the range of each channel.
     """
     graph = Graph(graph_def, outputs)
     groups, _ = find_candidates(graph)

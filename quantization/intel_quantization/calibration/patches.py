@@ -16,11 +16,9 @@ import numpy as np
 # Of one image so many positions are looked at.
 _POSITIONS = 16
 # Of all images so many patches are kept, if they have no more values than that.
-MOST_PATCHES = 512
-MOST_VALUES = 1 << 19
+MOST_PATCHES = 1024
+MOST_VALUES = 1 << 20
 _FEWEST_PATCHES = 64
-# One product of all patches and an op's weights takes so many multiply-accumulates at most, if that many patches do.
-_MOST_WORK = 1 << 25
 # Of all ops together so many values are kept.
 _ALL_VALUES = 1 << 26
 
@@ -161,6 +159,5 @@ def make_samplers(windows: Mapping[str, Window]) -> Dict[str, Sampler]:
     for name, window in windows.items():
         fitting = min(MOST_VALUES, share) // window.values
         if fitting >= _FEWEST_PATCHES or share >= MOST_VALUES:
-            quick = _MOST_WORK // (window.values * window.outputs)
-            result[name] = Sampler(name, window, min(max(min(fitting, quick), _FEWEST_PATCHES), MOST_PATCHES))
+            result[name] = Sampler(name, window, min(max(fitting, _FEWEST_PATCHES), MOST_PATCHES))
     return result

@@ -8,8 +8,8 @@ is never stripped; and since Print and WriteFile are stateful, no optimizer fold
 does with Identity.
 
 A record is a serialized float32 tensor of one dimension: rank, dimensions; then, unless the recorder only counts,
-whether all values are finite, the minimum, the maximum; then, as asked for, the sum and the largest magnitude of
-each channel (the last axis), and the histogram of
+whether all values are finite, the minimum, the maximum; then, as asked for, the sum, the minimum and the maximum
+of each channel (the last axis), and the histogram of
 :func:`~intel_quantization.calibration.statistics.histogram_of`.
 """
 
@@ -43,7 +43,7 @@ class Recorder:
     Attributes:
         tensor: whose values.
         values: minimum and maximum; otherwise only the shape.
-        channels: also the sum and the largest magnitude of each channel.
+        channels: also the sum and the range of each channel.
         histogram: also a histogram.
     """
 
@@ -141,7 +141,7 @@ class _Writer:
         return [self._cast(everywhere, _BOOL, _FLOAT), *(self._reduce(op, flat, axis) for op in ("Min", "Max"))]
 
     def _channels(self, shape: str) -> List[str]:
-        """The sum and the largest magnitude over all axes but the last: float32 [channels] each.
+        """The sum, the minimum and the maximum over all axes but the last: float32 [channels] each.
 
         The sum is taken first along one axis in float32, which keeps those sums short, then in float64.
         """
@@ -155,8 +155,8 @@ class _Writer:
         cube = self._reshape(self._source, self._concat([rows, inner], _INT32))
         sums = self._cast(self._reduce("Sum", cube, self._constant(1, np.int32)), _FLOAT, _DOUBLE)
         total = self._cast(self._reduce("Sum", sums, self._constant(0, np.int32), _DOUBLE), _DOUBLE, _FLOAT)
-        magnitudes = self._add("Abs", [cube], T=_FLOAT)
-        return [total, self._reduce("Max", magnitudes, self._constant([0, 1], np.int32))]
+        both = self._constant([0, 1], np.int32)
+        return [total, *(self._reduce(op, cube, both) for op in ("Min", "Max"))]
 
     def _histogram(self, flat: str, shape: str) -> str:
         """Of a regular sample, the same that ``summary.summary`` takes: float32 [BINS]."""

@@ -93,7 +93,7 @@ def parse(data: bytes, recorder: Recorder) -> Optional[_Parsed]:
     rest = values[1 + rank :]
     channels = (dims[-1] if dims else 1) if recorder.channels else 0
     bins = BINS if recorder.histogram else 0
-    if len(dims) != rank or len(rest) != (3 + 2 * channels + bins if recorder.values else 0):
+    if len(dims) != rank or len(rest) != (3 + 3 * channels + bins if recorder.values else 0):
         return None
     seen = TensorStatistics(int(np.prod(dims, dtype=np.int64)), shape=(None, *dims[1:]) if dims else ())
     if recorder.values:
@@ -105,9 +105,10 @@ def parse(data: bytes, recorder: Recorder) -> Optional[_Parsed]:
             seen.batches, seen.minimum_sum, seen.maximum_sum = 1, seen.minimum, seen.maximum
         if recorder.channels:
             seen.channel_sum = rest[3 : 3 + channels].astype(np.float64)
-            seen.channel_maximum = rest[3 + channels : 3 + 2 * channels].astype(np.float64)
+            seen.channel_minimum = rest[3 + channels : 3 + 2 * channels].astype(np.float64)
+            seen.channel_maximum = rest[3 + 2 * channels : 3 + 3 * channels].astype(np.float64)
         if recorder.histogram:
-            seen.histogram = one_zero(rest[3 + 2 * channels :].astype(np.int64))
+            seen.histogram = one_zero(rest[3 + 3 * channels :].astype(np.int64))
     return dims, seen
 
 

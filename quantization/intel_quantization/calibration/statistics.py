@@ -1,7 +1,7 @@
 """What calibration saw: mergeable data that does not depend on how it was collected.
 
 For each tensor: how many values, their minimum and maximum, the sums of each batch's minimum and
-maximum, its shape, the sum and the largest magnitude of each channel, and a histogram with fixed
+maximum, its shape, the sum and the range of each channel, and a histogram with fixed
 log-spaced bins. A bin is the sign, the exponent and the three leading mantissa bits of a float32, so 8
 bins for each octave, the same for every tensor and every run: histograms merge by addition.
 """
@@ -19,6 +19,7 @@ from intel_quantization.graph.io import write_atomically
 
 SCHEMA = 1
 BINS = 4096
+_OF_CHANNELS = ("channel_sum", "channel_minimum", "channel_maximum")
 SHIFT = 20  # float32 has 23 mantissa bits; 3 of them stay
 
 
@@ -33,8 +34,9 @@ class TensorStatistics:
         shape: of one batch, None where batches differ (the batch dimension always counts as differing).
         channel_sum: float64, shape [channels] (the last axis): the sum of each channel's values; None
             where it was not collected.
-        channel_maximum: float64, shape [channels]: the largest magnitude of each channel; None where it was
-            not collected.
+        channel_minimum: float64, shape [channels]: the smallest value of each channel; None where it was not
+            collected.
+        channel_maximum: the same of the largest values.
         histogram: int64, shape [BINS]; None where it was not collected.
         batches: how many batches had values; 0 where batches were not told apart.
         minimum_sum: the sum of the smallest value of each batch.
@@ -47,6 +49,7 @@ class TensorStatistics:
     maximum: float = float("-inf")
     shape: Optional[Tuple[Optional[int], ...]] = None
     channel_sum: Optional[np.ndarray] = None
+    channel_minimum: Optional[np.ndarray] = None
     channel_maximum: Optional[np.ndarray] = None
     histogram: Optional[np.ndarray] = None
     batches: int = 0
@@ -61,6 +64,13 @@ class TensorStatistics:
             return None
         return self.channel_sum * (self.channel_sum.size / float(self.count))
 
+    @property
+    def channel_magnitude(self) -> Optional[np.ndarray]:
+        """The largest magnitude of each channel: float64, shape [channels]; None where it was not collected."""
+        if self.channel_minimum is None or self.channel_maximum is None:
+            return None
+        return np.maximum(self.channel_maximum, -self.channel_minimum)
+
     def merge(self, other: TensorStatistics) -> None:
         """Add what another batch, shard or process saw of the same tensor."""
         self.empties += other.empties
@@ -69,6 +79,7 @@ class TensorStatistics:
         first = not self.count
         self.shape = other.shape if first else _common_shape(self.shape, other.shape)
         self.channel_sum = _joined(np.add, self.channel_sum, other.channel_sum, first)
+        self.channel_minimum = _joined(np.minimum, self.channel_minimum, other.channel_minimum, first)
         self.channel_maximum = _joined(np.maximum, self.channel_maximum, other.channel_maximum, first)
         self.count += other.count
         self.minimum = min(self.minimum, other.minimum)
@@ -196,10 +207,10 @@ def _to_json(item: TensorStatistics) -> Dict[str, Any]:
         result["batches"] = {"count": item.batches, "min_sum": item.minimum_sum, "max_sum": item.maximum_sum}
     if item.empties:
         result["empties"] = item.empties
-    if item.channel_sum is not None:
-        result["channel_sum"] = [float(value) for value in item.channel_sum]
-    if item.channel_maximum is not None:
-        result["channel_maximum"] = [float(value) for value in item.channel_maximum]
+    for key in _OF_CHANNELS:
+        values = getattr(item, key)
+        if values is not None:
+            result[key] = [float(value) for value in values]
     if item.histogram is not None:
         used = np.flatnonzero(item.histogram)
         result["histogram"] = {str(index): int(item.histogram[index]) for index in used}
@@ -216,16 +227,18 @@ def _from_json(data: Dict[str, Any]) -> TensorStatistics:
             histogram[int(index)] = int(count)
     shape: Optional[List[Optional[int]]] = data["shape"]
     batches = data.get("batches", {"count": 0, "min_sum": 0.0, "max_sum": 0.0})
-    return TensorStatistics(
+    result = TensorStatistics(
         int(data["count"]),
         float(data["min"]),
         float(data["max"]),
         None if shape is None else tuple(shape),
-        np.array(data["channel_sum"], np.float64) if "channel_sum" in data else None,
-        np.array(data["channel_maximum"], np.float64) if "channel_maximum" in data else None,
-        histogram,
-        int(batches["count"]),
-        float(batches["min_sum"]),
-        float(batches["max_sum"]),
-        int(data.get("empties", 0)),
+        histogram=histogram,
+        batches=int(batches["count"]),
+        minimum_sum=float(batches["min_sum"]),
+        maximum_sum=float(batches["max_sum"]),
+        empties=int(data.get("empties", 0)),
     )
+    for key in _OF_CHANNELS:
+        if key in data:
+            setattr(result, key, np.array(data[key], np.float64))
+    return result

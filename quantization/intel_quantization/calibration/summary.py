@@ -22,7 +22,7 @@ def summary(values: np.ndarray, channels: bool = False, histogram: bool = False)
 
     Args:
         values: float32, any shape.
-        channels: also the sum and the largest magnitude of each channel (the last axis).
+        channels: also the sum and the range of each channel (the last axis).
         histogram: also count a regular sample of the values, at most three times 65536 of them.
     """
     shape = tuple(int(size) for size in values.shape)
@@ -43,7 +43,8 @@ def summary(values: np.ndarray, channels: bool = False, histogram: bool = False)
         result.minimum, result.maximum = float(np.min(low)), float(np.max(high))
         result.batches, result.minimum_sum, result.maximum_sum = 1, result.minimum, result.maximum
         if channels:
-            result.channel_maximum = np.maximum(np.max(high, axis=0), -np.min(low, axis=0)).astype(np.float64)
+            result.channel_minimum = np.min(low, axis=0).astype(np.float64)
+            result.channel_maximum = np.max(high, axis=0).astype(np.float64)
             result.channel_sum = np.stack(sums).sum(axis=0, dtype=np.float64)
     if histogram:
         result.histogram = histogram_of(values.reshape(-1)[:: _sample_step(shape)])

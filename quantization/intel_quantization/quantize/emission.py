@@ -9,7 +9,7 @@ nobody reads is pruned.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Dict, FrozenSet, List, Optional, Sequence, Set, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Set, Tuple
 
 import numpy as np
 
@@ -21,24 +21,17 @@ from intel_quantization.graph.graph import Graph, NodeDef
 from intel_quantization.graph.waits import waits_of
 from intel_quantization.quantize.carries import Carry
 from intel_quantization.quantize.carry_emission import carry_ops
-from intel_quantization.quantize.equalization import equalization
 from intel_quantization.quantize.fused_depthwise import FUSED_DEPTHWISE, fused_attrs, needs_fused_op
 from intel_quantization.quantize.groups import WITHOUT_KERNEL, Group
 from intel_quantization.quantize.int8_tensor import Int8Tensor
+from intel_quantization.quantize.layer_weights import LayerWeights
 from intel_quantization.quantize.lifting import NO_PADS, Item, Pads
-from intel_quantization.quantize.local_error import find_by_channel
 from intel_quantization.quantize.plan import gives_float, is_unsigned, quantized_op
 from intel_quantization.quantize.ranges import shared_ranges
+from intel_quantization.quantize.refinement import Refinement
+from intel_quantization.quantize.scaled_source import InferredShapes, scale_source
 from intel_quantization.quantize.target_cpu import ANY
-from intel_quantization.quantize.trial import Trial
-from intel_quantization.quantize.weights import (
-    bias_correction,
-    dequantized,
-    quantize_weights,
-    scale_inputs,
-    sum_by_output,
-)
-from intel_quantization.transforms.linear import LINEAR_OPS, output_channels, scale_weights
+from intel_quantization.transforms.linear import LINEAR_OPS
 
 _SMALLEST_RANGE = 1e-6
 # oneDNN's AVX2 kernels give 127 for all that is larger when the summand is qint8, although the result
@@ -50,11 +43,9 @@ def emit(
     graph: Graph,
     items: Sequence[Item],
     statistics: Statistics,
-    per_channel: bool,
-    ranges: Ranges = min_max,
-    equalize: bool = True,
+    ranges: Ranges,
+    how: Refinement,
     correct_bias: bool = True,
-    trials: Optional[Dict[str, Trial]] = None,
     target_cpu: str = ANY,
 ) -> None:
     """Replace groups, and what carries INT8 values between them, by INT8 ops, in place.
@@ -63,21 +54,13 @@ def emit(
         graph: the FP32 graph.
         items: as :func:`intel_quantization.quantize.plan.decide` gives them, in its order.
         statistics: of the tensors that the groups observe.
-        per_channel: weights get one range for each output channel where the kernel takes that; otherwise only those
-            that would lose too much by a single one, see :func:`find_by_channel`.
         ranges: what makes the range of a tensor from its statistics. Results without an activation that no
             INT8 op reads keep all that was seen: they may be scores, of which the largest counts.
-        equalize: see :mod:`intel_quantization.quantize.equalization`.
-        correct_bias: see :func:`intel_quantization.quantize.weights.bias_correction`.
-        trials: by the groups' roots, on which an equalization has to prove itself.
+        how: what patches told.
+        correct_bias: see :func:`intel_quantization.quantize.weights.bias_correction` and :mod:`.activation_shift`.
         target_cpu: one of TARGET_CPUS.
     """
-    if trials is None and not per_channel:
-        by_channel: FrozenSet[str] = frozenset()
-    else:
-        by_channel = find_by_channel(graph, items, statistics, trials or {}, per_channel)
-    factors = equalization(graph, items, statistics, by_channel, trials or {}, ranges) if equalize else {}
-    emitter = _Emitter(graph, statistics, by_channel, ranges, items, factors, correct_bias, target_cpu)
+    emitter = _Emitter(graph, statistics, ranges, items, how, correct_bias, target_cpu)
     for item in items:
         if isinstance(item, Carry):
             emitter.carry(item)
@@ -91,22 +74,20 @@ class _Emitter:
         self,
         graph: Graph,
         statistics: Statistics,
-        by_channel: FrozenSet[str],
         ranges: Ranges,
         items: Sequence[Item],
-        factors: Dict[str, np.ndarray],
+        how: Refinement,
         correct_bias: bool,
         target_cpu: str,
     ) -> None:
         self._ranges = ranges
-        self._saturates = target_cpu == ANY
         self._whole = _possible_scores(graph, items)
-        self.factors = factors
-        self.correct_bias = correct_bias
+        self._shapes = InferredShapes(graph)
+        self._layers = LayerWeights(graph, statistics, how, correct_bias, target_cpu == ANY)
+        self.scales, self.grids = how.scales, how.grids
         self.shared = shared_ranges(graph, items)
         self.graph = graph
         self.statistics = statistics
-        self._by_channel = by_channel
         self.int8: Dict[str, Int8Tensor] = {}  # what INT8 ops gave, by the name of the FP32 tensor
         self.plain: Dict[str, Int8Tensor] = {}  # what was quantized as it is, by the same name
         self.lifted: Dict[Tuple[str, Optional[Pads]], Int8Tensor] = {}  # what was lifted first, and how FP32 pads it
@@ -122,7 +103,7 @@ class _Emitter:
         node = self.graph.nodes[group.linear]
         signed_summand = summand is not None and not summand.unsigned
         widening = _SIGNED_SUM_WIDENING if signed_summand else 1.0
-        offset, lifted_limit = self._lift(group.root, widening) if group.shifted else (0.0, 0.0)
+        offset, lifted_limit = self._lift(group.root, widening) if group.shifted else (np.float64(0.0), 0.0)
         taken_back = offset - (summand.offset if summand else 0.0)
         inputs = [source.tensor] + self._weights_and_bias(group, node, source, taken_back)
         if gives_float(group):
@@ -155,7 +136,8 @@ class _Emitter:
 
     def _give(self, root: str, result: Int8Tensor) -> None:
         self.int8[root] = result
-        self._become_dequantize(self.graph.nodes[root], result)
+        if root not in self.grids:  # which nothing in FP32 reads
+            self._become_dequantize(self.graph.nodes[root], result)
 
     def _waits(self, group: Group) -> List[str]:
         return self.graph.control_inputs(self.graph.nodes[group.linear])
@@ -173,17 +155,26 @@ class _Emitter:
         if not lifted:
             return self._quantized(tensor)
         if (tensor, pads) not in self.lifted:
-            low, high = self.ranges(tensor)
-            if pads is not None and pads != NO_PADS:
-                low, high = min(low, 0.0), max(high, 0.0)  # the zeros around the image
+            offset, span = self._lift_in_float(tensor, pads)
             stem = tensor.replace(":", "_") + "/lifted"
             source = tensor if pads is None else self._pad(tensor, stem + "/pad", pads)
-            lift = self.graph.add_constant(stem + "/by", np.float32(-low), beside=tensor)
+            if tensor in self.scales:
+                source = scale_source(self.graph, tensor, 1.0 / self.scales[tensor], self._shapes)
+            lift = self.graph.add_constant(stem + "/by", offset.astype(np.float32), beside=tensor)
             name = self.graph.unique_name(stem)
             self.graph.add("Add", name, [source, lift], {"T": dtype_attr(DT_FLOAT)})
-            made = self._quantize(name, True, max(high - low, _SMALLEST_RANGE))
-            self.lifted[tensor, pads] = replace(made, offset=-low)
+            made = self._quantize(name, True, span)
+            self.lifted[tensor, pads] = replace(made, offset=offset)
         return self.lifted[tensor, pads]
+
+    def _lift_in_float(self, tensor: str, pads: Optional[Pads]) -> Tuple[np.ndarray, float]:
+        """What FP32 adds to lift a tensor, and what 255 steps are."""
+        if tensor in self.grids:
+            return self.grids[tensor].offset, self.grids[tensor].span
+        low, high = self.ranges(tensor)
+        if pads is not None and pads != NO_PADS:
+            low, high = min(low, 0.0), max(high, 0.0)  # the zeros around the image
+        return np.float64(-low), max(high - low, _SMALLEST_RANGE)
 
     def _pad(self, tensor: str, stem: str, pads: Pads) -> str:
         if pads == NO_PADS:
@@ -204,23 +195,25 @@ class _Emitter:
         self.graph.add("QuantizeV2", name, [tensor, low, high], attrs)
         return Int8Tensor(name, unsigned, limit, low, high)
 
-    def _lift(self, tensor: str, widening: float) -> Tuple[float, float]:
+    def _lift(self, tensor: str, widening: float) -> Tuple[np.ndarray, float]:
         """What lifts a result above zero, a whole number of steps, and what 255 steps are, at least the largest value.
 
         Args:
             tensor: the result.
             widening: so many times its largest value have to fit.
         """
+        if tensor in self.grids:
+            return self.grids[tensor].offset, self.grids[tensor].span * widening
         low, high = self.ranges(tensor)
         if low >= 0:
-            return 0.0, max(high, _SMALLEST_RANGE) * widening
+            return np.float64(0.0), max(high, _SMALLEST_RANGE) * widening
         levels = int(255.0 / widening) - 1  # one is for the part of a step that comes below
         step = max(high - low, _SMALLEST_RANGE) / levels
-        return float(np.ceil(-low / step)) * step, 255.0 * step
+        return np.ceil(-low / step) * step, 255.0 * step
 
     def _limit(self, tensor: str, unsigned: bool) -> float:
         """The largest magnitude of a tensor, and of those that share its range."""
-        if tensor in self.factors:
+        if tensor in self.scales:
             return self._equalized_limit(tensor)
         limits = [_SMALLEST_RANGE]
         for name in self.shared.get(tensor, (tensor,)):
@@ -229,12 +222,12 @@ class _Emitter:
         return max(limits)
 
     def _equalized_limit(self, tensor: str) -> float:
-        """The largest magnitude of an equalized tensor; a range that cuts values off cuts off the same share."""
+        """The largest magnitude of an equalized tensor; what its range cuts off is cut off of each channel."""
         seen = self.statistics.tensors[tensor]
-        assert seen.channel_maximum is not None  # a condition of equalization
+        assert seen.channel_magnitude is not None  # a condition of equalization
         low, high = self.ranges(tensor)
-        share = max(-low, high) / max(-seen.minimum, seen.maximum)
-        return max(float((seen.channel_maximum / self.factors[tensor]).max()) * share, _SMALLEST_RANGE)
+        magnitude = np.minimum(seen.channel_magnitude, max(-low, high))
+        return max(float((magnitude / self.scales[tensor]).max()), _SMALLEST_RANGE)
 
     def _range(self, tensor: str, unsigned: bool, limit: float, beside: str) -> Tuple[str, str]:
         stem = tensor.replace(":", "_")
@@ -243,28 +236,9 @@ class _Emitter:
             self.graph.add_constant(stem + "/max", np.float32(limit), beside=beside),
         )
 
-    def _weights_and_bias(self, group: Group, node: NodeDef, source: Int8Tensor, lift: float) -> List[str]:
+    def _weights_and_bias(self, group: Group, node: NodeDef, source: Int8Tensor, lift: np.ndarray) -> List[str]:
         """The inputs of an op that are its weights, its bias with ``lift`` added, and ranges."""
-        weights = self.graph.constant(self.graph.data_inputs(node)[1])
-        assert weights is not None  # a condition of every candidate
-        bias = self.graph.constant(group.bias) if group.bias else None
-        if bias is None:
-            bias = np.zeros(output_channels(node, weights) or 0, np.float32)
-        mean = self.statistics.tensors[group.source].channel_mean
-        if group.source in self.factors:
-            weights = scale_inputs(node, weights, self.factors[group.source])
-            mean = None if mean is None else mean / self.factors[group.source]
-        if group.root in self.factors:
-            weights = scale_weights(node, weights, 1.0 / self.factors[group.root])
-            bias = bias / self.factors[group.root]
-        values, limit = quantize_weights(
-            node, weights, group.root in self._by_channel, source.unsigned and self._saturates
-        )
-        if mean is not None and self.correct_bias:
-            bias = bias + bias_correction(node, weights - dequantized(node, values, limit), mean)
-        bias = bias + lift
-        if source.offset:
-            bias = bias - source.offset * sum_by_output(node, dequantized(node, values, limit))
+        values, limit, bias = self._layers.make(group, source, lift)
         if group.op == "MatMul" and attribute(node, "transpose_b").b:
             values = values.T  # transposed weights have no kernel on AVX2
         waits = waits_of(self.graph, [self.graph.data_inputs(node)[1]] + ([group.bias] if group.bias else []))
@@ -320,9 +294,10 @@ class _Emitter:
 
     def _become_dequantize(self, root: NodeDef, result: Int8Tensor) -> None:
         # no dtype: float32 is its default, and TensorFlow 1.15 to 2.1 do not know it
-        attrs = {"T": dtype_attr(result.dtype), "mode": "MIN_FIRST" if result.offset else "SCALED"}
+        lifted = bool(np.any(result.offset))
+        attrs = {"T": dtype_attr(result.dtype), "mode": "MIN_FIRST" if lifted else "SCALED"}
         low, high = result.low, result.high
-        if result.offset:
+        if lifted:
             low = self.graph.add_constant(root.name + "/min", np.float32(-result.offset), beside=result.tensor)
             top = np.float32(result.limit) - np.float32(result.offset)
             high = self.graph.add_constant(root.name + "/max", top, beside=result.tensor)

@@ -46,7 +46,7 @@ _OCTAVES = range(-6, 7)
 # By what share of the output's power the error has to fall, and to what share of itself. Equalized channels all end
 # where calibration saw their largest value, so that on other data more is cut off: with one range for each channel of
 # the weights that cost up to 2 dB where the errors were below 0.0002.
-_LEAST_GAIN = 1e-3
+_LEAST_GAIN = 2.5e-4
 _CLEAR_GAIN = 0.8
 _TINY = 1e-12
 
@@ -119,7 +119,7 @@ def _pairs(
             continue
         if maker.root not in trials or reader.root not in trials:
             continue
-        seen = statistics.tensors[maker.root].channel_maximum
+        seen = statistics.tensors[maker.root].channel_magnitude
         if seen is not None:
             pairs.append(_Pair(maker.root, maker, reader, seen))
     return pairs
@@ -223,12 +223,12 @@ class _Proof:
         found = statistics.tensors[pair.root]
         low, high = ranges(pair.root, found)
         self._signed = found.minimum < 0
-        self._share = max(-low, high) / max(-found.minimum, found.maximum)
+        self._limits = np.minimum(pair.seen, max(-low, high))
 
     def __call__(self, factors: Dict[str, np.ndarray]) -> float:
         pair, (maker, reader) = self._pair, self._nodes
         between = factors[pair.root]
-        limit = float((pair.seen / between).max()) * self._share
+        limit = float((self._limits / between).max())
         grid = Grid.of(-limit if self._signed else 0.0, limit)
         patches = grid.round(self._reader.patches / between.astype(np.float32)) * between.astype(np.float32)
         behind = factors.get(pair.reader.root)

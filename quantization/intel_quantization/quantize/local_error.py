@@ -65,7 +65,8 @@ def local_error(
     weights = rounded_weights(graph.nodes[group.linear], trial.weights, per_channel, unsigned)
     error = trial.error(patches, weights)
     if group.summand is None and not (group.op == "MatMul" and not group.activation):  # which gives float32
-        error += trial.rounding(Grid.of(*ranges(group.root, statistics.tensors[group.root]), group.shifted))
+        seen = statistics.tensors[group.root]
+        error += trial.rounding(Grid.of(*ranges(group.root, seen), group.shifted), seen.minimum, seen.maximum)
     return error
 
 

@@ -7,8 +7,9 @@ small network are all memory traffic.
 - an island: groups that hand INT8 values to no others, whose input is quantized and whose result is dequantized for
   too little work in between, as the two products of squeeze-and-excite. A QuantizeV2 or Dequantize takes some 10
   microseconds even of one value, in which FP32 does some 250,000 multiply-accumulates;
-- an error out of proportion: a group that loses many times as much as the others do (a first or last layer, a
-  depthwise convolution whose input goes far below zero).
+- an error out of proportion: a group that loses more than the others do, and has ten times as large a share of the
+  errors as of the work (a first or last layer, a depthwise convolution whose input goes far below zero). Converting
+  what its neighbours make and read in INT8 counts as its work.
 """
 
 from __future__ import annotations
@@ -36,9 +37,13 @@ _WORK_OF_A_WEIGHT = 4
 # No rule leaves a larger share of the network's work in FP32 at a time, nor in all.
 _SMALL_SHARE = 0.01
 _SHARE_IN_ALL = 0.02
-# An error out of proportion: so many times the median, and so large a share of the output's power (30 dB).
-_TIMES_MEDIAN = 8.0
-_LARGE_ERROR = 1e-3
+# An error out of proportion: so many times the median, so large a share of the output's power (33 dB), and a share of
+# all errors that is so many times the share of the work.
+_TIMES_MEDIAN = 2.0
+_LARGE_ERROR = 5e-4
+_TIMES_WORK = 10.0
+# Converting a value takes as long as so many multiply-accumulates in INT8.
+_WORK_OF_A_VALUE = 50
 
 
 def find_unpaying(
@@ -76,10 +81,20 @@ def find_unpaying(
         if group.root in trials and group.linear not in left
     }
     usual = float(np.median(list(errors.values()))) if errors else 0.0
+    all_errors = sum(errors.values())
+    made = {item.root for item in items}
+    read = {name for item in items for name in _read_by(item)}
     for group in sorted(groups, key=lambda item: -errors.get(item.root, 0.0)):
-        mine, error = work[group.root], errors.get(group.root, 0.0)
+        error = errors.get(group.root, 0.0)
         if error < _LARGE_ERROR or error < _TIMES_MEDIAN * usual:
             break
+        mine = work[group.root] + _WORK_OF_A_VALUE * sum(
+            statistics.tensors[name].count / max(statistics.samples, 1)
+            for name, converted in ((group.source, group.source in made), (group.root, group.root in read))
+            if converted
+        )
+        if error / all_errors < _TIMES_WORK * mine / total:
+            continue
         if mine <= _SMALL_SHARE * total and spent + mine <= _SHARE_IN_ALL * total:
             left[group.linear] = OUT_OF_PROPORTION
             spent += mine
@@ -110,7 +125,7 @@ def _islands(items: Sequence[Item]) -> List[List[Group]]:
     made: Set[str] = set()
     for item in items:
         made.add(item.root)
-        for tensor in item.sources if isinstance(item, Carry) else (item.source, item.summand):
+        for tensor in _read_by(item):
             if tensor in made:
                 leader[find(tensor)] = find(item.root)
     islands: Dict[str, List[Group]] = {}
@@ -118,6 +133,12 @@ def _islands(items: Sequence[Item]) -> List[List[Group]]:
         if isinstance(item, Group):
             islands.setdefault(find(item.root), []).append(item)
     return list(islands.values())
+
+
+def _read_by(item: Item) -> Sequence[str]:
+    if isinstance(item, Carry):
+        return item.sources
+    return (item.source, item.summand) if item.summand else (item.source,)
 
 
 def _conversions(island: Sequence[Group]) -> int:

@@ -13,11 +13,13 @@ from intel_quantization.quantize.auto_ranges import auto_ranges
 from intel_quantization.quantize.candidates import find_candidates
 from intel_quantization.quantize.carries import find_carries
 from intel_quantization.quantize.emission import emit
+from intel_quantization.quantize.flat_ends import narrow_ranges
 from intel_quantization.quantize.groups import Decision, Group
 from intel_quantization.quantize.leftovers import leftovers
 from intel_quantization.quantize.local_error import find_by_channel
 from intel_quantization.quantize.payoff import find_unpaying
 from intel_quantization.quantize.plan import decide
+from intel_quantization.quantize.refinement import refine
 from intel_quantization.quantize.target_cpu import ANY
 from intel_quantization.quantize.trials import make_trials
 
@@ -32,8 +34,9 @@ class Options:
         per_channel: one weight range for each output channel.
         algo: one of ALGORITHMS.
         equalize: see :mod:`intel_quantization.quantize.equalization`.
-        bias_correction: see :func:`intel_quantization.quantize.weights.bias_correction`.
+        bias_correction: see :func:`intel_quantization.quantize.weights.bias_correction` and :mod:`.activation_shift`.
         target_cpu: one of TARGET_CPUS.
+        adaptive_rounding: see :mod:`intel_quantization.quantize.adaptive_rounding`.
     """
 
     excluded_ops: Tuple[str, ...] = ()
@@ -43,6 +46,7 @@ class Options:
     equalize: bool = True
     bias_correction: bool = True
     target_cpu: str = ANY
+    adaptive_rounding: bool = True
 
 
 def quantize_graph(
@@ -68,6 +72,7 @@ def quantize_graph(
     Returns:
         The decisions for linear ops, pools and concatenations, and those for what else stays FP32.
     """
+    statistics = narrow_ranges(graph, candidates, statistics)
     carries, left = find_carries(graph, options.excluded_ops, options.excluded_nodes)
     ranges = collector(options.algo)
     automatic = options.algo.upper() == AUTO
@@ -86,15 +91,8 @@ def quantize_graph(
     if not items:
         stop(decisions)
     remaining = leftovers(graph, items, decisions)
-    emit(
-        graph,
-        items,
-        statistics,
-        options.per_channel,
-        chosen,
-        options.equalize,
-        options.bias_correction,
-        trials,
-        options.target_cpu,
+    how = refine(
+        graph, items, statistics, trials, chosen, options.per_channel, options.equalize, options.adaptive_rounding
     )
+    emit(graph, items, statistics, chosen, how, options.bias_correction, options.target_cpu)
     return decisions, remaining

@@ -72,7 +72,7 @@ class Trial:
         self._activation = activation
         self._mean = patches.mean(axis=0, keepdims=True)  # what is linear in the patches needs no more
         self._plain = self.multiply(patches, weights)
-        self.wanted = self._activate(self._plain + self._bias)
+        self.wanted = self.activate(self._plain + self._bias)
         power = np.square(self.wanted, dtype=np.float64).mean(axis=0)
         self._power = float(power.sum()) + _TINY
 
@@ -85,7 +85,8 @@ class Trial:
             weights = weights.T
         return patches.reshape(len(patches), -1) @ weights.reshape(-1, weights.shape[-1])
 
-    def _activate(self, values: np.ndarray) -> np.ndarray:
+    def activate(self, values: np.ndarray) -> np.ndarray:
+        """The activation of values ahead of it."""
         if not self._activation:
             return values
         return np.clip(values, 0.0, 6.0 if self._activation == "Relu6" else None)
@@ -102,12 +103,19 @@ class Trial:
         got = self.multiply(patches, self.weights if weights is None else weights)
         if weights is not None:
             got -= self.multiply(self._mean, weights - self.weights)
-        noise = self._activate(got + self._bias) - self.wanted
+        noise = self.activate(got + self._bias) - self.wanted
         return float(np.square(noise, dtype=np.float64).mean(axis=0).sum()) / self._power
 
-    def rounding(self, grid: Grid) -> float:
-        """The share of noise in the output's power when the output is rounded to a grid."""
-        noise = grid.round(self.wanted) - self.wanted
+    def rounding(self, grid: Grid, low: float = -np.inf, high: float = np.inf) -> float:
+        """The share of noise in the output's power when the output is rounded to a grid.
+
+        Args:
+            grid: as INT8 has it.
+            low: what is below makes no difference to the readers.
+            high: what is above, the same.
+        """
+        wanted = np.clip(self.wanted, np.float32(low), np.float32(high))
+        noise = grid.round(wanted) - wanted
         return float(np.square(noise, dtype=np.float64).mean(axis=0).sum()) / self._power
 
     @staticmethod
@@ -121,7 +129,7 @@ class Trial:
         """The mean square of what other weights change in each output channel: float64 [output channels]."""
         got = self.multiply(self.patches, weights)
         got -= (got - self._plain).mean(axis=0)
-        return np.square(self._activate(got + self._bias) - self.wanted, dtype=np.float64).mean(axis=0)
+        return np.square(self.activate(got + self._bias) - self.wanted, dtype=np.float64).mean(axis=0)
 
     def share_of_noise(self, by_input_channel: np.ndarray) -> float:
         """The share of noise in the output's power that independent noise of the input channels causes.

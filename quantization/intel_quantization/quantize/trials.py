@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from typing import Dict, Sequence
 
+import numpy as np
+
 from intel_quantization.calibration.statistics import Statistics
 from intel_quantization.graph.graph import Graph
 from intel_quantization.quantize.groups import Group
 from intel_quantization.quantize.lifting import Item
 from intel_quantization.quantize.trial import Trial
+
+# One product of a trial's patches and its weights takes so many multiply-accumulates at most, if that many patches do.
+_MOST_WORK = 1 << 25
+_PATCHES = (64, 512)
 
 
 def make_trials(graph: Graph, items: Sequence[Item], statistics: Statistics) -> Dict[str, Trial]:
@@ -24,7 +30,14 @@ def make_trials(graph: Graph, items: Sequence[Item], statistics: Statistics) -> 
         weights = graph.constant(graph.data_inputs(graph.nodes[item.linear])[1])
         if patches is None or weights is None:
             continue
+        patches = _some(patches, 1 if item.op == "DepthwiseConv2dNative" else weights.size // patches[0].size)
         bias = graph.constant(item.bias) if item.bias else None
         activation = "" if item.summand else item.activation
         result[item.root] = Trial(graph.nodes[item.linear], weights, bias, activation, patches)
     return result
+
+
+def _some(patches: np.ndarray, outputs: int) -> np.ndarray:
+    """As many patches, from all over them, as are tried in little time, if each of their values has so many readers."""
+    wanted = int(np.clip(_MOST_WORK // (patches[0].size * max(outputs, 1)), *_PATCHES))
+    return patches[:: -(-len(patches) // wanted)]

@@ -60,10 +60,15 @@ def _largest_pair(node: NodeDef, weights: np.ndarray, axes: Tuple[int, ...]) -> 
 
 def dequantized(node: NodeDef, values: np.ndarray, limit: np.ndarray) -> np.ndarray:
     """The float64 weights that quantized ones stand for, in the layout of the op."""
-    scale = limit.astype(np.float64) / 127.0
-    if node.op == "DepthwiseConv2dNative" and scale.ndim:
-        scale = scale.reshape(values.shape[2:])
-    return values * scale
+    return values * step_of(node, values, limit)
+
+
+def step_of(node: NodeDef, values: np.ndarray, limit: np.ndarray) -> np.ndarray:
+    """What one step of quantized weights stands for: float64, broadcastable to the layout of the op."""
+    step = limit.astype(np.float64) / 127.0
+    if node.op == "DepthwiseConv2dNative" and step.ndim:
+        return step.reshape(values.shape[2:])
+    return step
 
 
 def bias_correction(node: NodeDef, error: np.ndarray, mean: np.ndarray) -> np.ndarray:
@@ -88,18 +93,20 @@ def bias_correction(node: NodeDef, error: np.ndarray, mean: np.ndarray) -> np.nd
     return mean.dot(error.sum(axis=(0, 1)))
 
 
-def sum_by_output(node: NodeDef, weights: np.ndarray) -> np.ndarray:
-    """The sum of all weights of each output channel: shape [output channels].
+def shift_by_output(node: NodeDef, weights: np.ndarray, offset: np.ndarray) -> np.ndarray:
+    """What an offset of the input adds to each output channel where the op pads nothing: shape [output channels].
 
     Args:
         node: the linear op.
         weights: in the layout of the op.
+        offset: a scalar, or shape [input channels].
     """
     if node.op == "MatMul":
-        return weights.sum(axis=1 if attribute(node, "transpose_b").b else 0)
+        inputs = weights.T if attribute(node, "transpose_b").b else weights
+        return np.asarray((inputs * np.reshape(offset, (-1, 1))).sum(axis=0))
     if node.op == "DepthwiseConv2dNative":
-        return weights.sum(axis=(0, 1)).reshape(-1)
-    return weights.sum(axis=(0, 1, 2))
+        return (weights.sum(axis=(0, 1)) * np.reshape(offset, (-1, 1))).reshape(-1)
+    return np.asarray((weights.sum(axis=(0, 1)) * np.reshape(offset, (-1, 1))).sum(axis=0))
 
 
 def scale_inputs(node: NodeDef, weights: np.ndarray, scale: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ from intel_quantization.errors import BadInputError, InvalidGraphError
 from intel_quantization.graph.graph import Graph
 from intel_quantization.graph.verify import verify
 from intel_quantization.transforms.convert_layout import convert_layout
+from intel_quantization.transforms.delay_batch_to_space import delay_batch_to_space
 from intel_quantization.transforms.drop_zero_padding import drop_zero_padding
 from intel_quantization.transforms.fix_training_switches import fix_training_switches
 from intel_quantization.transforms.flatten_atrous_conv import flatten_atrous_conv
@@ -57,6 +58,7 @@ OPTIMIZE_FP32: Tuple[Transform, ...] = (
     drop_zero_padding,
     split_explicit_padding,
     flatten_atrous_conv,
+    delay_batch_to_space,
     *_FOLD_PIECES,
     fold_batch_norms,
     fold_old_batch_norms,

@@ -60,7 +60,10 @@ def assert_same(given, wanted):
     if wanted.channel_sum is None:
         assert given.channel_sum is None
     else:
-        np.testing.assert_allclose(given.channel_mean, wanted.channel_mean, rtol=0, atol=TOLERANCE * scale)
+        for key in ("channel_mean", "channel_minimum", "channel_maximum"):
+            np.testing.assert_allclose(
+                getattr(given, key), getattr(wanted, key), rtol=0, atol=TOLERANCE * scale, err_msg=key
+            )
     if wanted.histogram is None:
         assert given.histogram is None
     else:

@@ -195,7 +195,7 @@ def test_a_chain_of_uneven_layers_on_data_that_calibration_did_not_see(activatio
 def test_a_relu6_still_ends_at_6():
     graph_def = b.build(uneven, "relu6")
     factors, statistics = factors_of(graph_def)
-    seen = statistics.tensors["between"].channel_maximum
+    seen = statistics.tensors["between"].channel_magnitude
     limit = (seen / factors["between"]).max()
     # no channel is cut off below what it reached, and none goes on above 6
     assert np.all(limit * factors["between"] >= seen * (1 - 1e-9))
@@ -205,7 +205,7 @@ def test_a_relu6_still_ends_at_6():
 def test_a_channel_that_is_never_above_zero_does_no_harm():
     graph_def = b.build(uneven, dead=True)
     factors, statistics = factors_of(graph_def)
-    assert statistics.tensors["between"].channel_maximum[7] == 0
+    assert statistics.tensors["between"].channel_magnitude[7] == 0
     assert np.all(np.isfinite(factors["between"]))
     assert np.all(factors["between"] > 0)
     assert sqnr(graph_def, True) > sqnr(graph_def, False) + 3
