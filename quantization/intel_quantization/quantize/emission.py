@@ -21,6 +21,7 @@ from intel_quantization.graph.graph import Graph, NodeDef
 from intel_quantization.graph.waits import waits_of
 from intel_quantization.quantize.carries import Carry
 from intel_quantization.quantize.carry_emission import carry_ops
+from intel_quantization.quantize.equalization import equalized_limit
 from intel_quantization.quantize.fused_depthwise import FUSED_DEPTHWISE, fused_attrs, needs_fused_op
 from intel_quantization.quantize.groups import WITHOUT_KERNEL, Group
 from intel_quantization.quantize.int8_tensor import Int8Tensor
@@ -85,6 +86,7 @@ class _Emitter:
         self._shapes = InferredShapes(graph)
         self._layers = LayerWeights(graph, statistics, how, correct_bias, target_cpu == ANY)
         self.scales, self.grids = how.scales, how.grids
+        self._activations = {item.root: item.activation for item in items if isinstance(item, Group)}
         self.shared = shared_ranges(graph, items)
         self.graph = graph
         self.statistics = statistics
@@ -227,7 +229,7 @@ class _Emitter:
         assert seen.channel_magnitude is not None  # a condition of equalization
         low, high = self.ranges(tensor)
         magnitude = np.minimum(seen.channel_magnitude, max(-low, high))
-        return max(float((magnitude / self.scales[tensor]).max()), _SMALLEST_RANGE)
+        return max(equalized_limit(magnitude, self.scales[tensor], self._activations[tensor]), _SMALLEST_RANGE)
 
     def _range(self, tensor: str, unsigned: bool, limit: float, beside: str) -> Tuple[str, str]:
         stem = tensor.replace(":", "_")
