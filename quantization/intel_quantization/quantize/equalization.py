@@ -100,9 +100,12 @@ def equalization(
     weights = {group.root: _largest(graph, group) for pair in pairs for group in (pair.maker, pair.reader)}
     factors = {pair.root: np.ones(pair.seen.size) for pair in pairs}
     proofs = {pair.root: _Proof(graph, pair, statistics, by_channel, trials, ranges) for pair in pairs}
+    stirred = {pair.root for pair in pairs}  # whose neighbours changed since they were looked at
     for _ in range(_SWEEPS):
-        changed = False
         for pair in pairs:
+            if pair.root not in stirred:
+                continue
+            stirred.discard(pair.root)
             made = _made(pair.maker, weights, factors)
             read = _read(pair.reader, weights, factors)
             proposed = dict(factors, **{pair.root: _factors(pair, made, read, by_channel)})
@@ -114,9 +117,8 @@ def equalization(
                 continue
             after = proof(proposed)
             if after < before * _CLEAR_GAIN and before - after > _LEAST_GAIN:
-                factors, changed = proposed, True
-        if not changed:
-            break
+                factors = proposed
+                stirred |= {pair.maker.source, pair.reader.root} & factors.keys()
     return {name: found for name, found in factors.items() if np.any(found != 1.0)}
 
 
