@@ -115,7 +115,7 @@ class DockerRuntime:
             OutOfMemoryError: the job, or a child of it, met its memory limit, or the kernel ran out, and it failed.
             DeadlineError: ``job.timeout`` seconds passed, or ``job.stall_timeout`` without progress.
             OutputRefusedError: it wrote too much.
-            ImageMissingError: the image is gone, or is none of this tool's.
+            ImageMissingError: the image is gone, or was not built by this tool.
             EngineUnreachableError: the engine cut the job's output off.
             QuantizationFailedError: somebody removed the container.
             Interrupted: a signal came; the job was asked to end, and killed on a second signal.
@@ -151,7 +151,7 @@ class DockerRuntime:
         if end.exit_code == _NO_SUCH_COMMAND or (end.exit_code == 1 and lacks.package):
             what = _PACKAGE if lacks.package else profile.command[0]
             raise ImageMissingError(
-                f"the image {profile.image} has no {what}: it is none of this tool's",
+                f"the image {profile.image} has no {what}: it was not built by this tool",
                 "leave --docker-image out to use the image of this launcher",
             )
         return end.exit_code

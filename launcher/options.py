@@ -273,8 +273,8 @@ def _add_quantization(parser: Parser) -> None:
         help="one weight scale per tensor",
     )
     for name, text in (
-        ("equalize", "scale channels that share one range to like sizes first (default: true)"),
-        ("bias_correction", "let biases take back what rounding the weights adds on average (default: true)"),
+        ("equalize", "cross-layer equalization before quantizing (default: true)"),
+        ("bias_correction", "correct biases for the mean error of rounded weights (default: true)"),
     ):
         group.add_argument(
             *_spellings(name), nargs="?", const=True, default=True, type=boolean, metavar="BOOL", help=text
@@ -306,7 +306,7 @@ def _add_quantization(parser: Parser) -> None:
         *_spellings("target_tensorflow"),
         type=release,
         metavar="VERSION",
-        help="a TensorFlow from which on the INT8 graph is to run, e.g. 1.15 (default: the one that makes it)",
+        help="oldest TensorFlow the INT8 graph must run in, e.g. 1.15 (default: the one that makes it)",
     )
     group.add_argument(
         *_spellings("target_cpu"),

@@ -84,7 +84,7 @@ class _Move:
             self._made.append(folder)
         except FileExistsError:
             if folder.is_symlink():
-                raise NotADirectoryError(errno.ENOTDIR, "is a link", os.fspath(folder)) from None
+                raise NotADirectoryError(errno.ENOTDIR, "is a symlink", os.fspath(folder)) from None
 
     def _back(self) -> None:
         for final, kept in reversed(self._undo):

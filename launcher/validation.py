@@ -143,7 +143,7 @@ def _check_writable(path: Path) -> None:
     if found is not None:
         if stat.S_ISLNK(found.st_mode):
             raise OutputRefusedError(
-                f"--out_graph: {path} is a link, which is refused", "remove it, or name another file"
+                f"--out_graph: {path} is a symlink, which is refused", "remove it, or name another file"
             )
         if not stat.S_ISREG(found.st_mode):
             raise OutputRefusedError(f"--out_graph: {path} exists and is no regular file", "name a file")
@@ -163,7 +163,7 @@ def _directory(text: str | None, option: str) -> Path | None:
     path = absolute(text, option)
     found = status(path, option)
     if found is not None and stat.S_ISLNK(found.st_mode):
-        raise BadInputError(f"{option}: {path} is a link, which is refused", "name the directory itself")
+        raise BadInputError(f"{option}: {path} is a symlink, which is refused", "name the directory itself")
     if found is None or not stat.S_ISDIR(found.st_mode):
         raise BadInputError(f"{option}: {path} is not a directory", "check the path")
     return path

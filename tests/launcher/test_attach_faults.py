@@ -94,7 +94,7 @@ def test_an_image_of_somebody_else(
         pytest.raises(ImageMissingError) as caught,
     ):
         run(engine, tmp_path, monkeypatch)
-    assert caught.value.message == f"the image an:image has no {lacks}: it is none of this tool's"
+    assert caught.value.message == f"the image an:image has no {lacks}: it was not built by this tool"
     assert "leave --docker-image out" in caught.value.remedy
 
 

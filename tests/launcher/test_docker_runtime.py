@@ -250,7 +250,7 @@ def test_an_image_removed_in_between(engine: Engine, tmp_path: Path) -> None:
 
 
 def test_an_image_that_is_none_of_ours(runtime: DockerRuntime, tmp_path: Path) -> None:
-    with pytest.raises(ImageMissingError, match="none of this tool's"):
+    with pytest.raises(ImageMissingError, match="not built by this tool"):
         run(runtime, tmp_path, "exit 127")
 
 

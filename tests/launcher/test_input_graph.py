@@ -54,7 +54,7 @@ def test_links_are_refused(saved: Path, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(saved)
     assert "link, which is refused" in refused(tmp_path / "link").message
     (saved / "assets").symlink_to(tmp_path)
-    assert f"{saved}/assets is a link" in refused(saved).message
+    assert f"{saved}/assets is a symlink" in refused(saved).message
     (saved / "assets").unlink()
     os.link(saved / "saved_model.pb", tmp_path / "other")
     assert "2 hard links" in refused(saved).message

@@ -121,6 +121,29 @@ def test_each_output_that_is_no_class_has_its_line(capsys: pytest.CaptureFixture
     assert "SQNR" not in shown  # of boxes sorted by their scores it says nothing
 
 
+@pytest.mark.parametrize(
+    ("calibration", "said"),
+    [
+        ({"unit": "rows", "preprocess": None, "preprocess_chosen": False}, "on 100 rows (MSE), fed as they are\n"),
+        (
+            {"unit": "samples", "function": "feed.py:batches", "preprocess": None, "preprocess_chosen": False},
+            "on 100 samples (MSE), given by feed.py:batches\n",
+        ),
+        ({"preprocess": "tf", "preprocess_chosen": False}, "on 100 images (MSE), preprocess tf\n"),
+        ({"command": "python infer.py"}, "on 100 samples (MSE), by python infer.py\n"),
+    ],
+)
+def test_samples_are_called_what_they_are(
+    calibration: dict[str, object], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calibration = {"samples": 100, "algorithm": "MSE", **calibration}
+    accuracy = {**RESULT["accuracy"], "unit": calibration.get("unit")}  # type: ignore[dict-item]
+    PlainView().finished(Event("result", {**RESULT, "calibration": calibration, "accuracy": accuracy}), FILES)
+    shown = capsys.readouterr().out
+    assert said in shown
+    assert f"on 500 {calibration.get('unit') or 'images'}\n" in shown
+
+
 def test_verbose_adds_the_log(capsys: pytest.CaptureFixture[str]) -> None:
     play(PlainView(verbose=True))
     shown = capsys.readouterr().err
