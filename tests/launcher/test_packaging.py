@@ -31,3 +31,19 @@ def test_what_the_wheel_takes_keeps_its_place() -> None:
 
 def test_the_wheel_takes_no_files_of_a_site() -> None:
     assert not {"image", "image/ca-bundle.crt", "image/pip.conf"} & set(forced())
+
+
+def test_where_the_project_lives_is_left_to_the_release() -> None:
+    """No address is made up: .example can belong to nobody, and the release workflow replaces this very text."""
+    address = "https://launch-quantization.example"
+    workflow = (ROOT / ".github/workflows/release.yml").read_text("utf-8")
+    assert f"s#{address}#" in workflow
+    for name in ("pyproject.toml", "quantization/setup.cfg"):
+        assert name in workflow
+        urls = re.findall(r"https?://[^\s\"/]+", (ROOT / name).read_text("utf-8"))
+        assert set(urls) == {address}, name
+
+
+def test_both_halves_are_typed() -> None:
+    assert (ROOT / "launcher/py.typed").is_file()
+    assert (ROOT / "quantization/intel_quantization/py.typed").is_file()
