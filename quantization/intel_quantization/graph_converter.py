@@ -72,7 +72,7 @@ class GraphConverter:
         excluded_ops: op names that stay FP32, e.g. ``["MatMul"]``.
         excluded_nodes: names of nodes that stay FP32.
         per_channel: one weight range for each output channel; more accurate, as fast. False: one for all of a layer's
-            weights where calibration proves that to cost nothing, see docs/calibration.md.
+            weights where calibration proves that to cost nothing, see docs/explanation/calibration.md.
         input_graph_is_binary: False for a text graph; most are recognised anyway.
         algo: how the range of an activation comes from what calibration saw, one of ALGORITHMS in upper or
             lower case: DIRECT (smallest and largest value), MA (their means over batches), KL (least loss of

@@ -34,7 +34,7 @@ from intel_quantization.zoo_job import with_entry, zoo_entry, zoo_model
 
 DEFAULT_SEED = 0
 ALGORITHM = "AUTO"
-"""The default; measured best, see docs/calibration.md."""
+"""The default; measured best, see docs/explanation/calibration.md."""
 _MOST_REASONS = 200
 _MOST_OUTPUTS = 20
 _TRIED = 16  # images, to see whether another preprocessing fits better
