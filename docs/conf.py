@@ -13,7 +13,18 @@ author = "the launch_quantization maintainers"
 copyright = author  # noqa: A001 - Sphinx's own name
 root_doc = "docs/index"
 include_patterns = ["docs/**", "README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"]
-exclude_patterns = [".*", "build", "dist", "tests", "quantization", "launcher", "image", "api", "docs/generate.py"]
+exclude_patterns = [
+    ".*",
+    "build",
+    "dist",
+    "tests",
+    "quantization",
+    "launcher",
+    "launch_quantization",
+    "image",
+    "api",
+    "docs/generate.py",
+]
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 myst_enable_extensions = ["deflist"]

@@ -20,8 +20,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from launcher import errors, events
-from launcher.options import build_parser, clean_parser, doctor_parser, run_parser
+from launch_quantization import errors, events
+from launch_quantization.options import build_parser, clean_parser, doctor_parser, run_parser
 
 REFERENCE = ROOT / "docs" / "reference"
 EXAMPLE = REFERENCE / "report-example.json"

@@ -7,12 +7,12 @@ import shutil
 from collections.abc import Callable
 from typing import TypeVar
 
-from launcher.build_context import context_root, local_base, lock_file, supported_pythons
-from launcher.engine import Engine
-from launcher.errors import BuildError, DeadlineError, OutOfMemoryError
-from launcher.process import run_supervised
-from launcher.runtime import BuildLog
-from launcher.sanitize import safe_line
+from launch_quantization.build_context import context_root, local_base, lock_file, supported_pythons
+from launch_quantization.engine import Engine
+from launch_quantization.errors import BuildError, DeadlineError, OutOfMemoryError
+from launch_quantization.process import run_supervised
+from launch_quantization.runtime import BuildLog
+from launch_quantization.sanitize import safe_line
 
 DEBIAN_PYTHON = "3.11"
 """What make_base.sh finds among Debian's packages."""

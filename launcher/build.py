@@ -6,11 +6,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from launcher.base_image import BaseUnavailableError, with_base
-from launcher.errors import EngineTooOldError, EngineUnreachableError
-from launcher.progress import View, write_line
-from launcher.run import ca_path
-from launcher.sanitize import safe_text
+from launch_quantization.base_image import BaseUnavailableError, with_base
+from launch_quantization.errors import EngineTooOldError, EngineUnreachableError
+from launch_quantization.progress import View, write_line
+from launch_quantization.run import ca_path
+from launch_quantization.sanitize import safe_text
 
 
 def build(options: argparse.Namespace, view: View) -> int:
@@ -33,8 +33,8 @@ def build(options: argparse.Namespace, view: View) -> int:
 
 
 def _image(options: argparse.Namespace, view: View, ca_bundle: Path | None) -> int:
-    from launcher.engine import connect
-    from launcher.image import ImageSpec, ensure_image
+    from launch_quantization.engine import connect
+    from launch_quantization.image import ImageSpec, ensure_image
 
     engine = connect()
     spec = ImageSpec(options.tensorflow, options.base_image, ca_bundle)
@@ -49,7 +49,7 @@ def _image(options: argparse.Namespace, view: View, ca_bundle: Path | None) -> i
 
 
 def _environment(options: argparse.Namespace, view: View, ca_bundle: Path | None) -> int:
-    from launcher.local_runtime import LocalRuntime
+    from launch_quantization.local_runtime import LocalRuntime
 
     runtime = LocalRuntime(options.tensorflow, ca_bundle)
     runtime.ensure(lambda line: view.build_line(safe_text(line)), force=options.no_cache)

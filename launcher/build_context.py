@@ -10,7 +10,7 @@ import tarfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from launcher.errors import BuildError, UsageError
+from launch_quantization.errors import BuildError, UsageError
 
 DOCKERFILE = "image/Dockerfile"
 

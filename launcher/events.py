@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from launcher.sanitize import safe_text
+from launch_quantization.sanitize import safe_text
 
 LINE_LIMIT = 65536
 """Bytes of an event line; a longer one cannot be an event."""

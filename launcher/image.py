@@ -7,8 +7,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from launcher.base_image import DEBIAN_PYTHON, SCRIPT, BaseUnavailableError
-from launcher.build_context import (
+from launch_quantization.base_image import DEBIAN_PYTHON, SCRIPT, BaseUnavailableError
+from launch_quantization.build_context import (
     context_files,
     context_root,
     digest,
@@ -19,12 +19,12 @@ from launcher.build_context import (
     supported_pythons,
     variants,
 )
-from launcher.build_lock import build_lock, builds_running
-from launcher.build_log import run_build
-from launcher.build_site import build_site
-from launcher.engine import Engine, explanation, translated
-from launcher.errors import BuildError, EngineUnreachableError
-from launcher.image_store import (
+from launch_quantization.build_lock import build_lock, builds_running
+from launch_quantization.build_log import run_build
+from launch_quantization.build_site import build_site
+from launch_quantization.engine import Engine, explanation, translated
+from launch_quantization.errors import BuildError, EngineUnreachableError
+from launch_quantization.image_store import (
     INPUTS_LABEL,
     LATEST,
     VARIANT_LABEL,
@@ -38,9 +38,9 @@ from launcher.image_store import (
     remove_stale_stages,
     tag_of,
 )
-from launcher.job import DEFAULT_TENSORFLOW
-from launcher.runtime import BuildLog
-from launcher.sanitize import safe_text
+from launch_quantization.job import DEFAULT_TENSORFLOW
+from launch_quantization.runtime import BuildLog
+from launch_quantization.sanitize import safe_text
 
 __all__ = [
     "DEFAULT_VARIANT",
@@ -266,7 +266,7 @@ def _pull(engine: Engine, plan: _Plan, log: BuildLog) -> None:
 
 
 def _build(engine: Engine, plan: _Plan, log: BuildLog, *, fresh: bool) -> None:
-    from launcher.provenance import provenance_labels
+    from launch_quantization.provenance import provenance_labels
 
     site = build_site(plan.spec.ca_bundle, log)
     labels = {

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from launcher.engine import Engine, translated
+from launch_quantization.engine import Engine, translated
 
 REPOSITORY = "quantization"
 LATEST = f"{REPOSITORY}:latest"

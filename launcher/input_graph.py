@@ -7,8 +7,8 @@ import shlex
 import stat
 from pathlib import Path
 
-from launcher.errors import BadInputError
-from launcher.paths import absolute, status
+from launch_quantization.errors import BadInputError
+from launch_quantization.paths import absolute, status
 
 GRAPH_LIMIT = 2 << 30
 """Bytes; protobuf cannot parse a larger message."""

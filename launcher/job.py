@@ -39,7 +39,7 @@ class Mount:
 
 @dataclass(frozen=True)
 class Job:
-    """What is to be quantized, and how. Make one with ``launcher.validation.checked_job``.
+    """What is to be quantized, and how. Make one with ``launch_quantization.validation.checked_job``.
 
     Attributes:
         in_graph: the FP32 graph, a regular file, or the folder of a SavedModel; None only with ``debug``.
@@ -72,9 +72,9 @@ class Job:
             stretched.
         evaluate: how many images to compare FP32 and INT8 on; None: chosen inside.
         seed: which samples are drawn; None: chosen inside.
-        algo: the calibration algorithm, one of ``launcher.values.ALGORITHMS``; None: chosen inside.
+        algo: the calibration algorithm, one of ``launch_quantization.values.ALGORITHMS``; None: chosen inside.
         target_tensorflow: the oldest TensorFlow the INT8 graph must run in; None: the one that runs the job.
-        target_cpu: one of ``launcher.values.TARGET_CPUS``, the CPUs that the INT8 graph is for; None: any.
+        target_cpu: one of ``launch_quantization.values.TARGET_CPUS``, the CPUs that the INT8 graph is for; None: any.
         intermediate: keep the graph of every stage.
         debug: an interactive shell instead of the job.
         cpus: how many CPUs the job may use; None: all.

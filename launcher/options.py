@@ -11,12 +11,12 @@ import difflib
 import sys
 from typing import NoReturn
 
-from launcher import __version__
-from launcher.errors import UsageError
-from launcher.job import DEFAULT_TENSORFLOW, Job
-from launcher.preprocessing import CHANNEL_ORDERS, PREPROCESSING, numbers, resizing
-from launcher.progress import write_line
-from launcher.values import (
+from launch_quantization import __version__
+from launch_quantization.errors import UsageError
+from launch_quantization.job import DEFAULT_TENSORFLOW, Job
+from launch_quantization.preprocessing import CHANNEL_ORDERS, PREPROCESSING, numbers, resizing
+from launch_quantization.progress import write_line
+from launch_quantization.values import (
     ALGORITHMS,
     TARGET_CPUS,
     algorithm,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from launcher.errors import BadInputError, UsageError
+from launch_quantization.errors import BadInputError, UsageError
 
 
 def absolute(text: str, option: str) -> Path:

@@ -7,8 +7,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from launcher.errors import Interrupted, OutputRefusedError
-from launcher.signals import shield
+from launch_quantization.errors import Interrupted, OutputRefusedError
+from launch_quantization.signals import shield
 
 
 def place(source: Path, target: Path, names: Sequence[str]) -> None:

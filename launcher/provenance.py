@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from launcher.build_context import context_root
+from launch_quantization.build_context import context_root
 
 _PREFIX = "org.opencontainers.image"
 

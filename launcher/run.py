@@ -10,20 +10,20 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from launcher.base_image import BaseUnavailableError, with_base
-from launcher.build_site import named_certificates
-from launcher.collect import collect
-from launcher.errors import EngineTooOldError, EngineUnreachableError, Interrupted
-from launcher.host_paths import HostPaths
-from launcher.job import Job
-from launcher.listener import Listener
-from launcher.progress import View, write_line
-from launcher.registry import dead_runs, recorded, shells_root
-from launcher.runtime import Runtime
-from launcher.sanitize import pasteable, safe_text
-from launcher.signals import shield
-from launcher.staging import OUTPUT, remove_stale, staged, staging_path
-from launcher.validation import checked_job
+from launch_quantization.base_image import BaseUnavailableError, with_base
+from launch_quantization.build_site import named_certificates
+from launch_quantization.collect import collect
+from launch_quantization.errors import EngineTooOldError, EngineUnreachableError, Interrupted
+from launch_quantization.host_paths import HostPaths
+from launch_quantization.job import Job
+from launch_quantization.listener import Listener
+from launch_quantization.progress import View, write_line
+from launch_quantization.registry import dead_runs, recorded, shells_root
+from launch_quantization.runtime import Runtime
+from launch_quantization.sanitize import pasteable, safe_text
+from launch_quantization.signals import shield
+from launch_quantization.staging import OUTPUT, remove_stale, staged, staging_path
+from launch_quantization.validation import checked_job
 
 
 def quantize(options: argparse.Namespace, view: View) -> int:
@@ -127,7 +127,7 @@ def choose_runtime(options: argparse.Namespace, view: View, run_id: str | None) 
         EngineUnreachableError: ``--runtime docker``, and no engine answers.
         EngineTooOldError: ``--runtime docker``, and the engine is too old.
     """
-    from launcher.image import lock_file
+    from launch_quantization.image import lock_file
 
     lock_file(options.tensorflow)  # an unknown variant is a usage error before anything else
     ca_path(options)
@@ -143,7 +143,7 @@ def choose_runtime(options: argparse.Namespace, view: View, run_id: str | None) 
 
 def _local_runtime(options: argparse.Namespace, view: View, why: str = "") -> Runtime:
     """The local environment; ``why`` it is not a container is told."""
-    from launcher.local_runtime import LocalRuntime, check_limits
+    from launch_quantization.local_runtime import LocalRuntime, check_limits
 
     if why:
         view.note(f"not in a container, but in a local environment: {why}")
@@ -155,10 +155,10 @@ def _local_runtime(options: argparse.Namespace, view: View, why: str = "") -> Ru
 
 def docker_runtime(options: argparse.Namespace, run_id: str | None, warn: Callable[[str], None]) -> Runtime:
     """The Docker runtime; also removes containers whose launcher is gone."""
-    from launcher.docker_runtime import DockerRuntime, reap
-    from launcher.engine import connect
-    from launcher.image import ImageSpec
-    from launcher.profile import check_limits
+    from launch_quantization.docker_runtime import DockerRuntime, reap
+    from launch_quantization.engine import connect
+    from launch_quantization.image import ImageSpec
+    from launch_quantization.profile import check_limits
 
     engine = connect()
     if run_id is not None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from launcher.sanitize import safe_path
+from launch_quantization.sanitize import safe_path
 
 OP_HEADER = ("Op", "total", "INT8", "FP32")
 _GRAVE = "alarm"

@@ -13,8 +13,8 @@ from types import ModuleType
 
 import pytest
 
-from launcher import errors
-from launcher.options import run_parser
+from launch_quantization import errors
+from launch_quantization.options import run_parser
 
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = ROOT / "docs" / "reference"
@@ -114,7 +114,7 @@ def test_the_example_of_a_report_names_no_machine() -> None:
 
 
 def test_the_changelog_has_the_version_and_what_is_unreleased() -> None:
-    from launcher import __version__
+    from launch_quantization import __version__
 
     text = (ROOT / "CHANGELOG.md").read_text("utf-8")
     assert "\n## Unreleased\n" in text

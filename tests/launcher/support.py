@@ -7,8 +7,8 @@ import hashlib
 import json
 from pathlib import Path
 
-from launcher.events import Event
-from launcher.options import run_parser
+from launch_quantization.events import Event
+from launch_quantization.options import run_parser
 
 
 def options(*argv: object) -> argparse.Namespace:

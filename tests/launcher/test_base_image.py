@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from launcher import base_image, run
-from launcher.base_image import SCRIPT, BaseUnavailableError, with_base
-from launcher.cli import main
-from launcher.engine import Engine
-from launcher.runtime import BuildLog
+from launch_quantization import base_image, run
+from launch_quantization.base_image import SCRIPT, BaseUnavailableError, with_base
+from launch_quantization.cli import main
+from launch_quantization.engine import Engine
+from launch_quantization.runtime import BuildLog
 from tests.launcher.test_profile import ENGINE
 from tests.launcher.test_run import FakeRuntime, good
 from tests.launcher.tiny_context import LOCAL_BASE, VARIANT, make_tiny_context
@@ -26,7 +26,7 @@ def able(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A tiny context on a machine that has all it takes, and a script that says it has made the base."""
     root = make_tiny_context(tmp_path / "context")
     monkeypatch.setattr(base_image, "context_root", lambda: root)
-    monkeypatch.setattr("launcher.build_context.context_root", lambda: root)
+    monkeypatch.setattr("launch_quantization.build_context.context_root", lambda: root)
     monkeypatch.setattr(base_image.shutil, "which", lambda command: f"/usr/bin/{command}")
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     script = root / SCRIPT
@@ -117,7 +117,7 @@ def arguments(able: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> li
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(run, "choose_runtime", lambda options, view, run_id: Baseless(good))
-    monkeypatch.setattr("launcher.local_runtime.LocalRuntime", lambda variant, ca_bundle: FakeRuntime(good))
+    monkeypatch.setattr("launch_quantization.local_runtime.LocalRuntime", lambda variant, ca_bundle: FakeRuntime(good))
     (tmp_path / "net.pb").write_bytes(b"graph")
     (tmp_path / "images").mkdir()
     (tmp_path / "images" / "a.png").touch()
@@ -163,8 +163,8 @@ def test_a_build_ahead_of_runs_does_the_same(
     able: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], runtime: str, code: int
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    monkeypatch.setattr("launcher.engine.connect", lambda: ENGINE)
-    monkeypatch.setattr("launcher.image.ensure_image", lambda *_args, **_options: lacking(able)())
+    monkeypatch.setattr("launch_quantization.engine.connect", lambda: ENGINE)
+    monkeypatch.setattr("launch_quantization.image.ensure_image", lambda *_args, **_options: lacking(able)())
     made: list[str] = []
 
     class Local:
@@ -175,7 +175,7 @@ def test_a_build_ahead_of_runs_does_the_same(
         def ensure(self, log: BuildLog, *, force: bool) -> None:
             made.append("local")
 
-    monkeypatch.setattr("launcher.local_runtime.LocalRuntime", Local)
+    monkeypatch.setattr("launch_quantization.local_runtime.LocalRuntime", Local)
     assert main(["build", "--runtime", runtime]) == code
     shown = capsys.readouterr()
     if code:

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from launcher.base_image import BaseUnavailableError
-from launcher.engine import Engine, connect
-from launcher.errors import BuildError, EngineUnreachableError
-from launcher.image import BASE_VARIABLE, LATEST, ImageSpec, ensure_image, find_image
-from launcher.image_store import INPUTS_LABEL, VARIANT_LABEL, image_content, image_id, own_tags
+from launch_quantization.base_image import BaseUnavailableError
+from launch_quantization.engine import Engine, connect
+from launch_quantization.errors import BuildError, EngineUnreachableError
+from launch_quantization.image import BASE_VARIABLE, LATEST, ImageSpec, ensure_image, find_image
+from launch_quantization.image_store import INPUTS_LABEL, VARIANT_LABEL, image_content, image_id, own_tags
 from tests.launcher.fake_engine import INFO, Answer, FakeEngine, Request, reply, stream
 from tests.launcher.tiny_context import LOCAL_BASE, REGISTRY_BASE, VARIANT, make_tiny_context
 
@@ -77,7 +77,7 @@ def query(request: Request) -> dict[str, str]:
 def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A tiny context, and no settings of whoever runs the tests."""
     root = make_tiny_context(tmp_path / "context")
-    for module in ("launcher.build_context", "launcher.provenance"):
+    for module in ("launch_quantization.build_context", "launch_quantization.provenance"):
         monkeypatch.setattr(f"{module}.context_root", lambda: root)
     monkeypatch.delenv(BASE_VARIABLE, raising=False)
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / ".docker"))

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from launcher.errors import BadInputError, UsageError
-from launcher.input_graph import GRAPH_LIMIT, input_graph
-from launcher.validation import checked_job
+from launch_quantization.errors import BadInputError, UsageError
+from launch_quantization.input_graph import GRAPH_LIMIT, input_graph
+from launch_quantization.validation import checked_job
 from tests.launcher.support import options
 
 
