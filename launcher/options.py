@@ -320,7 +320,7 @@ def _add_preprocessing(parser: Parser) -> None:
     group = parser.add_argument_group(
         "preprocessing of images", "How pixels, 0..255, become inputs; chosen by trying if nothing is said."
     )
-    group.add_argument("--preprocess", choices=PREPROCESSING, help="a well-known way, see the README")
+    group.add_argument("--preprocess", choices=PREPROCESSING, help="a well-known way, see docs/how-to/preprocessing.md")
     for name, text in (
         ("scale", "in place of --preprocess: inputs are (pixels * scale - mean) / std"),
         ("mean", "one number, or one for each channel, such as 123.68,116.78,103.94"),
