@@ -119,3 +119,19 @@ def test_the_changelog_has_the_version_and_what_is_unreleased() -> None:
     text = (ROOT / "CHANGELOG.md").read_text("utf-8")
     assert "\n## Unreleased\n" in text
     assert re.search(rf"^## {re.escape(__version__)} - \d{{4}}-\d\d-\d\d$", text, re.MULTILINE)
+
+
+def test_the_dev_container_is_a_stage_of_our_image() -> None:
+    settings = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text("utf-8"))
+    build = settings["build"]
+    dockerfile = (ROOT / ".devcontainer" / build["dockerfile"]).resolve()
+    assert dockerfile == ROOT / "image" / "Dockerfile"
+    assert f" AS {build['target']}\n" in dockerfile.read_text("utf-8")
+    assert (ROOT / ".devcontainer" / build["context"]).resolve() == ROOT
+
+
+def test_what_contributors_are_told_to_run_is_there() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    for name in ("README.md", "CONTRIBUTING.md", "docs/contributing/development.md", "docs/contributing/recipes.md"):
+        told = set(re.findall(r"\bmake ([a-z][a-z-]+)", (ROOT / name).read_text("utf-8")))
+        assert told <= {*targets, "a", "the", "results"}, (name, told - targets)
