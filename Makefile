@@ -13,9 +13,11 @@ export RUNTIME
 
 VENV := .venv
 BIN := $(VENV)/bin
+# -W: a warning, such as a link or an anchor that leads nowhere, is an error
+SPHINX = $(BIN)/sphinx-build -c docs -W --keep-going -q -d build/doctrees
 SCRIPTS := .ci/run $(wildcard image/*/*.sh tests/*.sh tests/*/*.sh)
 
-.PHONY: help demo test test-faults test-variants fuzz lint format image engine base bench wheel clean
+.PHONY: help demo test test-faults test-variants fuzz lint format docs links image engine base bench wheel clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -37,17 +39,26 @@ fuzz: $(VENV)/ready ## damaged graphs and data, by the thousand; report in build
 test-faults: $(VENV)/ready ## faults of engines and jobs, and what comes of each: build/faults.md (ARGS="engine docker local")
 	@$(BIN)/python -m tests.faults $(ARGS)
 
-lint: $(VENV)/ready ## ruff, mypy, hadolint, shellcheck
+lint: $(VENV)/ready ## ruff, mypy, hadolint, shellcheck, GitHub's files
 	@$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/mypy --config-file quantization/pyproject.toml
 	$(BIN)/hadolint image/Dockerfile
 	$(BIN)/shellcheck $(SCRIPTS)
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/[!c]*.yml
 
 format: $(VENV)/ready ## let ruff rewrite what it can
 	@$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(VENV)/ready ## the site, strictly: build/docs/index.html; dead links and stale parts fail
+	@$(BIN)/python docs/generate.py --check
+	$(SPHINX) -b html . build/docs
+
+links: $(VENV)/ready ## links that lead outside; needs a network
+	@$(SPHINX) -b linkcheck . build/links
 
 image: $(VENV)/ready ## build the image
 	@$(BIN)/launch_quantization build
@@ -61,10 +72,11 @@ base: ## make a base image from Debian packages, where no registry can be reache
 bench: $(VENV)/ready ## measure: the launcher's overhead, and the real graphs where ../shared is there
 	@tests/bench/run.sh $(ARGS)
 
-wheel: $(VENV)/ready ## dist/*.whl: launch-quantization and intel-quantization
+wheel: $(VENV)/ready ## dist/*.whl: launch-quantization and launch-quantization-core
 	@$(BIN)/python -m build --wheel --no-isolation --outdir dist .
+	trap 'rm -rf quantization/build quantization/*.egg-info quantization/LICENSE' EXIT
+	cp LICENSE quantization/
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist quantization
-	rm -rf quantization/build quantization/*.egg-info
 
 clean: ## remove everything that make made here
 	@rm -rf build dist $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis quantization/build quantization/*.egg-info

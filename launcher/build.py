@@ -6,10 +6,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from launcher.errors import EngineTooOldError, EngineUnreachableError
-from launcher.progress import View, write_line
-from launcher.run import ca_path
-from launcher.sanitize import safe_text
+from launch_quantization.base_image import BaseUnavailableError, with_base
+from launch_quantization.errors import EngineTooOldError, EngineUnreachableError
+from launch_quantization.progress import View, write_line
+from launch_quantization.run import ca_path
+from launch_quantization.sanitize import safe_text
 
 
 def build(options: argparse.Namespace, view: View) -> int:
@@ -24,7 +25,7 @@ def build(options: argparse.Namespace, view: View) -> int:
     if options.runtime != "local":
         try:
             return _image(options, view, ca_bundle)
-        except (EngineUnreachableError, EngineTooOldError) as error:
+        except (EngineUnreachableError, EngineTooOldError, BaseUnavailableError) as error:
             if options.runtime == "docker":
                 raise
             view.note(f"making a local environment instead of an image: {error.message}")
@@ -32,17 +33,23 @@ def build(options: argparse.Namespace, view: View) -> int:
 
 
 def _image(options: argparse.Namespace, view: View, ca_bundle: Path | None) -> int:
-    from launcher.engine import connect
-    from launcher.image import ImageSpec, ensure_image
+    from launch_quantization.engine import connect
+    from launch_quantization.image import ImageSpec, ensure_image
 
     engine = connect()
     spec = ImageSpec(options.tensorflow, options.base_image, ca_bundle)
-    tag = ensure_image(engine, spec, lambda line: view.build_line(safe_text(line)), force=options.no_cache)
-    return _say(options, view, tag)
+
+    def log(line: str) -> None:
+        view.build_line(safe_text(line))
+
+    def ensure() -> str:
+        return ensure_image(engine, spec, log, force=options.no_cache)
+
+    return _say(options, view, with_base(ensure, log) if options.runtime == "auto" else ensure())
 
 
 def _environment(options: argparse.Namespace, view: View, ca_bundle: Path | None) -> int:
-    from launcher.local_runtime import LocalRuntime
+    from launch_quantization.local_runtime import LocalRuntime
 
     runtime = LocalRuntime(options.tensorflow, ca_bundle)
     runtime.ensure(lambda line: view.build_line(safe_text(line)), force=options.no_cache)

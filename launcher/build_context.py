@@ -10,7 +10,7 @@ import tarfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from launcher.errors import BuildError, UsageError
+from launch_quantization.errors import BuildError, UsageError
 
 DOCKERFILE = "image/Dockerfile"
 
@@ -125,7 +125,7 @@ def _package_files(folder: Path) -> Iterator[Path]:
 
 def _content(path: Path) -> bytes:
     if path.is_symlink() or not path.is_file():
-        raise BuildError(f"{path}: not a regular file; the build context takes no links", "restore the checkout")
+        raise BuildError(f"{path}: not a regular file; the build context takes no symlinks", "restore the checkout")
     try:
         return path.read_bytes()
     except OSError as error:

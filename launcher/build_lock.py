@@ -11,11 +11,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from launcher.engine import Engine, translated
-from launcher.errors import LauncherError
-from launcher.reaper import OurContainer, container_name, labels, our_containers, remove
-from launcher.runtime import BuildLog
-from launcher.signals import shield
+from launch_quantization.engine import Engine, translated
+from launch_quantization.errors import LauncherError
+from launch_quantization.reaper import OurContainer, container_name, labels, our_containers, remove
+from launch_quantization.runtime import BuildLog
+from launch_quantization.signals import shield
 
 LONGEST_BUILD_SECONDS = 3 * 3600
 """After so long, a builder on another machine, of which nobody can tell here whether it lives, is taken for dead."""

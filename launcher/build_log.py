@@ -8,11 +8,11 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from launcher.build_context import DOCKERFILE
-from launcher.engine import Engine, explanation, translated
-from launcher.errors import BuildError, EngineUnreachableError
-from launcher.runtime import BuildLog
-from launcher.sanitize import safe_text
+from launch_quantization.build_context import DOCKERFILE
+from launch_quantization.engine import Engine, explanation, translated
+from launch_quantization.errors import BuildError, EngineUnreachableError
+from launch_quantization.runtime import BuildLog
+from launch_quantization.sanitize import safe_text
 
 _LINE_LIMIT = 4000
 

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from launcher.errors import BuildError, UsageError
-from launcher.runtime import BuildLog
+from launch_quantization.errors import BuildError, UsageError
+from launch_quantization.runtime import BuildLog
 
 CA_VARIABLES = ("PIP_CERT", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
 """Environment variables that may name a company CA, first one first."""

@@ -6,8 +6,8 @@ import argparse
 import re
 import shlex
 
-from launcher.errors import UsageError
-from launcher.job import WORKSPACE
+from launch_quantization.errors import UsageError
+from launch_quantization.job import WORKSPACE
 
 _NEEDS = {"dataset": "data_location", "models_zoo": "models_zoo", "models_source_dir": "models_source_dir"}
 """Name below /workspace -> the option that puts something there."""

@@ -9,12 +9,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from launcher import environment, image
-from launcher.errors import BuildError, EngineTooOldError, EngineUnreachableError
-from launcher.progress import write_line
-from launcher.registry import dead_runs
-from launcher.run import remove_leftovers
-from launcher.sanitize import safe_path, safe_text
+from launch_quantization import environment, image
+from launch_quantization.errors import BuildError, EngineTooOldError, EngineUnreachableError
+from launch_quantization.progress import write_line
+from launch_quantization.registry import dead_runs
+from launch_quantization.run import remove_leftovers
+from launch_quantization.sanitize import safe_path, safe_text
 
 
 def clean(options: argparse.Namespace) -> int:
@@ -43,8 +43,8 @@ def _each(options: argparse.Namespace) -> Iterator[str]:
 
 
 def _on_the_engine(options: argparse.Namespace) -> Iterator[str]:
-    from launcher.docker_runtime import our_containers, reap
-    from launcher.engine import connect
+    from launch_quantization.docker_runtime import our_containers, reap
+    from launch_quantization.engine import connect
 
     try:
         engine = connect()

@@ -5,11 +5,11 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable
 
-from launcher.errors import Interrupted, LauncherError
-from launcher.json_view import JsonView
-from launcher.options import SUB_COMMANDS, build_parser, clean_parser, doctor_parser, run_parser
-from launcher.progress import PlainView, View, choose_view, silence
-from launcher.signals import shield
+from launch_quantization.errors import Interrupted, LauncherError
+from launch_quantization.json_view import JsonView
+from launch_quantization.options import SUB_COMMANDS, build_parser, clean_parser, doctor_parser, run_parser
+from launch_quantization.progress import PlainView, View, choose_view, silence
+from launch_quantization.signals import shield
 
 
 class _InterruptedError(LauncherError):
@@ -39,23 +39,23 @@ def _prepare(argv: list[str], view: View) -> tuple[Callable[[View], int], View]:
     """Parse; returns what to run, and the view that its options ask for."""
     name = argv[0] if argv and argv[0] in SUB_COMMANDS else ""
     if name == "doctor":
-        from launcher.doctor import doctor
+        from launch_quantization.doctor import doctor
 
         options = doctor_parser().parse(argv[1:])
         return (lambda _view: doctor(options)), PlainView()
     if name == "clean":
-        from launcher.clean import clean
+        from launch_quantization.clean import clean
 
         options = clean_parser().parse(argv[1:])
         return (lambda _view: clean(options)), PlainView()
     if name == "build":
         options = build_parser().parse(argv[1:])
-        from launcher.build import build
+        from launch_quantization.build import build
 
         view = choose_view(as_json=options.json, quiet=options.quiet, verbose=options.verbose)
         return (lambda view: build(options, view)), view
     options = run_parser().parse(argv)
-    from launcher.run import quantize
+    from launch_quantization.run import quantize
 
     if options.dry_run:
         return (lambda view: quantize(options, view)), PlainView()

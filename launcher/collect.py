@@ -17,10 +17,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from launcher import graph_message
-from launcher.errors import OutputRefusedError
-from launcher.placement import place
-from launcher.sanitize import safe_text
+from launch_quantization import graph_message
+from launch_quantization.errors import OutputRefusedError
+from launch_quantization.placement import place
+from launch_quantization.sanitize import safe_text
 
 MANIFEST_LIMIT = 1 << 20
 """Bytes of a manifest; 1000 intermediate graphs fit."""

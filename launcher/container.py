@@ -12,17 +12,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from launcher.engine import Engine, explanation, translated
-from launcher.errors import (
+from launch_quantization.engine import Engine, explanation, translated
+from launch_quantization.errors import (
     BadInputError,
     EngineUnreachableError,
     ImageMissingError,
     LauncherError,
     QuantizationFailedError,
 )
-from launcher.profile import Profile
-from launcher.reaper import remove
-from launcher.signals import shield
+from launch_quantization.profile import Profile
+from launch_quantization.reaper import remove
+from launch_quantization.signals import shield
 
 GRACE_SECONDS = 5
 """How long a job may take to end after SIGTERM."""

@@ -8,8 +8,8 @@ import shlex
 import stat
 from pathlib import Path
 
-from launcher.errors import BadInputError, UsageError
-from launcher.paths import absolute, resolved, status
+from launch_quantization.errors import BadInputError, UsageError
+from launch_quantization.paths import absolute, resolved, status
 
 _HOLDS = "put some images there, directly or in class folders, or TFRecords, or .npy or .npz files"
 

@@ -9,20 +9,26 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from launcher import shell as terminal
-from launcher.container import Attachment, Container, Demultiplexer, End
-from launcher.engine import Engine, translated
-from launcher.errors import DeadlineError, EngineUnreachableError, ImageMissingError, Interrupted, OutOfMemoryError
-from launcher.image import DEFAULT_VARIANT, LATEST, ImageSpec, ensure_image, find_image
-from launcher.image_store import image_id
-from launcher.job import Job, Mount
-from launcher.kernel import SIGKILLED, oom_kills
-from launcher.lines import LineSplitter
-from launcher.profile import OUTPUT, Profile, job_profile
-from launcher.reaper import OurContainer, container_name, labels, our_containers, reap
-from launcher.runtime import BuildLog, LineSink
-from launcher.signals import patience
-from launcher.watch import Watch, output_room
+from launch_quantization import shell as terminal
+from launch_quantization.container import Attachment, Container, Demultiplexer, End
+from launch_quantization.engine import Engine, translated
+from launch_quantization.errors import (
+    DeadlineError,
+    EngineUnreachableError,
+    ImageMissingError,
+    Interrupted,
+    OutOfMemoryError,
+)
+from launch_quantization.image import DEFAULT_VARIANT, LATEST, ImageSpec, ensure_image, find_image
+from launch_quantization.image_store import image_id
+from launch_quantization.job import Job, Mount
+from launch_quantization.kernel import SIGKILLED, oom_kills
+from launch_quantization.lines import LineSplitter
+from launch_quantization.profile import OUTPUT, Profile, job_profile
+from launch_quantization.reaper import OurContainer, container_name, labels, our_containers, reap
+from launch_quantization.runtime import BuildLog, LineSink
+from launch_quantization.signals import patience
+from launch_quantization.watch import Watch, output_room
 
 __all__ = ["DockerRuntime", "OurContainer", "our_containers", "reap"]
 
@@ -115,7 +121,7 @@ class DockerRuntime:
             OutOfMemoryError: the job, or a child of it, met its memory limit, or the kernel ran out, and it failed.
             DeadlineError: ``job.timeout`` seconds passed, or ``job.stall_timeout`` without progress.
             OutputRefusedError: it wrote too much.
-            ImageMissingError: the image is gone, or is none of this tool's.
+            ImageMissingError: the image is gone, or was not built by this tool.
             EngineUnreachableError: the engine cut the job's output off.
             QuantizationFailedError: somebody removed the container.
             Interrupted: a signal came; the job was asked to end, and killed on a second signal.
@@ -151,7 +157,7 @@ class DockerRuntime:
         if end.exit_code == _NO_SUCH_COMMAND or (end.exit_code == 1 and lacks.package):
             what = _PACKAGE if lacks.package else profile.command[0]
             raise ImageMissingError(
-                f"the image {profile.image} has no {what}: it is none of this tool's",
+                f"the image {profile.image} has no {what}: it was not built by this tool",
                 "leave --docker-image out to use the image of this launcher",
             )
         return end.exit_code

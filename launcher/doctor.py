@@ -13,17 +13,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from launcher import environment
-from launcher.build_site import CA_VARIABLES
-from launcher.errors import LauncherError, UsageError
-from launcher.image import ImageSpec, find_image, lock_file, variants
-from launcher.progress import write_line
-from launcher.registry import dead_runs, runs_root
-from launcher.run import ca_path
-from launcher.sanitize import safe_text
+from launch_quantization import environment
+from launch_quantization.build_site import CA_VARIABLES
+from launch_quantization.errors import LauncherError, UsageError
+from launch_quantization.image import ImageSpec, find_image, lock_file, variants
+from launch_quantization.progress import write_line
+from launch_quantization.registry import dead_runs, runs_root
+from launch_quantization.run import ca_path
+from launch_quantization.sanitize import safe_text
 
 if TYPE_CHECKING:
-    from launcher.engine import Engine
+    from launch_quantization.engine import Engine
 
 OK, WARNING, PROBLEM = "ok", "warning", "problem"
 _MARKS = {OK: "ok      ", WARNING: "warning ", PROBLEM: "PROBLEM "}
@@ -140,7 +140,7 @@ def _cpu() -> Finding:
 
 
 def _engine(options: argparse.Namespace) -> tuple[Engine | None, Finding]:
-    from launcher.engine import connect
+    from launch_quantization.engine import connect
 
     try:
         engine = connect()

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from launcher.errors import EngineTooOldError, EngineUnreachableError
-from launcher.sanitize import safe_text
+from launch_quantization.errors import EngineTooOldError, EngineUnreachableError
+from launch_quantization.sanitize import safe_text
 
 MINIMUM_API = (1, 41)
 """Engine 20.10: the oldest one that this launcher is tested with."""

@@ -17,12 +17,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from launcher.build_context import supported_pythons
-from launcher.errors import BuildError
-from launcher.installation import fill, pip_variables
-from launcher.pythons import PYTHON_VARIABLE, Python, find_python
-from launcher.registry import cache_root
-from launcher.runtime import BuildLog
+from launch_quantization.build_context import supported_pythons
+from launch_quantization.errors import BuildError
+from launch_quantization.installation import fill, pip_variables
+from launch_quantization.pythons import PYTHON_VARIABLE, Python, find_python
+from launch_quantization.registry import cache_root
+from launch_quantization.runtime import BuildLog
 
 MARKER = "complete"
 NEEDED_BYTES = 3_000_000_000

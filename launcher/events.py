@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from launcher.sanitize import safe_text
+from launch_quantization.sanitize import safe_text
 
 LINE_LIMIT = 65536
 """Bytes of an event line; a longer one cannot be an event."""
@@ -162,6 +162,7 @@ _OUTPUT = _object(
 _ACCURACY = _object(
     {
         "images": _integer,
+        "unit": _optional(_text(32)),  # what they are called; images of before say nothing
         "labelled": _boolean,
         "top1_fp32": _OPTIONAL_NUMBER,
         "top1_int8": _OPTIONAL_NUMBER,
@@ -183,6 +184,8 @@ _LATENCY = _object(
 _CALIBRATION = _object(
     {
         "samples": _integer,
+        "unit": _optional(_text(32)),
+        "function": _optional(_text(300)),
         "algorithm": _text(32),
         "preprocess": _optional(_text(300)),
         "preprocess_chosen": _optional(_boolean),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from launcher.job import WORKSPACE, Job
-from launcher.sanitize import safe_path
-from launcher.staging import OUTPUT
+from launch_quantization.job import WORKSPACE, Job
+from launch_quantization.sanitize import safe_path
+from launch_quantization.staging import OUTPUT
 
 
 class HostPaths:

@@ -7,7 +7,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from launcher.build_context import (
+from launch_quantization.base_image import DEBIAN_PYTHON, SCRIPT, BaseUnavailableError
+from launch_quantization.build_context import (
     context_files,
     context_root,
     digest,
@@ -18,16 +19,17 @@ from launcher.build_context import (
     supported_pythons,
     variants,
 )
-from launcher.build_lock import build_lock, builds_running
-from launcher.build_log import run_build
-from launcher.build_site import build_site
-from launcher.engine import Engine, explanation, translated
-from launcher.errors import BuildError, EngineUnreachableError
-from launcher.image_store import (
+from launch_quantization.build_lock import build_lock, builds_running
+from launch_quantization.build_log import run_build
+from launch_quantization.build_site import build_site
+from launch_quantization.engine import Engine, explanation, translated
+from launch_quantization.errors import BuildError, EngineUnreachableError
+from launch_quantization.image_store import (
     INPUTS_LABEL,
     LATEST,
     VARIANT_LABEL,
     finished_images,
+    image_content,
     image_id,
     leftovers,
     own_tags,
@@ -36,9 +38,9 @@ from launcher.image_store import (
     remove_stale_stages,
     tag_of,
 )
-from launcher.job import DEFAULT_TENSORFLOW
-from launcher.runtime import BuildLog
-from launcher.sanitize import safe_text
+from launch_quantization.job import DEFAULT_TENSORFLOW
+from launch_quantization.runtime import BuildLog
+from launch_quantization.sanitize import safe_text
 
 __all__ = [
     "DEFAULT_VARIANT",
@@ -55,8 +57,6 @@ __all__ = [
 
 DEFAULT_VARIANT = DEFAULT_TENSORFLOW
 BASE_VARIABLE = "QUANTIZATION_BASE_IMAGE"
-DEBIAN_PYTHON = "3.11"
-"""What make_base.sh finds among Debian's packages."""
 _MACHINES = ("x86_64", "amd64")
 
 
@@ -85,7 +85,8 @@ class _Plan:
         context: hash of the build context.
         base: reference of the base image.
         base_id: its id on the engine, None where it is not there.
-        inputs: hash of all that is known without the base's id.
+        base_content: hash of what is in it, the same on every engine; None where it is not there.
+        inputs: hash of all that is known without the base.
     """
 
     spec: ImageSpec
@@ -93,12 +94,16 @@ class _Plan:
     context: str
     base: str
     base_id: str | None
+    base_content: str | None
     inputs: str
 
     @property
     def tag(self) -> str:
-        """The tag of the image on this very base."""
-        key = digest(self.context.encode(), self.spec.variant.encode(), str(self.base_id).encode())
+        """The tag of the image on a base with this very content.
+
+        The base's id would not do: it is the digest of another file in each of an engine's two kinds of image store.
+        """
+        key = digest(self.context.encode(), self.spec.variant.encode(), str(self.base_content).encode())
         return tag_of(self.spec.variant, key)
 
 
@@ -123,7 +128,8 @@ def ensure_image(engine: Engine, spec: ImageSpec, log: BuildLog, *, force: bool 
 
     Raises:
         UsageError: no such variant, or a --ca-bundle that is none.
-        BuildError: the base cannot be pulled, or a step of the build failed.
+        BaseUnavailableError: the base, which nobody has named, cannot be pulled.
+        BuildError: the base that was named cannot be pulled, or a step of the build failed.
         EngineUnreachableError: the engine went away.
     """
     plan = _plan(engine, spec)
@@ -131,7 +137,7 @@ def ensure_image(engine: Engine, spec: ImageSpec, log: BuildLog, *, force: bool 
     if tag is None:
         _check_machine(engine)
         if plan.base_id is None:
-            _pull(engine, plan, log)
+            _pull_base(engine, plan, log)
             plan = _plan(engine, spec)
         with build_lock(engine, spec.variant, str(plan.base_id), log):
             tag = None if force else _find(engine, plan)  # another may have built it meanwhile
@@ -175,12 +181,13 @@ def _plan(engine: Engine, spec: ImageSpec) -> _Plan:
     base, base_id = _base(engine, spec)
     context = digest(pack(files))
     inputs = digest(context.encode(), spec.variant.encode(), base.encode())
-    return _Plan(spec, files, context, base, base_id, inputs)
+    content = None if base_id is None else image_content(engine, base)
+    return _Plan(spec, files, context, base, base_id, content, inputs)
 
 
 def _base(engine: Engine, spec: ImageSpec) -> tuple[str, str | None]:
-    named = spec.base_image or os.environ.get(BASE_VARIABLE)
-    if named:
+    named = _named_base(spec)
+    if named is not None:
         return named, image_id(engine, named)
     lock = lock_file(spec.variant)
     local = local_base(lock)
@@ -191,12 +198,16 @@ def _base(engine: Engine, spec: ImageSpec) -> tuple[str, str | None]:
     return base, image_id(engine, base)
 
 
+def _named_base(spec: ImageSpec) -> str | None:
+    return spec.base_image or os.environ.get(BASE_VARIABLE) or None
+
+
 def _base_hint(variant: str) -> str:
     lock = lock_file(variant)
     python = supported_pythons(lock)[0]
     tree = "" if python == DEBIAN_PYTHON else f" --python TREE, a tree with Python {python} such as one of pyenv's,"
     return (
-        f"where no registry can be reached, image/base/make_base.sh{tree} makes {local_base(lock)} from Debian "
+        f"where no registry can be reached, {SCRIPT}{tree} makes {local_base(lock)} from Debian "
         f"packages; or name another base with --base-image or {BASE_VARIABLE}"
     )
 
@@ -217,6 +228,15 @@ def _check_machine(engine: Engine) -> None:
             f"the engine's machine is {engine.architecture}; TensorFlow with oneDNN INT8 is built for x86-64 only",
             "use an x86-64 Linux machine (DOCKER_HOST chooses another engine)",
         )
+
+
+def _pull_base(engine: Engine, plan: _Plan, log: BuildLog) -> None:
+    try:
+        _pull(engine, plan, log)
+    except BuildError as error:
+        if _named_base(plan.spec) is not None:  # whoever names one wants that one
+            raise
+        raise BaseUnavailableError(error.message, error.remedy, engine, plan.spec.variant) from error
 
 
 def _pull(engine: Engine, plan: _Plan, log: BuildLog) -> None:
@@ -246,7 +266,7 @@ def _pull(engine: Engine, plan: _Plan, log: BuildLog) -> None:
 
 
 def _build(engine: Engine, plan: _Plan, log: BuildLog, *, fresh: bool) -> None:
-    from launcher.provenance import provenance_labels
+    from launch_quantization.provenance import provenance_labels
 
     site = build_site(plan.spec.ca_bundle, log)
     labels = {

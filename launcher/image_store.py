@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from launcher.engine import Engine, translated
+from launch_quantization.engine import Engine, translated
 
 REPOSITORY = "quantization"
 LATEST = f"{REPOSITORY}:latest"
@@ -50,6 +52,26 @@ def image_id(engine: Engine, reference: str) -> str | None:
             return str(engine.client.inspect_image(reference)["Id"])
         except docker.errors.NotFound:  # engines word it differently
             return None
+
+
+def image_content(engine: Engine, reference: str) -> str:
+    """A hash of what is in an image, the same on every engine that has it: its layers, and what runs begin with.
+
+    An image's id is that of its configuration in one kind of store, and that of its manifest in the other
+    (containerd's), which also depends on how the layers were compressed on their way.
+
+    Args:
+        engine: which has it.
+        reference: of the image.
+    """
+    with translated("looking into", reference):
+        found = engine.client.inspect_image(reference)
+        layers = (found.get("RootFS") or {}).get("Layers")
+        if not layers:
+            return str(found["Id"])
+        settings = found.get("Config") or {}
+        content = [layers, settings.get("Env") or [], settings.get("Entrypoint") or []]
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 def tag_of(variant: str, key: str) -> str:

@@ -7,8 +7,8 @@ import shlex
 import stat
 from pathlib import Path
 
-from launcher.errors import BadInputError
-from launcher.paths import absolute, status
+from launch_quantization.errors import BadInputError
+from launch_quantization.paths import absolute, status
 
 GRAPH_LIMIT = 2 << 30
 """Bytes; protobuf cannot parse a larger message."""
@@ -44,7 +44,7 @@ def input_graph(text: str) -> Path:
 def _check_file(path: Path, found: os.stat_result) -> None:
     if stat.S_ISLNK(found.st_mode):
         raise BadInputError(
-            f"{_OPTION}: {path} is a link, which is refused", f"name the file itself: {os.path.realpath(path)}"
+            f"{_OPTION}: {path} is a symlink, which is refused", f"name the file itself: {os.path.realpath(path)}"
         )
     if not stat.S_ISREG(found.st_mode):
         raise BadInputError(f"{_OPTION}: {path} is no regular file", _FORMS)
@@ -75,7 +75,7 @@ def _check_part(path: Path) -> None:
     if found is None:
         raise BadInputError(f"{_OPTION}: {path} has just gone", "do not change the folder meanwhile")
     if stat.S_ISLNK(found.st_mode):
-        raise BadInputError(f"{_OPTION}: {path} is a link, which is refused", "use a copy of the folder: cp -rL")
+        raise BadInputError(f"{_OPTION}: {path} is a symlink, which is refused", "use a copy of the folder: cp -rL")
     if not stat.S_ISDIR(found.st_mode) and not stat.S_ISREG(found.st_mode):
         raise BadInputError(f"{_OPTION}: {path} is no regular file", "use a copy of the folder: cp -rL")
     if stat.S_ISREG(found.st_mode) and found.st_nlink > 1:

@@ -6,13 +6,13 @@ import os
 import subprocess
 from pathlib import Path
 
-from launcher.build_site import CA_VARIABLES
-from launcher.errors import BadInputError, BuildError
-from launcher.lines import LineSplitter
-from launcher.process import end, supervised
-from launcher.runtime import BuildLog
-from launcher.sanitize import safe_line
-from launcher.signals import shield
+from launch_quantization.build_site import CA_VARIABLES
+from launch_quantization.errors import BadInputError, BuildError
+from launch_quantization.lines import LineSplitter
+from launch_quantization.process import end, supervised
+from launch_quantization.runtime import BuildLog
+from launch_quantization.sanitize import safe_line
+from launch_quantization.signals import shield
 
 
 def fill(path: Path, base: Path, requirements: Path, variables: dict[str, str], log: BuildLog, lock: int) -> None:

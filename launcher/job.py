@@ -39,7 +39,7 @@ class Mount:
 
 @dataclass(frozen=True)
 class Job:
-    """What is to be quantized, and how. Make one with ``launcher.validation.checked_job``.
+    """What is to be quantized, and how. Make one with ``launch_quantization.validation.checked_job``.
 
     Attributes:
         in_graph: the FP32 graph, a regular file, or the folder of a SavedModel; None only with ``debug``.
@@ -60,7 +60,7 @@ class Job:
         excluded_nodes: nodes that stay in FP32.
         allow_op: op types that may run although they touch files, processes or the network.
         per_channel: one scale per output channel of a weight instead of one per weight.
-        equalize: scale channels that share one range to like sizes first.
+        equalize: cross-layer equalization before quantizing.
         bias_correction: let the bias take back what rounding the weights adds on average.
         callback: a command of the user that runs inference on the graph to calibrate it, or None.
         samples: how many samples to calibrate on; None: chosen inside.
@@ -72,9 +72,9 @@ class Job:
             stretched.
         evaluate: how many images to compare FP32 and INT8 on; None: chosen inside.
         seed: which samples are drawn; None: chosen inside.
-        algo: the calibration algorithm, one of ``launcher.values.ALGORITHMS``; None: chosen inside.
-        target_tensorflow: a TensorFlow version from which on the INT8 graph is to run; None: the one that runs the job.
-        target_cpu: one of ``launcher.values.TARGET_CPUS``, the CPUs that the INT8 graph is for; None: any.
+        algo: the calibration algorithm, one of ``launch_quantization.values.ALGORITHMS``; None: chosen inside.
+        target_tensorflow: the oldest TensorFlow the INT8 graph must run in; None: the one that runs the job.
+        target_cpu: one of ``launch_quantization.values.TARGET_CPUS``, the CPUs that the INT8 graph is for; None: any.
         intermediate: keep the graph of every stage.
         debug: an interactive shell instead of the job.
         cpus: how many CPUs the job may use; None: all.

@@ -9,9 +9,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from launcher.errors import LauncherError
-from launcher.events import Event
-from launcher.progress import error_lines, write_alarms, write_line
+from launch_quantization.errors import LauncherError
+from launch_quantization.events import Event
+from launch_quantization.progress import error_lines, write_alarms, write_line
 
 
 class JsonView:

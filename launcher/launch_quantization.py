@@ -10,18 +10,36 @@ _ROOT = os.path.dirname(_PACKAGE)
 _DEPENDENCIES = ("docker", "platformdirs", "rich")
 _INTERNAL = 70
 
+_NAME = "launch_quantization"
+
+
+def _register() -> None:
+    """Let the folder of this file be imported as the package ``launch_quantization``, whatever the folder is called.
+
+    Run as a file, Python knows no package, and has put the folder itself on the path, where its modules would stand
+    before those of the same name in the standard library.
+    """
+    import importlib.util
+
+    sys.path[:] = [entry for entry in sys.path if os.path.realpath(entry or ".") != _PACKAGE]
+    place = os.path.join(_PACKAGE, "__init__.py")
+    spec = importlib.util.spec_from_file_location(_NAME, place, submodule_search_locations=[_PACKAGE])
+    assert spec is not None
+    assert spec.loader is not None
+    sys.modules[_NAME] = module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+
 if not __package__:
-    # Run as a file: Python put launcher/ itself on the path, where its modules would stand before
-    # those of the same name in the standard library.
-    sys.path[:] = [_ROOT, *(entry for entry in sys.path if os.path.realpath(entry or ".") != _PACKAGE)]
+    _register()
 
 
 def main() -> int:
     """Entry point; returns the exit code."""
     _use_utf8()
-    from launcher import signals
-    from launcher.cli import main as run
-    from launcher.errors import Interrupted
+    from launch_quantization import signals
+    from launch_quantization.cli import main as run
+    from launch_quantization.errors import Interrupted
 
     _open_standard_streams()
     signals.install()

@@ -7,10 +7,10 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 
-from launcher.errors import LauncherError, QuantizationFailedError, error_for_kind
-from launcher.events import Event, parse
-from launcher.progress import View
-from launcher.sanitize import safe_line
+from launch_quantization.errors import LauncherError, QuantizationFailedError, error_for_kind
+from launch_quantization.events import Event, parse
+from launch_quantization.progress import View
+from launch_quantization.sanitize import safe_line
 
 _TAIL_LINES = 20
 

@@ -13,15 +13,15 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from launcher.environment import Environment, find_environment, in_use, make_environment
-from launcher.errors import Interrupted, LauncherError, UsageError
-from launcher.image import context_root, lock_file
-from launcher.job import MEMORY_SHARE, TMP_SHARE, WORKSPACE, Job
-from launcher.process import run_supervised
-from launcher.runtime import BuildLog, LineSink
-from launcher.signals import handed_over, shield
-from launcher.staging import OUTPUT, refusing
-from launcher.watch import Room, Watch, output_room
+from launch_quantization.environment import Environment, find_environment, in_use, make_environment
+from launch_quantization.errors import Interrupted, LauncherError, UsageError
+from launch_quantization.image import context_root, lock_file
+from launch_quantization.job import MEMORY_SHARE, TMP_SHARE, WORKSPACE, Job
+from launch_quantization.process import run_supervised
+from launch_quantization.runtime import BuildLog, LineSink
+from launch_quantization.signals import handed_over, shield
+from launch_quantization.staging import OUTPUT, refusing
+from launch_quantization.watch import Room, Watch, output_room
 
 _HANG_UP_SECONDS = 5
 _LEAST_TEMPORARY = 2 << 30

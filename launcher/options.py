@@ -11,12 +11,12 @@ import difflib
 import sys
 from typing import NoReturn
 
-from launcher import __version__
-from launcher.errors import UsageError
-from launcher.job import DEFAULT_TENSORFLOW, Job
-from launcher.preprocessing import CHANNEL_ORDERS, PREPROCESSING, numbers, resizing
-from launcher.progress import write_line
-from launcher.values import (
+from launch_quantization import __version__
+from launch_quantization.errors import UsageError
+from launch_quantization.job import DEFAULT_TENSORFLOW, Job
+from launch_quantization.preprocessing import CHANNEL_ORDERS, PREPROCESSING, numbers, resizing
+from launch_quantization.progress import write_line
+from launch_quantization.values import (
     ALGORITHMS,
     TARGET_CPUS,
     algorithm,
@@ -273,8 +273,8 @@ def _add_quantization(parser: Parser) -> None:
         help="one weight scale per tensor",
     )
     for name, text in (
-        ("equalize", "scale channels that share one range to like sizes first (default: true)"),
-        ("bias_correction", "let biases take back what rounding the weights adds on average (default: true)"),
+        ("equalize", "cross-layer equalization before quantizing (default: true)"),
+        ("bias_correction", "correct biases for the mean error of rounded weights (default: true)"),
     ):
         group.add_argument(
             *_spellings(name), nargs="?", const=True, default=True, type=boolean, metavar="BOOL", help=text
@@ -306,7 +306,7 @@ def _add_quantization(parser: Parser) -> None:
         *_spellings("target_tensorflow"),
         type=release,
         metavar="VERSION",
-        help="a TensorFlow from which on the INT8 graph is to run, e.g. 1.15 (default: the one that makes it)",
+        help="oldest TensorFlow the INT8 graph must run in, e.g. 1.15 (default: the one that makes it)",
     )
     group.add_argument(
         *_spellings("target_cpu"),
@@ -320,7 +320,7 @@ def _add_preprocessing(parser: Parser) -> None:
     group = parser.add_argument_group(
         "preprocessing of images", "How pixels, 0..255, become inputs; chosen by trying if nothing is said."
     )
-    group.add_argument("--preprocess", choices=PREPROCESSING, help="a well-known way, see the README")
+    group.add_argument("--preprocess", choices=PREPROCESSING, help="a well-known way, see docs/how-to/preprocessing.md")
     for name, text in (
         ("scale", "in place of --preprocess: inputs are (pixels * scale - mean) / std"),
         ("mean", "one number, or one for each channel, such as 123.68,116.78,103.94"),

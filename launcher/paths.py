@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from launcher.errors import BadInputError, UsageError
+from launch_quantization.errors import BadInputError, UsageError
 
 
 def absolute(text: str, option: str) -> Path:
@@ -22,7 +22,7 @@ def resolved(path: Path, option: str) -> Path:
     try:
         return path.resolve()
     except (OSError, RuntimeError) as error:  # a loop of links is a RuntimeError until Python 3.13
-        raise BadInputError(f"{option}: cannot follow the links of {path}: {error}", "check the path") from error
+        raise BadInputError(f"{option}: cannot follow the symlinks of {path}: {error}", "check the path") from error
 
 
 def here() -> Path:

@@ -7,8 +7,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from launcher.errors import Interrupted, OutputRefusedError
-from launcher.signals import shield
+from launch_quantization.errors import Interrupted, OutputRefusedError
+from launch_quantization.signals import shield
 
 
 def place(source: Path, target: Path, names: Sequence[str]) -> None:
@@ -84,7 +84,7 @@ class _Move:
             self._made.append(folder)
         except FileExistsError:
             if folder.is_symlink():
-                raise NotADirectoryError(errno.ENOTDIR, "is a link", os.fspath(folder)) from None
+                raise NotADirectoryError(errno.ENOTDIR, "is a symlink", os.fspath(folder)) from None
 
     def _back(self) -> None:
         for final, kept in reversed(self._undo):

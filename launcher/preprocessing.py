@@ -6,7 +6,7 @@ import argparse
 import math
 import re
 
-from launcher.errors import UsageError
+from launch_quantization.errors import UsageError
 
 PREPROCESSING = ("tf", "caffe", "torch", "vgg", "unit", "none")
 CHANNEL_ORDERS = ("rgb", "bgr")

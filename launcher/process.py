@@ -12,13 +12,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from launcher import supervisor
-from launcher.errors import DeadlineError, Interrupted, OutOfMemoryError
-from launcher.kernel import SIGKILLED, oom_kills
-from launcher.lines import LineSplitter
-from launcher.runtime import LineSink
-from launcher.signals import patience, shield
-from launcher.supervisor import children, process_table
+from launch_quantization import supervisor
+from launch_quantization.errors import DeadlineError, Interrupted, OutOfMemoryError
+from launch_quantization.kernel import SIGKILLED, oom_kills
+from launch_quantization.lines import LineSplitter
+from launch_quantization.runtime import LineSink
+from launch_quantization.signals import patience, shield
+from launch_quantization.supervisor import children, process_table
 
 _TICK_SECONDS = 0.2
 _WATCH_SECONDS = 0.4

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from launcher.engine import Engine
-from launcher.errors import BadInputError, UsageError
-from launcher.job import MEMORY_SHARE, TMP_SHARE, WORKSPACE, Job, Mount
-from launcher.watch import output_limit
+from launch_quantization.engine import Engine
+from launch_quantization.errors import BadInputError, UsageError
+from launch_quantization.job import MEMORY_SHARE, TMP_SHARE, WORKSPACE, Job, Mount
+from launch_quantization.watch import output_limit
 
 OUTPUT = f"{WORKSPACE}/output"
 PIDS = 4096

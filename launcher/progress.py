@@ -14,10 +14,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol, TextIO
 
-from launcher import summary
-from launcher.errors import Interrupted, LauncherError, OutputRefusedError
-from launcher.events import Event
-from launcher.sanitize import safe_path, safe_text
+from launch_quantization import summary
+from launch_quantization.errors import Interrupted, LauncherError, OutputRefusedError
+from launch_quantization.events import Event
+from launch_quantization.sanitize import safe_path, safe_text
 
 LINE_LIMIT = 16000
 """Characters of one line; paths may make it long."""
@@ -201,11 +201,11 @@ def start_line(event: Event) -> str:
 def choose_view(*, as_json: bool, quiet: bool, verbose: bool) -> View:
     """The view for these options and this terminal."""
     if as_json:
-        from launcher.json_view import JsonView
+        from launch_quantization.json_view import JsonView
 
         return JsonView(verbose=verbose)
     if not quiet and is_terminal(sys.stderr) and os.environ.get("TERM", "dumb") != "dumb":
-        from launcher.terminal import TerminalView
+        from launch_quantization.terminal import TerminalView
 
         return TerminalView(verbose=verbose)
     return PlainView(quiet=quiet, verbose=verbose)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from launcher.build_context import context_root
+from launch_quantization.build_context import context_root
 
 _PREFIX = "org.opencontainers.image"
 
@@ -20,7 +20,7 @@ def provenance_labels(base: str, base_id: str) -> dict[str, str]:
         base_id: id of the base image on the engine.
     """
     labels = {
-        f"{_PREFIX}.title": "intel-quantization",
+        f"{_PREFIX}.title": "launch_quantization",
         f"{_PREFIX}.description": "INT8 quantization of TensorFlow graphs with oneDNN",
         f"{_PREFIX}.licenses": "Apache-2.0",
         f"{_PREFIX}.base.name": base,

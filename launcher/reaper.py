@@ -13,9 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from launcher.engine import Engine, translated
-from launcher.errors import LauncherError
-from launcher.signals import shield
+from launch_quantization.engine import Engine, translated
+from launch_quantization.errors import LauncherError
+from launch_quantization.signals import shield
 
 _NAMESPACE = "io.github.quantization"
 RUN = f"{_NAMESPACE}.run"

@@ -18,9 +18,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from launcher.errors import UsageError
-from launcher.signals import shield
-from launcher.staging import abandoned
+from launch_quantization.errors import UsageError
+from launch_quantization.signals import shield
+from launch_quantization.staging import abandoned
 
 _ABANDONED_SECONDS = 60
 _VARIABLE = "XDG_CACHE_HOME"

@@ -10,19 +10,20 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from launcher.build_site import named_certificates
-from launcher.collect import collect
-from launcher.errors import EngineTooOldError, EngineUnreachableError, Interrupted
-from launcher.host_paths import HostPaths
-from launcher.job import Job
-from launcher.listener import Listener
-from launcher.progress import View, write_line
-from launcher.registry import dead_runs, recorded, shells_root
-from launcher.runtime import Runtime
-from launcher.sanitize import pasteable, safe_text
-from launcher.signals import shield
-from launcher.staging import OUTPUT, remove_stale, staged, staging_path
-from launcher.validation import checked_job
+from launch_quantization.base_image import BaseUnavailableError, with_base
+from launch_quantization.build_site import named_certificates
+from launch_quantization.collect import collect
+from launch_quantization.errors import EngineTooOldError, EngineUnreachableError, Interrupted
+from launch_quantization.host_paths import HostPaths
+from launch_quantization.job import Job
+from launch_quantization.listener import Listener
+from launch_quantization.progress import View, write_line
+from launch_quantization.registry import dead_runs, recorded, shells_root
+from launch_quantization.runtime import Runtime
+from launch_quantization.sanitize import pasteable, safe_text
+from launch_quantization.signals import shield
+from launch_quantization.staging import OUTPUT, remove_stale, staged, staging_path
+from launch_quantization.validation import checked_job
 
 
 def quantize(options: argparse.Namespace, view: View) -> int:
@@ -43,9 +44,7 @@ def quantize(options: argparse.Namespace, view: View) -> int:
 
 def _run(options: argparse.Namespace, job: Job, out_graph: Path, view: View) -> int:
     with recorded(staging_path(out_graph)) as run_id, staged(out_graph, view.warn) as staging:
-        runtime = choose_runtime(options, view, run_id)
-        view.note(runtime.describe())
-        runtime.ensure(lambda line: view.build_line(safe_text(line)))
+        runtime = ready_runtime(options, view, run_id)
         # Programs that read events get them as they are.
         translate = str if options.json else HostPaths(job, staging)
         listener = Listener(view, translate, log=options.verbose)
@@ -64,9 +63,7 @@ def _run(options: argparse.Namespace, job: Job, out_graph: Path, view: View) -> 
 def _shell(options: argparse.Namespace, job: Job, view: View) -> int:
     place = shells_root() / secrets.token_hex(6)
     with recorded(staging_path(place)) as run_id, staged(place, view.warn) as staging:
-        runtime = choose_runtime(options, view, run_id)
-        view.note(runtime.describe())
-        runtime.ensure(lambda line: view.build_line(safe_text(line)))
+        runtime = ready_runtime(options, view, run_id)
         view.note(f"output in the workspace is {job.output_dir}; exit ends the shell")
         view.close(0)
         return runtime.shell(job, staging)
@@ -90,6 +87,33 @@ def _dry_run(options: argparse.Namespace, job: Job, view: View) -> int:
     return 0
 
 
+def ready_runtime(options: argparse.Namespace, view: View, run_id: str | None) -> Runtime:
+    """The runtime that the options ask for, with all that a job needs in it.
+
+    With ``auto``, where the engine lacks the base image and no registry gives it, that is made of Debian packages;
+    where that cannot be, it is the local environment.
+
+    Raises:
+        LauncherError: what ``choose_runtime`` and ``Runtime.ensure`` raise.
+    """
+
+    def log(line: str) -> None:
+        view.build_line(safe_text(line))
+
+    runtime = choose_runtime(options, view, run_id)
+    view.note(runtime.describe())
+    if options.runtime != "auto":
+        runtime.ensure(log)
+        return runtime
+    try:
+        with_base(lambda: runtime.ensure(log), log)
+    except BaseUnavailableError as error:
+        runtime = _local_runtime(options, view, error.message)
+        view.note(runtime.describe())
+        runtime.ensure(log)
+    return runtime
+
+
 def choose_runtime(options: argparse.Namespace, view: View, run_id: str | None) -> Runtime:
     """The runtime that the options ask for.
 
@@ -103,31 +127,38 @@ def choose_runtime(options: argparse.Namespace, view: View, run_id: str | None) 
         EngineUnreachableError: ``--runtime docker``, and no engine answers.
         EngineTooOldError: ``--runtime docker``, and the engine is too old.
     """
-    from launcher.image import lock_file
+    from launch_quantization.image import lock_file
 
     lock_file(options.tensorflow)  # an unknown variant is a usage error before anything else
-    ca_bundle = ca_path(options)
+    ca_path(options)
     if options.runtime != "local":
         try:
             return docker_runtime(options, run_id, view.warn)
         except (EngineUnreachableError, EngineTooOldError) as error:
             if options.runtime == "docker":
                 raise
-            view.note(f"not in a container, but in a local environment: {error.message}")
-    from launcher.local_runtime import LocalRuntime, check_limits
+            return _local_runtime(options, view, error.message)
+    return _local_runtime(options, view)
 
+
+def _local_runtime(options: argparse.Namespace, view: View, why: str = "") -> Runtime:
+    """The local environment; ``why`` it is not a container is told."""
+    from launch_quantization.local_runtime import LocalRuntime, check_limits
+
+    if why:
+        view.note(f"not in a container, but in a local environment: {why}")
     if options.docker_image is not None:
         view.note(f"without a container, --docker-image {options.docker_image} is not used")
     check_limits(options.cpus, options.memory)
-    return LocalRuntime(options.tensorflow, ca_bundle)
+    return LocalRuntime(options.tensorflow, ca_path(options))
 
 
 def docker_runtime(options: argparse.Namespace, run_id: str | None, warn: Callable[[str], None]) -> Runtime:
     """The Docker runtime; also removes containers whose launcher is gone."""
-    from launcher.docker_runtime import DockerRuntime, reap
-    from launcher.engine import connect
-    from launcher.image import ImageSpec
-    from launcher.profile import check_limits
+    from launch_quantization.docker_runtime import DockerRuntime, reap
+    from launch_quantization.engine import connect
+    from launch_quantization.image import ImageSpec
+    from launch_quantization.profile import check_limits
 
     engine = connect()
     if run_id is not None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from launcher.job import Job
+from launch_quantization.job import Job
 
 LineSink = Callable[[bytes, str], None]
 """Takes one line of output (no newline) and its stream: "stdout" (events) or "stderr" (logs)."""

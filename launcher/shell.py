@@ -14,8 +14,8 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
-from launcher.container import Attachment, Demultiplexer
-from launcher.errors import Interrupted
+from launch_quantization.container import Attachment, Demultiplexer
+from launch_quantization.errors import Interrupted
 
 Resize = Callable[[int, int], None]
 """Takes rows and columns."""

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from launcher.errors import BusyError, LauncherError, OutputRefusedError
-from launcher.signals import shield
+from launch_quantization.errors import BusyError, LauncherError, OutputRefusedError
+from launch_quantization.signals import shield
 
 OUTPUT = "output"
 """Name of the directory that becomes /workspace/output."""

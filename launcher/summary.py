@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from launcher.sanitize import safe_path
+from launch_quantization.sanitize import safe_path
 
 OP_HEADER = ("Op", "total", "INT8", "FP32")
 _GRAVE = "alarm"
@@ -118,11 +118,20 @@ def _latency(latency: Mapping[str, Any]) -> str:
 
 def _calibration(calibration: Mapping[str, Any]) -> str:
     if calibration.get("command") is not None:
-        by = f"by {_first_words(calibration['command'])}"
-        return f"on {calibration['samples']} samples ({calibration['algorithm']}), {by}"
-    chosen = " (chosen automatically)" if calibration["preprocess_chosen"] else ""
-    how = f"preprocess {calibration['preprocess']}{chosen}"
-    return f"on {calibration['samples']} images ({calibration['algorithm']}), {how}"
+        how = f"by {_first_words(calibration['command'])}"
+    elif calibration.get("function") is not None:
+        how = f"given by {calibration['function']}"
+    elif calibration["preprocess"] is None:
+        how = "fed as they are"
+    else:
+        chosen = " (chosen automatically)" if calibration["preprocess_chosen"] else ""
+        how = f"preprocess {calibration['preprocess']}{chosen}"
+    return f"on {calibration['samples']} {_unit(calibration)} ({calibration['algorithm']}), {how}"
+
+
+def _unit(counted: Mapping[str, Any]) -> str:
+    """What samples are called: images of before unless the job says it."""
+    return counted.get("unit") or ("samples" if counted.get("command") is not None else "images")
 
 
 def _first_words(command: str) -> str:
@@ -139,16 +148,17 @@ def _accuracy(accuracy: Mapping[str, Any]) -> list[str]:
     outputs: Sequence[Mapping[str, Any]] = accuracy.get("outputs") or ()
     if accuracy["sqnr_db"] is not None and (parts or not outputs):
         parts.append(f"SQNR {accuracy['sqnr_db']:.1f} dB")
-    lines = [f"{', '.join(parts)} on {accuracy['images']} images"] if parts else []
+    unit = _unit(accuracy)
+    lines = [f"{', '.join(parts)} on {accuracy['images']} {unit}"] if parts else []
     if lines:  # class scores, and an ArgMax of them, say the same once more
         outputs = [each for each in outputs if each["figures"].get("agreement") != accuracy["agreement"]]
     for output in outputs[:_OUTPUTS_SHOWN]:
         names = output["outputs"]
         first = ", ".join(names[:1]) + (", …" if len(names) > 1 else "")
-        lines.append(f"{first}: {output['text']}, on {output['samples']} images")
+        lines.append(f"{first}: {output['text']}, on {output['samples']} {unit}")
     if len(outputs) > _OUTPUTS_SHOWN:
         lines.append(f"and {len(outputs) - _OUTPUTS_SHOWN} more outputs, in the report")
-    return lines or [f"nothing to compare by on {accuracy['images']} images"]
+    return lines or [f"nothing to compare by on {accuracy['images']} {unit}"]
 
 
 def _interval(accuracy: Mapping[str, Any]) -> str:

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from launcher import summary
-from launcher.errors import LauncherError
-from launcher.events import Event
-from launcher.progress import LINE_LIMIT, PlainView, error_lines, is_terminal, start_line
-from launcher.sanitize import safe_text
+from launch_quantization import summary
+from launch_quantization.errors import LauncherError
+from launch_quantization.events import Event
+from launch_quantization.progress import LINE_LIMIT, PlainView, error_lines, is_terminal, start_line
+from launch_quantization.sanitize import safe_text
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -13,14 +13,14 @@ import shlex
 import stat
 from pathlib import Path
 
-from launcher.callback import check_callback
-from launcher.data import check_data, data_function, data_location, labels_file
-from launcher.errors import BadInputError, OutputRefusedError, UsageError
-from launcher.input_graph import input_graph
-from launcher.job import Job
-from launcher.paths import absolute, here, status
-from launcher.preprocessing import check_preprocessing
-from launcher.zoo import check_zoo, models_config
+from launch_quantization.callback import check_callback
+from launch_quantization.data import check_data, data_function, data_location, labels_file
+from launch_quantization.errors import BadInputError, OutputRefusedError, UsageError
+from launch_quantization.input_graph import input_graph
+from launch_quantization.job import Job
+from launch_quantization.paths import absolute, here, status
+from launch_quantization.preprocessing import check_preprocessing
+from launch_quantization.zoo import check_zoo, models_config
 
 _NAME_MAX = 255
 _LONGEST_SUFFIX = ".statistics.json"
@@ -30,7 +30,7 @@ def checked_job(options: argparse.Namespace) -> Job:
     """Make the Job of the plain call.
 
     Args:
-        options: what ``launcher.options.run_parser`` read.
+        options: what ``launch_quantization.options.run_parser`` read.
 
     Raises:
         UsageError: options are missing or exclude each other.
@@ -143,7 +143,7 @@ def _check_writable(path: Path) -> None:
     if found is not None:
         if stat.S_ISLNK(found.st_mode):
             raise OutputRefusedError(
-                f"--out_graph: {path} is a link, which is refused", "remove it, or name another file"
+                f"--out_graph: {path} is a symlink, which is refused", "remove it, or name another file"
             )
         if not stat.S_ISREG(found.st_mode):
             raise OutputRefusedError(f"--out_graph: {path} exists and is no regular file", "name a file")
@@ -163,7 +163,7 @@ def _directory(text: str | None, option: str) -> Path | None:
     path = absolute(text, option)
     found = status(path, option)
     if found is not None and stat.S_ISLNK(found.st_mode):
-        raise BadInputError(f"{option}: {path} is a link, which is refused", "name the directory itself")
+        raise BadInputError(f"{option}: {path} is a symlink, which is refused", "name the directory itself")
     if found is None or not stat.S_ISDIR(found.st_mode):
         raise BadInputError(f"{option}: {path} is not a directory", "check the path")
     return path

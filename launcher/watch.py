@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from launcher.errors import DeadlineError, OutputRefusedError, QuantizationFailedError
-from launcher.events import Event, parse
-from launcher.job import Job
-from launcher.runtime import LineSink
+from launch_quantization.errors import DeadlineError, OutputRefusedError, QuantizationFailedError
+from launch_quantization.events import Event, parse
+from launch_quantization.job import Job
+from launch_quantization.runtime import LineSink
 
 OUTPUT_BYTES = 512 << 20
 """What a job may write beside the INT8 graph: reports, statistics, and whatever a --callback leaves."""

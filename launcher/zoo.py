@@ -6,9 +6,9 @@ import argparse
 import json
 from pathlib import Path
 
-from launcher.data import regular_file
-from launcher.errors import BadInputError, UsageError
-from launcher.paths import absolute, resolved
+from launch_quantization.data import regular_file
+from launch_quantization.errors import BadInputError, UsageError
+from launch_quantization.paths import absolute, resolved
 
 
 def check_zoo(options: argparse.Namespace) -> None:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import sys
 
-from launcher.errors import LauncherError
-from launcher.job import DEFAULT_TENSORFLOW
-from launcher.local_runtime import LocalRuntime
+from launch_quantization.errors import LauncherError
+from launch_quantization.job import DEFAULT_TENSORFLOW
+from launch_quantization.local_runtime import LocalRuntime
 
 
 def main() -> int:

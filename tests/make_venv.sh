@@ -32,7 +32,7 @@ cat > "$folder/bin/launch_quantization" << SCRIPT
 #!$PWD/$folder/bin/python
 import sys
 
-from launcher.launch_quantization import main
+from launch_quantization.launch_quantization import main
 
 sys.exit(main())
 SCRIPT

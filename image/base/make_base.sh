@@ -24,10 +24,10 @@ die() { printf 'base: error: %s\n' "$*" >&2; exit 1; }
 
 install_debootstrap() {
     command -v apt-get > /dev/null || die "debootstrap is missing and there is no apt-get; install it"
-    say "installing debootstrap"
+    say "installing debootstrap and Debian's keys"
     export DEBIAN_FRONTEND=noninteractive
     apt-get update -q >&2 || say "apt-get update failed; trying with the package lists at hand"
-    apt-get install -q -y --no-install-recommends debootstrap >&2 \
+    apt-get install -q -y --no-install-recommends debootstrap debian-archive-keyring >&2 \
         || die "apt-get could not install debootstrap (its messages are above)"
 }
 

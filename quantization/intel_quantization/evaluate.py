@@ -34,6 +34,7 @@ class Accuracy:
         drop: of top-1, paired, with its 95 % interval; None unless labelled.
         findings: of each output, compared as what it is.
         concerns: what labels say.
+        unit: what the images are called, for people; there may be rows of an array, or samples of a function.
     """
 
     images: int
@@ -45,6 +46,7 @@ class Accuracy:
     drop: Drop | None = None
     findings: tuple[Findings, ...] = ()
     concerns: tuple[Concern, ...] = ()
+    unit: str = "images"
 
     def as_dict(self, most: int | None = None) -> dict:
         """JSON-ready, without the concerns, of which :func:`intel_quantization.comparison.alarms.alarms_of` tells.
@@ -56,6 +58,7 @@ class Accuracy:
         findings = sorted(self.findings, key=lambda each: VERDICTS.index(each.verdict))
         return {
             "images": self.images,
+            "unit": self.unit,
             "labelled": self.labelled,
             "top1_fp32": self.top1_fp32,
             "top1_int8": self.top1_int8,

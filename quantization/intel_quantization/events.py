@@ -76,9 +76,9 @@ class EventStream:
         """One line for the user; ``level`` is "info" or "warning"."""
         self.emit("log", level=level, message=message)
 
-    def progress(self, stage: str, done: int, total: int) -> None:
-        """How many images of ``stage`` are done."""
-        self.emit("progress", stage=stage, done=done, total=total, unit="images")
+    def progress(self, stage: str, done: int, total: int, unit: str = "samples") -> None:
+        """How many samples of ``stage`` are done; ``unit`` is what they are called: images, rows, samples."""
+        self.emit("progress", stage=stage, done=done, total=total, unit=unit)
 
 
 STAGES = ("read", "optimize", "calibrate", "quantize", "verify", "measure")

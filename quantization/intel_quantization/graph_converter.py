@@ -72,7 +72,7 @@ class GraphConverter:
         excluded_ops: op names that stay FP32, e.g. ``["MatMul"]``.
         excluded_nodes: names of nodes that stay FP32.
         per_channel: one weight range for each output channel; more accurate, as fast. False: one for all of a layer's
-            weights where calibration proves that to cost nothing, see docs/calibration.md.
+            weights where calibration proves that to cost nothing, see docs/explanation/calibration.md.
         input_graph_is_binary: False for a text graph; most are recognised anyway.
         algo: how the range of an activation comes from what calibration saw, one of ALGORITHMS in upper or
             lower case: DIRECT (smallest and largest value), MA (their means over batches), KL (least loss of
@@ -81,7 +81,8 @@ class GraphConverter:
         calibration_data: what the inputs are fed while calibrating: an iterable of feed dicts
             (tensor or node name -> array), such as an ImageFeed; an array for the only input, its first
             dimension the samples; one feed dict; or a function that returns one of these.
-        equalize: scale the channels of a tensor between two INT8 ops to like sizes, so that they share one range
+        equalize: cross-layer equalization before quantizing: scale the channels of a tensor between two INT8 ops to
+            like sizes, so that they share one range
             better; matters most without ``per_channel``.
         bias_correction: let the bias take back what rounding the weights adds to each channel on average.
         signature: the signature of a SavedModel; empty: ``serving_default``, or the only one.
@@ -92,7 +93,7 @@ class GraphConverter:
         on_output: called with each line that the command prints, from another thread.
         intermediate_dir: a directory for the graph after each pass; None keeps none.
         threads: threads within an op while calibrating, 0 for as many as there are cores.
-        target_tensorflow: a TensorFlow version from which on the INT8 graph is to run, e.g. ``1.15``;
+        target_tensorflow: the oldest TensorFlow that the INT8 graph must run in, e.g. ``1.15``;
             None makes it for the running TensorFlow.
         target_cpu: ``any``: the INT8 graph is right on every x86-64 CPU; ``vnni``: somewhat more accurate, and
             silently wrong on CPUs without INT8 dot products (AVX512-VNNI, AVX-VNNI, AMX).

@@ -76,7 +76,7 @@ class Labelling:
         """What may have to be added to a label to get the number of the output; the likeliest first.
 
         Class folders tell by their number: 0, or 1 where the graph's class 0 is the background. Numbers may
-        also have a background class that the graph has not. Empty: the labels do not fit, or there are none.
+        also count a background class that the graph does not have. Empty: the labels do not fit, or there are none.
         """
         if self.numbered:
             return (0, 1, -1)

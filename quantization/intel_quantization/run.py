@@ -34,7 +34,7 @@ from intel_quantization.zoo_job import with_entry, zoo_entry, zoo_model
 
 DEFAULT_SEED = 0
 ALGORITHM = "AUTO"
-"""The default; measured best, see docs/calibration.md."""
+"""The default; measured best, see docs/explanation/calibration.md."""
 _MOST_REASONS = 200
 _MOST_OUTPUTS = 20
 _TRIED = 16  # images, to see whether another preprocessing fits better
@@ -121,7 +121,9 @@ class _Run:
         if job.samples is not None and data.total is not None and job.samples > data.total:
             self._events.log(f"--samples asks for {job.samples}, but there are {data.total}", "warning")
         if not split.evaluation and job.evaluate != 0:
-            self._events.log("no images are left to compare FP32 and INT8 on: give more, or fewer --samples", "warning")
+            self._events.log(
+                f"no {data.unit} are left to compare FP32 and INT8 on: give more, or fewer --samples", "warning"
+            )
         return data
 
     def _dataset_to_compare(self) -> Dataset | None:
@@ -163,17 +165,20 @@ class _Run:
         total = len(part)
 
         def on_progress(batches):
-            self._events.progress("calibrate", min(batches * (feed.batch_size or 1), total), total)
+            self._events.progress("calibrate", min(batches * (feed.batch_size or 1), total), total, data.unit)
 
         conversion = self._converter(calibration_data=feed, on_progress=on_progress).convert()
         return conversion, {
             "samples": total if feed.batch_size else conversion.statistics.samples,
+            "unit": data.unit,
+            "function": self._job.data_function and os.path.basename(self._job.data_function),
             "algorithm": self._algo,
-            "preprocess": str(preprocess.preprocessing(feed.mode)),
+            # None: no pixels, the data are fed as they are
+            "preprocess": None if data.layout is None else str(preprocess.preprocessing(feed.mode)),
             "preprocess_details": None if self._mode is None else self._mode.details(),
             "preprocess_chosen": is_chosen(self._job) and data.layout is not None,
             "batch_size": feed.batch_size,
-            "seed": self._seed,
+            "seed": None if data.total is None else self._seed,  # of a function, the first samples are taken
         }
 
     def _by_callback(self, command: str):
@@ -199,7 +204,7 @@ class _Run:
         samples = conversion.statistics.samples
         if samples < total:
             self._events.log(f"the calibration command fed {samples} samples, not {total}", "warning")
-        return conversion, {"samples": samples, "algorithm": self._algo, "command": shown}
+        return conversion, {"samples": samples, "unit": "samples", "algorithm": self._algo, "command": shown}
 
     def _converter(self, **options) -> GraphConverter:
         job = self._job
@@ -267,7 +272,7 @@ class _Run:
         feed = data.feed(part, self._mode, self._job.batch_size)
 
         def on_progress(done):
-            self._events.progress("measure", min(done, len(part)), len(part))
+            self._events.progress("measure", min(done, len(part)), len(part), data.unit)
 
         accuracy = evaluate.compare(fp32, int8, feed, labelling, on_progress, self._outputs)
         if not accuracy.images:
@@ -278,7 +283,7 @@ class _Run:
             self._events.log(
                 f"top-1 is not known: {given} do not fit the classes that the graph tells apart", "warning"
             )
-        return replace(accuracy, concerns=accuracy.concerns + self._doubts(data, fp32))
+        return replace(accuracy, unit=data.unit, concerns=accuracy.concerns + self._doubts(data, fp32))
 
     def _doubts(self, data: Dataset, fp32: Runner):
         """Whether the preprocessing was guessed, or FP32 does better under another than the one that was given."""

@@ -1,4 +1,4 @@
-"""Writes the README's table of what becomes INT8 in which TensorFlow, from the product's file of snapshots.
+"""Writes the table of what becomes INT8 in which TensorFlow, in docs/reference/int8.md, from the file of snapshots.
 
 PYTHON tests/capabilities/table.py          PYTHON: one with TensorFlow
 """
@@ -82,7 +82,7 @@ def table(known: Sequence[Snapshot]) -> str:
 
 
 def replaced(text: str, new: str) -> str:
-    """The README's text with a new table."""
+    """The page's text with a new table."""
     head, _, rest = text.partition(BEGIN)
     return head + BEGIN + new + END + rest.partition(END)[2]
 
@@ -92,8 +92,8 @@ def _has(snapshot: Snapshot, row: Row) -> bool:
 
 
 def main() -> None:
-    """Write the README's table anew."""
-    path = os.path.join(ROOT, "README.md")
+    """Write the page's table anew."""
+    path = os.path.join(ROOT, "docs", "reference", "int8.md")
     with open(path, encoding="utf-8") as stream:
         text = stream.read()
     with open(path, "w", encoding="utf-8") as stream:

@@ -32,8 +32,18 @@ def test_a_function_reads_an_array(launch: Launcher, graph: Path, tmp_path: Path
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
-    result = [json.loads(line) for line in done.stdout.splitlines()][-2]
-    assert result["calibration"]["samples"] == 8
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert {event["unit"] for event in events if event["event"] == "progress"} == {"samples"}
+    result = events[-2]
+    calibration = result["calibration"]
+    assert (calibration["samples"], calibration["unit"], calibration["function"]) == (
+        8,
+        "samples",
+        "my feed.py:batches",
+    )
+    page = (output / "out.report.html").read_text("utf-8")
+    assert "8 samples, the first that the function <code>my feed.py:batches</code> gave, algorithm AUTO" in page
+    assert "data_function/" not in page
     assert (result["accuracy"]["images"], result["accuracy"]["labelled"]) == (16, True)
     assert leftovers(output) == []
 
@@ -52,8 +62,10 @@ def test_an_array_and_images_with_labels(launch: Launcher, graph: Path, tmp_path
     for data in (("-d", array), ("-d", folder, "--labels", labels, "--seed", "1")):
         done = launch("-g", graph, *data, "--samples", "4", "-o", output / "out.pb", "--json")
         assert done.returncode == 0, done.stdout + done.stderr
-        result = [json.loads(line) for line in done.stdout.splitlines()][-2]
+        events = [json.loads(line) for line in done.stdout.splitlines()]
+        result, unit = events[-2], "images" if "--labels" in data else "rows"
         assert (result["accuracy"]["images"], result["accuracy"]["labelled"]) == (8, "--labels" in data)
+        assert {event["unit"] for event in events if event["event"] == "progress"} == {unit}
     assert leftovers(output) == []
 
 

@@ -14,7 +14,7 @@ class Row:
     Attributes:
         fault: what was done to it.
         runtime: ``docker``, ``local``, or ``fake engine``.
-        expected: the exit code that the README promises for it.
+        expected: the exit code that docs/reference/exit-codes.md promises for it.
         code: the exit code that came.
         told: the first error, or else the first warning.
         left: what was still there afterwards.
@@ -39,7 +39,7 @@ def markdown(rows: Sequence[Row], not_run: Sequence[str]) -> str:
     """The table as text."""
     good = sum(row.honest for row in rows)
     rule = (
-        "A row is honest when the exit code is the one that the README promises, exactly one error says why it is not "
+        "A row is honest when the exit code is the one that the docs promise, exactly one error says why it is not "
         "0, there is no traceback, the old output is as it was or the new one complete, and nothing of the run is left."
     )
     lines = [

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from launcher import build_context, provenance, signals
-from launcher.engine import connect
-from launcher.errors import Interrupted, LauncherError
-from launcher.image import ImageSpec, ensure_image
+from launch_quantization import build_context, provenance, signals
+from launch_quantization.engine import connect
+from launch_quantization.errors import Interrupted, LauncherError
+from launch_quantization.image import ImageSpec, ensure_image
 
 
 def main() -> int:

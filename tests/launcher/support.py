@@ -7,8 +7,8 @@ import hashlib
 import json
 from pathlib import Path
 
-from launcher.events import Event
-from launcher.options import run_parser
+from launch_quantization.events import Event
+from launch_quantization.options import run_parser
 
 
 def options(*argv: object) -> argparse.Namespace:
@@ -73,6 +73,7 @@ RESULT = {
     "reasons": [{"node": "conv1", "op": "Conv2D", "reason": "excluded by name"}],
     "accuracy": {
         "images": 500,
+        "unit": "images",
         "labelled": True,
         "top1_fp32": 82.6,
         "top1_int8": 82.4,
@@ -94,6 +95,8 @@ RESULT = {
     "size": {"fp32": 102_500_000, "int8": 25_900_000},
     "calibration": {
         "samples": 100,
+        "unit": "images",
+        "function": None,
         "algorithm": "MSE",
         "preprocess": "vgg",
         "preprocess_chosen": True,

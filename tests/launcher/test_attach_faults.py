@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from launcher import docker_runtime
-from launcher.docker_runtime import DockerRuntime, reap
-from launcher.engine import connect
-from launcher.errors import (
+from launch_quantization import docker_runtime
+from launch_quantization.docker_runtime import DockerRuntime, reap
+from launch_quantization.engine import connect
+from launch_quantization.errors import (
     DeadlineError,
     EngineUnreachableError,
     ImageMissingError,
@@ -19,8 +19,8 @@ from launcher.errors import (
     OutOfMemoryError,
     QuantizationFailedError,
 )
-from launcher.image import LATEST
-from launcher.reaper import container_name, labels
+from launch_quantization.image import LATEST
+from launch_quantization.reaper import container_name, labels
 from tests.launcher.docker_support import make_job, make_staging
 from tests.launcher.fake_engine import Answer, FakeEngine, attached, frame, reply
 
@@ -94,7 +94,7 @@ def test_an_image_of_somebody_else(
         pytest.raises(ImageMissingError) as caught,
     ):
         run(engine, tmp_path, monkeypatch)
-    assert caught.value.message == f"the image an:image has no {lacks}: it is none of this tool's"
+    assert caught.value.message == f"the image an:image has no {lacks}: it was not built by this tool"
     assert "leave --docker-image out" in caught.value.remedy
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from launcher import build_context
-from launcher.build_context import (
+from launch_quantization import build_context
+from launch_quantization.build_context import (
     context_files,
     context_root,
     digest,
@@ -22,8 +22,8 @@ from launcher.build_context import (
     supported_pythons,
     variants,
 )
-from launcher.errors import BuildError, UsageError
-from launcher.job import DEFAULT_TENSORFLOW
+from launch_quantization.errors import BuildError, UsageError
+from launch_quantization.job import DEFAULT_TENSORFLOW
 from tests.launcher.tiny_context import ROOT, VARIANT, make_tiny_context
 
 

@@ -11,12 +11,19 @@ from pathlib import Path
 
 import pytest
 
-from launcher import build_lock as module
-from launcher.build_lock import build_lock, builds_running
-from launcher.engine import Engine, connect
-from launcher.image import ImageSpec, find_image, remove_images
-from launcher.image_store import INPUTS_LABEL, STAGE_LABEL, VARIANT_LABEL, finished_images, image_id, leftovers
-from launcher.reaper import container_name, labels, our_containers, remove
+from launch_quantization import build_lock as module
+from launch_quantization.build_lock import build_lock, builds_running
+from launch_quantization.engine import Engine, connect
+from launch_quantization.image import ImageSpec, find_image, remove_images
+from launch_quantization.image_store import (
+    INPUTS_LABEL,
+    STAGE_LABEL,
+    VARIANT_LABEL,
+    finished_images,
+    image_id,
+    leftovers,
+)
+from launch_quantization.reaper import container_name, labels, our_containers, remove
 from tests.launcher.fake_engine import FakeEngine, Request, reply
 from tests.launcher.tiny_context import LOCAL_BASE, ROOT, VARIANT, make_tiny_context
 
@@ -114,14 +121,15 @@ def test_what_is_left_of_a_build_is_found_and_what_is_being_built_is_spared(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = _context(tmp_path / "context")
-    for name in ("launcher.build_context", "launcher.provenance"):
+    for name in ("launch_quantization.build_context", "launch_quantization.provenance"):
         monkeypatch.setattr(f"{name}.context_root", lambda: root)
     # The real images of this machine are not this test's to remove.
     monkeypatch.setattr(
-        "launcher.image.finished_images", lambda *of: [one for one in finished_images(*of) if one.variant == VARIANT]
+        "launch_quantization.image.finished_images",
+        lambda *of: [one for one in finished_images(*of) if one.variant == VARIANT],
     )
     monkeypatch.setattr(
-        "launcher.image.leftovers", lambda *of: [one for one in leftovers(*of) if one in _images(engine)]
+        "launch_quantization.image.leftovers", lambda *of: [one for one in leftovers(*of) if one in _images(engine)]
     )
     builder = _builder(root)
     said, _ = builder.communicate(timeout=300)

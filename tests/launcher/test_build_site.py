@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from launcher.build_site import CA_VARIABLES, BuildSite, build_site
-from launcher.errors import BuildError, UsageError
+from launch_quantization.build_site import CA_VARIABLES, BuildSite, build_site
+from launch_quantization.errors import BuildError, UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
 PEM = b"-----BEGIN CERTIFICATE-----\nMII...\n-----END CERTIFICATE-----\n"

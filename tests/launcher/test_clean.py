@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from launcher import clean, engine
-from launcher.cli import main
-from launcher.environment import MARKER, Environment, environments_root, in_use
-from launcher.errors import BuildError, EngineUnreachableError
-from launcher.pythons import Python
-from launcher.registry import runs_root
+from launch_quantization import clean, engine
+from launch_quantization.cli import main
+from launch_quantization.environment import MARKER, Environment, environments_root, in_use
+from launch_quantization.errors import BuildError, EngineUnreachableError
+from launch_quantization.pythons import Python
+from launch_quantization.registry import runs_root
 
 
 @pytest.fixture(autouse=True)

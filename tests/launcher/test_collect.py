@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from launcher import collect as module
-from launcher.collect import collect
-from launcher.errors import OutputRefusedError
+from launch_quantization import collect as module
+from launch_quantization.collect import collect
+from launch_quantization.errors import OutputRefusedError
 from tests.launcher.support import entry, graph, leave_output, report, write_manifest
 
 

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from launcher import reaper
-from launcher.container import Demultiplexer
-from launcher.errors import EngineUnreachableError
+from launch_quantization import reaper
+from launch_quantization.container import Demultiplexer
+from launch_quantization.errors import EngineUnreachableError
 from tests.launcher.fake_engine import frame
 
 FRAMES = st.lists(st.tuples(st.sampled_from([1, 2]), st.binary(max_size=40)), max_size=8)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from launcher.errors import BadInputError, LauncherError, UsageError
-from launcher.job import Mount
-from launcher.validation import checked_job
+from launch_quantization.errors import BadInputError, LauncherError, UsageError
+from launch_quantization.job import Mount
+from launch_quantization.validation import checked_job
 from tests.launcher.support import options
 
 

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from launcher import profile
-from launcher.docker_runtime import DockerRuntime, our_containers, reap
-from launcher.engine import Engine, connect
-from launcher.errors import (
+from launch_quantization import profile
+from launch_quantization.docker_runtime import DockerRuntime, our_containers, reap
+from launch_quantization.engine import Engine, connect
+from launch_quantization.errors import (
     BadInputError,
     DeadlineError,
     EngineUnreachableError,
@@ -28,8 +28,8 @@ from launcher.errors import (
     OutputRefusedError,
     QuantizationFailedError,
 )
-from launcher.listener import Listener
-from launcher.progress import PlainView
+from launch_quantization.listener import Listener
+from launch_quantization.progress import PlainView
 from tests.launcher.docker_support import any_image, make_job, make_staging
 
 pytestmark = pytest.mark.engine
@@ -250,7 +250,7 @@ def test_an_image_removed_in_between(engine: Engine, tmp_path: Path) -> None:
 
 
 def test_an_image_that_is_none_of_ours(runtime: DockerRuntime, tmp_path: Path) -> None:
-    with pytest.raises(ImageMissingError, match="none of this tool's"):
+    with pytest.raises(ImageMissingError, match="not built by this tool"):
         run(runtime, tmp_path, "exit 127")
 
 
@@ -287,7 +287,7 @@ def test_a_second_interruption_kills(
     engine: Engine, runtime: DockerRuntime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The job ignores SIGTERM; the second signal arrives while the engine waits for it to end."""
-    monkeypatch.setattr("launcher.container.GRACE_SECONDS", 1000)
+    monkeypatch.setattr("launch_quantization.container.GRACE_SECONDS", 1000)
     before = signal.signal(signal.SIGINT, _raise)
     stopped: list[bool] = []
 
@@ -320,8 +320,8 @@ def _raise(signum: int, _frame: object) -> None:
 _LAUNCHER = """\
 import sys
 from pathlib import Path
-from launcher.docker_runtime import DockerRuntime
-from launcher.engine import connect
+from launch_quantization.docker_runtime import DockerRuntime
+from launch_quantization.engine import connect
 from tests.launcher.docker_support import any_image, make_job, make_staging
 engine = connect()
 runtime = DockerRuntime(engine, image=any_image(engine), run_id=sys.argv[2])

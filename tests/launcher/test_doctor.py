@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from launcher import doctor, engine
-from launcher.build_site import CA_VARIABLES
-from launcher.cli import main
-from launcher.doctor import OK, PROBLEM, WARNING, Finding
-from launcher.errors import BuildError, EngineUnreachableError
-from launcher.pythons import Python
+from launch_quantization import doctor, engine
+from launch_quantization.build_site import CA_VARIABLES
+from launch_quantization.cli import main
+from launch_quantization.doctor import OK, PROBLEM, WARNING, Finding
+from launch_quantization.errors import BuildError, EngineUnreachableError
+from launch_quantization.pythons import Python
 
 
 @pytest.fixture(autouse=True)

@@ -12,9 +12,9 @@ import pytest
 import requests.exceptions
 from docker.credentials.errors import StoreError
 
-from launcher import engine as subject
-from launcher.engine import connect, translated
-from launcher.errors import EngineTooOldError, EngineUnreachableError
+from launch_quantization import engine as subject
+from launch_quantization.engine import connect, translated
+from launch_quantization.errors import EngineTooOldError, EngineUnreachableError
 from tests.launcher.fake_engine import INFO, VERSION, FakeEngine, reply
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from launcher import environment, installation, pythons
-from launcher.build_context import lock_file
-from launcher.environment import Environment, find_environment, make_environment
-from launcher.errors import BadInputError, BuildError
-from launcher.pythons import Python, find_python, probe
+from launch_quantization import environment, installation, pythons
+from launch_quantization.build_context import lock_file
+from launch_quantization.environment import Environment, find_environment, make_environment
+from launch_quantization.errors import BadInputError, BuildError
+from launch_quantization.pythons import Python, find_python, probe
 
 ROOT = Path(__file__).resolve().parents[2]
 OWN = f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -241,8 +241,9 @@ def test_a_killed_launcher_takes_pip_along(fake: Environment, tmp_path: Path) ->
     )
     fake.base.path.write_text(script + FAKE_PYTHON.partition("\n")[2])
     code = (
-        "import sys\nfrom pathlib import Path\nfrom launcher.environment import Environment, make_environment\n"
-        "from launcher.pythons import Python\npython, lock, path = map(Path, sys.argv[1:])\n"
+        "import sys\nfrom pathlib import Path\n"
+        "from launch_quantization.environment import Environment, make_environment\n"
+        "from launch_quantization.pythons import Python\npython, lock, path = map(Path, sys.argv[1:])\n"
         "made = Environment(path, Python(python, (3, 11, 0)), lock)\n"
         "make_environment(made, lambda line: print(line, flush=True))"
     )

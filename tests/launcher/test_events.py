@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from launcher.events import LINE_LIMIT, SHAPES, parse
+from launch_quantization.events import LINE_LIMIT, SHAPES, parse
 from tests.launcher.support import RESULT, line
 
 GOOD = {

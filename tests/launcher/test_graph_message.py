@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from launcher.graph_message import complaint
+from launch_quantization.graph_message import complaint
 from tests.launcher.support import graph, message
 
 NODE = message(1, b"n") + message(2, b"Const")

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from launcher.host_paths import HostPaths
-from launcher.job import Job
+from launch_quantization.host_paths import HostPaths
+from launch_quantization.job import Job
 
 JOB = Job(Path("/in/my net.pb"), Path("/out/net_int8.pb"), Path("/photos"), models_zoo=Path("/zoo"), model_name="x")
 STAGING = Path("/out/.net_int8.pb.quantizing")

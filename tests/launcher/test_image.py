@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from launcher.engine import Engine, connect
-from launcher.errors import BuildError, EngineUnreachableError
-from launcher.image import BASE_VARIABLE, LATEST, ImageSpec, ensure_image, find_image
-from launcher.image_store import INPUTS_LABEL, VARIANT_LABEL, own_tags
+from launch_quantization.base_image import BaseUnavailableError
+from launch_quantization.engine import Engine, connect
+from launch_quantization.errors import BuildError, EngineUnreachableError
+from launch_quantization.image import BASE_VARIABLE, LATEST, ImageSpec, ensure_image, find_image
+from launch_quantization.image_store import INPUTS_LABEL, VARIANT_LABEL, image_content, image_id, own_tags
 from tests.launcher.fake_engine import INFO, Answer, FakeEngine, Request, reply, stream
 from tests.launcher.tiny_context import LOCAL_BASE, REGISTRY_BASE, VARIANT, make_tiny_context
 
@@ -24,7 +25,9 @@ MISSING = reply({"message": "No such image"}, "404 Not Found")
 class Store:
     """The images that a fake engine has; a build or a pull adds one."""
 
-    def __init__(self, folder: Path, *names: str) -> None:
+    def __init__(self, folder: Path, *names: str, kind: str = "overlay2") -> None:
+        self.kind = kind  # of the engine's store; its kinds differ in what they take for an image's id
+        self.environment = ["PATH=/usr/bin", "LANG=C.UTF-8"]
         self.images = {name: f"sha256:{name}" for name in names}
         self.build: Answer = self._build
         self.pull: Answer = self._pull
@@ -43,7 +46,12 @@ class Store:
 
     def _inspect(self, request: Request) -> bytes:
         name = urllib.parse.unquote(request.path.split("/images/")[1].removesuffix("/json"))
-        return reply({"Id": self.images[name]}) if name in self.images else MISSING
+        if name not in self.images:
+            return MISSING
+        layers = {"Type": "layers", "Layers": [self.images[name]]}
+        return reply(
+            {"Id": f"{self.images[name]} in {self.kind}", "RootFS": layers, "Config": {"Env": self.environment}}
+        )
 
     def _build(self, request: Request) -> bytes:
         tag = query(request)["t"]
@@ -69,7 +77,7 @@ def query(request: Request) -> dict[str, str]:
 def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A tiny context, and no settings of whoever runs the tests."""
     root = make_tiny_context(tmp_path / "context")
-    for module in ("launcher.build_context", "launcher.provenance"):
+    for module in ("launch_quantization.build_context", "launch_quantization.provenance"):
         monkeypatch.setattr(f"{module}.context_root", lambda: root)
     monkeypatch.delenv(BASE_VARIABLE, raising=False)
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / ".docker"))
@@ -115,6 +123,28 @@ def test_the_tag_follows_the_context_and_the_base(
         tags.append(ensure_image(engine, SPEC, log.append))
     assert len(set(tags)) == 3
     assert all(tag.startswith(f"quantization:{VARIANT}-") for tag in tags)
+
+
+def test_the_tag_is_the_same_in_every_kind_of_store(
+    tmp_path: Path, context: Path, monkeypatch: pytest.MonkeyPatch, log: list[str]
+) -> None:
+    tags = set()
+    for kind in ("overlay2", "containerd"):
+        (tmp_path / kind).mkdir()
+        store = Store(tmp_path / kind, LOCAL_BASE, kind=kind)
+        with store.fake:
+            engine = engine_of(store, monkeypatch)
+            assert image_id(engine, LOCAL_BASE) == f"sha256:{LOCAL_BASE} in {kind}"
+            tags.add(ensure_image(engine, SPEC, log.append))
+    assert len(tags) == 1
+
+
+def test_what_runs_begin_with_counts_as_content(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    with store.fake:
+        engine = engine_of(store, monkeypatch)
+        before = image_content(engine, LOCAL_BASE)
+        store.environment = ["PATH=/elsewhere"]
+        assert image_content(engine, LOCAL_BASE) != before
 
 
 def test_the_tag_does_not_follow_the_build_site(
@@ -204,6 +234,17 @@ def test_a_failed_pull_names_the_other_way(
         ensure_image(engine_of(store, monkeypatch), SPEC, log.append)
     assert REGISTRY_BASE in caught.value.message
     assert "image/base/make_base.sh" in caught.value.remedy
+    assert isinstance(caught.value, BaseUnavailableError)
+
+
+def test_a_base_that_somebody_named_has_no_other_way(
+    tmp_path: Path, context: Path, monkeypatch: pytest.MonkeyPatch, log: list[str]
+) -> None:
+    store = Store(tmp_path)
+    store.pull = stream({"error": "no registry"})
+    with store.fake, pytest.raises(BuildError, match="cannot pull mine:1") as caught:
+        ensure_image(engine_of(store, monkeypatch), ImageSpec(VARIANT, "mine:1"), log.append)
+    assert not isinstance(caught.value, BaseUnavailableError)
 
 
 def test_the_other_way_of_an_old_python_is_a_copy(

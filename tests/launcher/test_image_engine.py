@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from launcher.engine import Engine, connect
-from launcher.errors import BuildError, Interrupted
-from launcher.image import ImageSpec, ensure_image, find_image, remove_images
-from launcher.image_store import STAGE_LABEL, VARIANT_LABEL, finished_images, image_id
+from launch_quantization.engine import Engine, connect
+from launch_quantization.errors import BuildError, Interrupted
+from launch_quantization.image import ImageSpec, ensure_image, find_image, remove_images
+from launch_quantization.image_store import STAGE_LABEL, VARIANT_LABEL, finished_images, image_id
 from tests.launcher.tiny_context import VARIANT, make_tiny_context
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
@@ -24,7 +24,7 @@ SECRET = "c2VjcmV0LW9mLXRoZS1zaXRl"
 @pytest.fixture
 def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     root = make_tiny_context(tmp_path / "context")
-    for module in ("launcher.build_context", "launcher.provenance"):
+    for module in ("launch_quantization.build_context", "launch_quantization.provenance"):
         monkeypatch.setattr(f"{module}.context_root", lambda: root)
     return root
 
@@ -133,10 +133,10 @@ def test_clean_takes_what_is_ours_and_nothing_else(
 ) -> None:
     # The real images of this machine are not this test's to remove.
     monkeypatch.setattr(
-        "launcher.image.finished_images",
+        "launch_quantization.image.finished_images",
         lambda *found: [one for one in finished_images(*found) if f":{VARIANT}-" in one.tags[0]],
     )
-    monkeypatch.setattr("launcher.image.leftovers", lambda engine, _busy: _stages(engine))
+    monkeypatch.setattr("launch_quantization.image.leftovers", lambda engine, _busy: _stages(engine))
     tag = ensure_image(engine, ImageSpec(VARIANT), lambda _line: None)
     (context / "quantization/intel_quantization/__init__.py").write_text("REPLACED = 1\n")
     old, tag = tag, ensure_image(engine, ImageSpec(VARIANT), lambda _line: None)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from launcher.errors import BadInputError, UsageError
-from launcher.input_graph import GRAPH_LIMIT, input_graph
-from launcher.validation import checked_job
+from launch_quantization.errors import BadInputError, UsageError
+from launch_quantization.input_graph import GRAPH_LIMIT, input_graph
+from launch_quantization.validation import checked_job
 from tests.launcher.support import options
 
 
@@ -54,7 +54,7 @@ def test_links_are_refused(saved: Path, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(saved)
     assert "link, which is refused" in refused(tmp_path / "link").message
     (saved / "assets").symlink_to(tmp_path)
-    assert f"{saved}/assets is a link" in refused(saved).message
+    assert f"{saved}/assets is a symlink" in refused(saved).message
     (saved / "assets").unlink()
     os.link(saved / "saved_model.pb", tmp_path / "other")
     assert "2 hard links" in refused(saved).message

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from launcher.job import Job, Mount
+from launch_quantization.job import Job, Mount
 
 JOB = Job(Path("/in/net.pb"), Path("/out/net_int8.pb"), Path("/data"), models_zoo=Path("/zoo"), model_name="resnet50")
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from launcher.lines import LineSplitter
+from launch_quantization.lines import LineSplitter
 
 
 def split(chunks: list[bytes], limit: int = 65536) -> list[bytes]:

@@ -2,16 +2,16 @@ from __future__ import annotations
 
 import pytest
 
-from launcher.errors import (
+from launch_quantization.errors import (
     AccuracyError,
     BadInputError,
     LauncherError,
     OutOfMemoryError,
     QuantizationFailedError,
 )
-from launcher.listener import Listener
-from launcher.progress import PlainView
-from launcher.sanitize import safe_line
+from launch_quantization.listener import Listener
+from launch_quantization.progress import PlainView
+from launch_quantization.sanitize import safe_line
 from tests.launcher.support import RESULT, line
 
 
@@ -76,7 +76,7 @@ def test_a_log_that_nobody_sees_costs_nothing_and_its_end_is_told(
         shown.append(line)
         return safe_line(line)
 
-    monkeypatch.setattr("launcher.listener.safe_line", count)
+    monkeypatch.setattr("launch_quantization.listener.safe_line", count)
     listener = Listener(PlainView(), log=False)
     for number in range(1000):
         listener(b"line %d" % number, "stderr")

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from launcher import local_runtime
-from launcher.environment import MARKER, Environment
-from launcher.errors import DeadlineError, LauncherError, OutputRefusedError, UsageError
-from launcher.job import Job
-from launcher.local_runtime import LocalRuntime, check_limits, default_memory, make_workspace
-from launcher.pythons import Python
+from launch_quantization import local_runtime
+from launch_quantization.environment import MARKER, Environment
+from launch_quantization.errors import DeadlineError, LauncherError, OutputRefusedError, UsageError
+from launch_quantization.job import Job
+from launch_quantization.local_runtime import LocalRuntime, check_limits, default_memory, make_workspace
+from launch_quantization.pythons import Python
 
 INSIDE = """\
 import json, os, sys

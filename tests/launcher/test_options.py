@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from launcher import __version__
-from launcher.errors import UsageError
-from launcher.options import build_parser, clean_parser, doctor_parser, run_parser
+from launch_quantization import __version__
+from launch_quantization.errors import UsageError
+from launch_quantization.options import build_parser, clean_parser, doctor_parser, run_parser
 from tests.launcher.support import options
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -165,7 +165,7 @@ def test_names_are_separated_by_commas_and_options_repeat() -> None:
 @pytest.mark.parametrize("argv", [[], ["build"], ["doctor"], ["clean"]])
 def test_help_neither_imports_docker_nor_rich(argv: list[str]) -> None:
     code = (
-        "import sys; from launcher.launch_quantization import main\n"
+        "import sys; from launch_quantization.launch_quantization import main\n"
         f"sys.argv[1:] = {[*argv, '--help']!r}\n"
         "try:\n    main()\nexcept SystemExit as ended:\n    assert ended.code == 0\n"
         "heavy = {'docker', 'rich', 'requests', 'platformdirs'} & set(sys.modules)\n"
@@ -177,7 +177,7 @@ def test_help_neither_imports_docker_nor_rich(argv: list[str]) -> None:
 
 
 def test_the_entry_works_as_a_file_from_anywhere(tmp_path: Path) -> None:
-    (tmp_path / "launcher.py").write_text("raise SystemExit('the wrong launcher')")
+    (tmp_path / "launch_quantization.py").write_text("raise SystemExit('the wrong launcher')")
     entry = ROOT / "launcher" / "launch_quantization.py"
     done = subprocess.run(
         [sys.executable, os.path.relpath(entry, tmp_path), "--help"],

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from launcher.errors import LauncherError, UsageError
-from launcher.validation import checked_job
+from launch_quantization.errors import LauncherError, UsageError
+from launch_quantization.validation import checked_job
 from tests.launcher.support import options
 
 

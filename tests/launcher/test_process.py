@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from launcher import process, signals, supervisor
-from launcher.errors import DeadlineError, Interrupted, OutOfMemoryError, OutputRefusedError
-from launcher.process import run_supervised
+from launch_quantization import process, signals, supervisor
+from launch_quantization.errors import DeadlineError, Interrupted, OutOfMemoryError, OutputRefusedError
+from launch_quantization.process import run_supervised
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -170,7 +170,7 @@ def test_a_second_interruption_kills() -> None:
 def test_a_killed_launcher_takes_its_job_along(tmp_path: Path) -> None:
     mark = f"4444.{os.getpid()}"
     code = (
-        "from launcher.process import run_supervised\nimport os, pathlib\n"
+        "from launch_quantization.process import run_supervised\nimport os, pathlib\n"
         f"run_supervised(['bash', '-c', 'trap \"\" TERM; echo ready; sleep {mark}'], variables=dict(os.environ),"
         "directory=pathlib.Path('.'), on_line=lambda line, stream: print('ready', flush=True))"
     )

@@ -12,10 +12,10 @@ from pathlib import Path
 import docker
 import pytest
 
-from launcher.engine import Engine
-from launcher.errors import BadInputError, UsageError
-from launcher.job import Mount
-from launcher.profile import Profile, default_memory, job_profile, mount_option
+from launch_quantization.engine import Engine
+from launch_quantization.errors import BadInputError, UsageError
+from launch_quantization.job import Mount
+from launch_quantization.profile import Profile, default_memory, job_profile, mount_option
 from tests.launcher.docker_support import make_job
 
 ENGINE = Engine(

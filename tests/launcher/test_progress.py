@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from launcher.errors import BadInputError, Interrupted
-from launcher.events import Event, parse
-from launcher.json_view import JsonView
-from launcher.progress import PlainView, choose_view, write_line
-from launcher.summary import human_bytes
-from launcher.terminal import TerminalView
+from launch_quantization.errors import BadInputError, Interrupted
+from launch_quantization.events import Event, parse
+from launch_quantization.json_view import JsonView
+from launch_quantization.progress import PlainView, choose_view, write_line
+from launch_quantization.summary import human_bytes
+from launch_quantization.terminal import TerminalView
 from tests.launcher.support import ALARM, RESULT, line, result_event
 
 FILES = (Path("/x/out.pb"), Path("/x/out.report.html"))
@@ -119,6 +119,29 @@ def test_each_output_that_is_no_class_has_its_line(capsys: pytest.CaptureFixture
     line = "boxes:0, …: 90 % found again, on 64 images"
     assert f"\naccuracy    {line}\n            {line}\n" in shown
     assert "SQNR" not in shown  # of boxes sorted by their scores it says nothing
+
+
+@pytest.mark.parametrize(
+    ("calibration", "said"),
+    [
+        ({"unit": "rows", "preprocess": None, "preprocess_chosen": False}, "on 100 rows (MSE), fed as they are\n"),
+        (
+            {"unit": "samples", "function": "feed.py:batches", "preprocess": None, "preprocess_chosen": False},
+            "on 100 samples (MSE), given by feed.py:batches\n",
+        ),
+        ({"preprocess": "tf", "preprocess_chosen": False}, "on 100 images (MSE), preprocess tf\n"),
+        ({"command": "python infer.py"}, "on 100 samples (MSE), by python infer.py\n"),
+    ],
+)
+def test_samples_are_called_what_they_are(
+    calibration: dict[str, object], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calibration = {"samples": 100, "algorithm": "MSE", **calibration}
+    accuracy = {**RESULT["accuracy"], "unit": calibration.get("unit")}  # type: ignore[dict-item]
+    PlainView().finished(Event("result", {**RESULT, "calibration": calibration, "accuracy": accuracy}), FILES)
+    shown = capsys.readouterr().out
+    assert said in shown
+    assert f"on 500 {calibration.get('unit') or 'images'}\n" in shown
 
 
 def test_verbose_adds_the_log(capsys: pytest.CaptureFixture[str]) -> None:
@@ -228,7 +251,7 @@ def test_an_encoding_that_lacks_a_character() -> None:
 
 def test_a_reader_that_left_is_an_interruption() -> None:
     code = (
-        "from launcher.progress import *\nimport sys\n"
+        "from launch_quantization.progress import *\nimport sys\n"
         "try:\n  while True: write_line(sys.stdout, 'x' * 4096)\n"
         "except Interrupted as gone: sys.exit(gone.exit_code)"
     )
@@ -269,7 +292,7 @@ def on_a_terminal(code: str) -> str:
 
 def test_a_live_terminal() -> None:
     shown = on_a_terminal(
-        "from tests.launcher.test_progress import play\nfrom launcher.progress import choose_view\n"
+        "from tests.launcher.test_progress import play\nfrom launch_quantization.progress import choose_view\n"
         "play(choose_view(as_json=False, quiet=False, verbose=True))"
     )
     assert "✓" in shown
@@ -284,8 +307,8 @@ def test_a_live_terminal() -> None:
 
 def test_a_failure_on_a_live_terminal() -> None:
     shown = on_a_terminal(
-        "from tests.launcher.test_progress import event\nfrom launcher.terminal import TerminalView\n"
-        "from launcher.errors import BadInputError\nview = TerminalView()\n"
+        "from tests.launcher.test_progress import event\nfrom launch_quantization.terminal import TerminalView\n"
+        "from launch_quantization.errors import BadInputError\nview = TerminalView()\n"
         "view.event(event('stage', name='read', index=1, total=6))\n"
         "view.failed(BadInputError('no [red]good', 'do better'))\nview.close(3)"
     )

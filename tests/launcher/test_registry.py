@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from launcher import registry
-from launcher.errors import UsageError
-from launcher.registry import dead_runs, recorded, runs_root
-from launcher.run import remove_leftovers
-from launcher.staging import staged, staging_path
+from launch_quantization import registry
+from launch_quantization.errors import UsageError
+from launch_quantization.registry import dead_runs, recorded, runs_root
+from launch_quantization.run import remove_leftovers
+from launch_quantization.staging import staged, staging_path
 
 
 @pytest.fixture(autouse=True)

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from launcher import run, signals
-from launcher.cli import main
-from launcher.errors import EngineUnreachableError, Interrupted, OutOfMemoryError
-from launcher.job import Job
-from launcher.registry import runs_root
-from launcher.runtime import BuildLog, LineSink
+from launch_quantization import run, signals
+from launch_quantization.cli import main
+from launch_quantization.errors import EngineUnreachableError, Interrupted, OutOfMemoryError
+from launch_quantization.job import Job
+from launch_quantization.registry import runs_root
+from launch_quantization.runtime import BuildLog, LineSink
 from tests.launcher.support import RESULT, graph, leave_output, line
 
 
@@ -72,7 +72,7 @@ def test_an_interruption_while_results_are_collected(
         os.kill(os.getpid(), signal.SIGINT)
         return "0" * 64
 
-    monkeypatch.setattr(f"launcher.{step}", interrupted)
+    monkeypatch.setattr(f"launch_quantization.{step}", interrupted)
     assert call(old, monkeypatch, good) == 130
     assert old.read_bytes() == (graph("new graph") if in_place else b"old graph")
     assert ("already in place" in capsys.readouterr().err) == in_place

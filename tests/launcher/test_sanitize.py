@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from launcher.sanitize import pasteable, safe_line, safe_path, safe_text
+from launch_quantization.sanitize import pasteable, safe_line, safe_path, safe_text
 
 
 @pytest.mark.parametrize(

@@ -21,10 +21,10 @@ from pathlib import Path
 
 import pytest
 
-from launcher import shell
-from launcher.container import Attachment
-from launcher.docker_runtime import our_containers
-from launcher.engine import Engine, connect
+from launch_quantization import shell
+from launch_quantization.container import Attachment
+from launch_quantization.docker_runtime import our_containers
+from launch_quantization.engine import Engine, connect
 
 pytestmark = pytest.mark.engine
 
@@ -35,10 +35,10 @@ PATIENCE = 60
 _SHELL = """\
 import sys
 from pathlib import Path
-from launcher import signals
-from launcher.docker_runtime import DockerRuntime
-from launcher.engine import connect
-from launcher.errors import Interrupted
+from launch_quantization import signals
+from launch_quantization.docker_runtime import DockerRuntime
+from launch_quantization.engine import connect
+from launch_quantization.errors import Interrupted
 from tests.launcher.docker_support import any_image, make_job, make_staging
 signals.install()
 engine = connect()

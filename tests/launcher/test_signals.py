@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from launcher import signals
-from launcher.errors import Interrupted
-from launcher.signals import handed_over, patience, shield
+from launch_quantization import signals
+from launch_quantization.errors import Interrupted
+from launch_quantization.signals import handed_over, patience, shield
 
 
 @pytest.fixture(autouse=True)

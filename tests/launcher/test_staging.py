@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from launcher import staging
-from launcher.errors import BusyError, OutputRefusedError
-from launcher.staging import remove_stale, staged, staging_path
+from launch_quantization import staging
+from launch_quantization.errors import BusyError, OutputRefusedError
+from launch_quantization.staging import remove_stale, staged, staging_path
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_what_a_killed_launcher_left_is_taken_over(out_graph: Path) -> None:
 
 def test_the_lock_dies_with_its_holder(out_graph: Path) -> None:
     code = (
-        "import os, sys, pathlib\nfrom launcher.staging import staged\n"
+        "import os, sys, pathlib\nfrom launch_quantization.staging import staged\n"
         "with staged(pathlib.Path(sys.argv[1]), print): os.kill(os.getpid(), 9)"
     )
     root = Path(__file__).resolve().parents[2]

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from launcher.errors import BadInputError, LauncherError, OutputRefusedError, UsageError
-from launcher.input_graph import GRAPH_LIMIT
-from launcher.validation import checked_job
+from launch_quantization.errors import BadInputError, LauncherError, OutputRefusedError, UsageError
+from launch_quantization.input_graph import GRAPH_LIMIT
+from launch_quantization.validation import checked_job
 from tests.launcher.support import options
 
 

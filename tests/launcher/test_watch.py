@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from launcher import watch as module
-from launcher.errors import DeadlineError, OutputRefusedError, QuantizationFailedError
-from launcher.job import Job
-from launcher.watch import Room, Watch, output_limit, output_room
+from launch_quantization import watch as module
+from launch_quantization.errors import DeadlineError, OutputRefusedError, QuantizationFailedError
+from launch_quantization.job import Job
+from launch_quantization.watch import Room, Watch, output_limit, output_room
 from tests.launcher.support import RESULT, line
 
 

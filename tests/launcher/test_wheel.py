@@ -1,7 +1,8 @@
-"""The wheel intel-quantization, made the old way: all of the package, nothing else."""
+"""The wheel launch-quantization-core, made the old way: all of the package, nothing else."""
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -31,7 +32,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
 
 
 def test_its_name_says_that_any_python_takes_it(wheel: zipfile.ZipFile) -> None:
-    assert Path(str(wheel.filename)).name.startswith("intel_quantization-")
+    assert Path(str(wheel.filename)).name.startswith("launch_quantization_core-")
     assert Path(str(wheel.filename)).name.endswith("-py3-none-any.whl")
 
 
@@ -44,13 +45,17 @@ def test_it_holds_the_package_and_nothing_else(wheel: zipfile.ZipFile) -> None:
     ours.add("intel_quantization/config/models.json")  # beside the package in a checkout, as in 1.1
     theirs = {name for name in wheel.namelist() if ".dist-info/" not in name}
     assert theirs == ours
+    assert "intel_quantization/py.typed" in theirs
 
 
 def test_its_metadata(wheel: zipfile.ZipFile) -> None:
     (name,) = [name for name in wheel.namelist() if name.endswith(".dist-info/METADATA")]
     text = wheel.read(name).decode("utf-8")
-    assert "\nName: intel-quantization\n" in text
+    assert "\nName: launch-quantization-core\n" in text
     assert "\nRequires-Python: >=3.7\n" in text
+    assert re.search(r"^License(-Expression)?: Apache-2\.0$", text, re.MULTILINE)
+    for field in ("Author", "Keywords", "Project-URL"):
+        assert f"\n{field}: " in text
     assert "\nRequires-Dist: jinja2>=3.0\n" in text
     assert "tensorflow" not in {
         line.split()[1].lower() for line in text.splitlines() if line.startswith("Requires-Dist:")

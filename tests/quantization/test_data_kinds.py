@@ -35,6 +35,7 @@ def run(tmp_path, monkeypatch):
             jobs.parse(json.dumps(fields)), EventStream(os.open(str(log), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)), []
         )
         events = [json.loads(line) for line in log.read_text().splitlines()]
+        call.units = {event["unit"] for event in events if event["event"] == "progress"}
         messages = [event["message"] for event in events if event["event"] == "log"]
         return next(event for event in events if event["event"] == "result"), messages
 
@@ -71,6 +72,8 @@ def test_bytes_in_an_array(tmp_path, run):
     check(result)
     assert messages[0].startswith("32 rows of ")
     assert result["calibration"]["preprocess_chosen"] is True
+    assert run.units == {"rows"}
+    assert (result["calibration"]["unit"], result["accuracy"]["unit"]) == ("rows", "rows")
     result, _messages = run(data_location="data.npz", preprocess="none")
     check(result)
     assert result["calibration"]["preprocess_chosen"] is False
@@ -81,7 +84,7 @@ def test_floats_in_an_array(tmp_path, run):
     result, messages = run(data_location="data.npy", preprocess="tf")
     check(result, labelled=False)
     assert any("--preprocess does not apply" in message for message in messages)
-    assert result["calibration"]["preprocess"] == "none"
+    assert result["calibration"]["preprocess"] is None
 
 
 def test_images_with_labels(tmp_path, run):
@@ -90,6 +93,8 @@ def test_images_with_labels(tmp_path, run):
     (tmp_path / "l.csv").write_text("label,file\n" + "".join("%d,%d.png\n" % (n % 4, n) for n in range(32)))
     result, messages = run(data_location="dataset", labels="l.csv")
     check(result)
+    assert run.units == {"images"}
+    assert (result["calibration"]["unit"], result["calibration"]["seed"]) == ("images", 0)
     assert not any("top-1" in message for message in messages)
     (tmp_path / "l.csv").write_text("label,file\n" + "".join("%d,%d.png\n" % (n, n) for n in range(32)))
     result, messages = run(data_location="dataset", labels="l.csv")
@@ -115,6 +120,15 @@ def test_a_function(tmp_path, run):
     check(result, images=20)
     assert messages[0] == "the function feed.py:batches: 10 samples to calibrate, the next 500 to compare on"
     assert result["calibration"]["samples"] == 12
+    assert run.units == {"samples"}
+    calibration = {key: result["calibration"][key] for key in ("unit", "function", "batch_size", "seed", "preprocess")}
+    assert calibration == {
+        "unit": "samples",
+        "function": "feed.py:batches",
+        "batch_size": None,
+        "seed": None,
+        "preprocess": None,
+    }
     everything, messages = run(data_function="feed.py:batches", data_location="data.npz", samples=None)
     assert everything["accuracy"] is None
     assert "nothing was left to compare FP32 and INT8 on" in messages
@@ -131,6 +145,23 @@ def test_the_same_data_give_the_same_statistics(tmp_path, run):
         run(data_location=where, samples=32, preprocess="none", algo="DIRECT")
         found.append((tmp_path / "output" / "out.pb").read_bytes())
     assert found[0] == found[1] == found[2]
+
+
+def test_the_report_names_files_as_the_user_does(tmp_path, run):
+    for folder in ("data_function", "labels", "dataset"):
+        (tmp_path / folder).mkdir()
+    np.savez(str(tmp_path / "dataset" / "data.npz"), pictures=PICTURES)
+    (tmp_path / "data_function" / "feed.py").write_text(FUNCTION.replace(', "labels": data["labels"][rows]', ""))
+    (tmp_path / "labels" / "l.txt").write_text("".join("%d\n" % label for label in LABELS))
+    run(data_location="dataset/data.npz", labels="labels/l.txt")
+    report = json.loads((tmp_path / "output" / "out.report.json").read_text())
+    assert report["options"]["labels"] == "l.txt"
+    run(data_function="data_function/feed.py:batches", data_location="dataset/data.npz")
+    report = json.loads((tmp_path / "output" / "out.report.json").read_text())
+    assert report["options"]["data_function"] == "feed.py:batches"
+    page = (tmp_path / "output" / "out.report.html").read_text()
+    assert "data_function/" not in page
+    assert "12 samples, the first that the function <code>feed.py:batches</code> gave, algorithm AUTO" in page
 
 
 @pytest.mark.parametrize("name", ["data.npy", "data.tfrecord"])

@@ -66,7 +66,7 @@ def test_sub_folders_beside_images_are_counted_as_ignored(tmp_path):
 
 def test_a_link_that_leads_nowhere_is_named(tmp_path):
     (tmp_path / "a.jpg").symlink_to(tmp_path / "elsewhere.jpg")
-    with pytest.raises(BadInputError, match=r"a\.jpg is a link that leads nowhere"):
+    with pytest.raises(BadInputError, match=r"a\.jpg is a symlink that leads nowhere"):
         discover(str(tmp_path))
 
 

@@ -25,6 +25,7 @@ REPORT = {
     "others": [{"op": "Softmax", "reason": "Softmax has no INT8 form", "count": 2, "nodes": ["a", "b"]}],
     "accuracy": {
         "images": 500,
+        "unit": "images",
         "labelled": True,
         "top1_fp32": 82.4,
         "top1_int8": 81.6,
@@ -46,6 +47,8 @@ REPORT = {
     "latency": {"batch": 1, "fp32_ms": 40.0, "int8_ms": 12.5, "speedup": 3.2, "runs": 100},
     "calibration": {
         "samples": 100,
+        "unit": "images",
+        "function": None,
         "algorithm": "MSE",
         "preprocess": "vgg",
         "preprocess_chosen": True,
@@ -141,15 +144,39 @@ def test_nothing_is_loaded_from_elsewhere():
 
 def test_a_calibration_command_is_told_and_what_it_leaves_unmeasured():
     shown = page(
-        accuracy=None, latency=None, calibration={"samples": 104, "algorithm": "KL", "command": "python <infer>.py {}"}
+        accuracy=None,
+        latency=None,
+        calibration={"samples": 104, "unit": "samples", "algorithm": "KL", "command": "python <infer>.py {}"},
     )
     assert ["Calibration", "104 samples, algorithm KL, fed by", "python <infer>.py {}"] in shown.rows
-    assert "Not compared: there were no images to compare on" in shown.text
+    assert "Not compared: there were no samples to compare on" in shown.text
     assert "Not measured" in shown.text
     assert "Speed" not in shown.text
-    compared = page(calibration={"samples": 104, "algorithm": "KL", "command": "python infer.py {}"})
+    compared = page(calibration={"samples": 104, "unit": "samples", "algorithm": "KL", "command": "python infer.py {}"})
     assert "none of them used" in page().text
     assert "none of them used" not in compared.text  # nobody knows which ones the command read
+
+
+def test_a_function_has_neither_batches_of_ours_nor_a_seed():
+    calibration = dict(
+        REPORT["calibration"], unit="samples", function="feed.py:batches", batch_size=None, seed=None, preprocess=None
+    )
+    shown = page(calibration=calibration, accuracy=dict(REPORT["accuracy"], unit="samples"))
+    text = " ".join(shown.text.split())
+    assert "Calibration100 samples, the first that the function feed.py:batches gave, algorithm MSE" in text.replace(
+        "Calibration ", "Calibration"
+    )
+    assert "Samples, none of them used to calibrate" in text
+    assert "none: fed as they are" in text
+    assert "images" not in text
+    assert "None" not in text
+
+
+def test_rows_are_called_rows():
+    shown = page(calibration=dict(REPORT["calibration"], unit="rows"), accuracy=dict(REPORT["accuracy"], unit="rows"))
+    assert ["Calibration", "100 rows, batches of 8, seed 0, algorithm MSE"] in shown.rows
+    assert ["Rows, none of them used to calibrate", "500"] in shown.rows
+    assert "images" not in shown.text
 
 
 def test_what_is_wrong_stands_first():

@@ -68,7 +68,8 @@ def array_data(paths, inputs, samples=None, evaluate=None, seed=0, labels: str |
         return ArrayFeed(names, part, layout, mode, batch_size, known)
 
     what = f"{rows} rows of {', '.join(array.label for array in names.values())}"
-    return Dataset(what, rows, split, Labelling(numbered=known is not None), layout, make_feed, warnings, False)
+    labelling = Labelling(numbered=known is not None)
+    return Dataset(what, rows, split, labelling, layout, make_feed, warnings, resizes=False, unit="rows")
 
 
 class ArrayFeed:

@@ -27,6 +27,7 @@ class Dataset:
             (Batch objects), ``batch_size`` and ``mode``.
         warnings: what the user should know about the data.
         resizes: whether pictures are brought to the size of the input; arrays have it already.
+        unit: what the samples are called, for people: images, rows, or samples where nobody knows.
     """
 
     what: str
@@ -37,6 +38,7 @@ class Dataset:
     make_feed: Callable[..., Any]
     warnings: tuple[str, ...] = ()
     resizes: bool = True
+    unit: str = "images"
 
     def feed(self, part, mode: Mode | None, batch_size: int | None = None):
         """A feed of one of the parts, or of a slice of it; ``mode`` None: as they are."""

@@ -46,7 +46,7 @@ def function_data(path: str, name: str, inputs, samples=None, evaluate=None, dat
     def make_feed(part, _mode, _batch_size):
         return FunctionFeed(call, what, inputs, part)
 
-    return Dataset(f"the function {what}", None, split, Labelling(numbered=True), None, make_feed)
+    return Dataset(f"the function {what}", None, split, Labelling(numbered=True), None, make_feed, unit="samples")
 
 
 class Window:

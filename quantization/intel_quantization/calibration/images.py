@@ -112,7 +112,7 @@ def _list(folder: str) -> tuple[list[str], list[str]]:
                     files.append(entry.name)
                 elif entry.is_symlink():
                     raise BadInputError(
-                        f"the image {entry.path} is a link that leads nowhere (in a container: out of the dataset)",
+                        f"the image {entry.path} is a symlink that leads nowhere (in a container: out of the dataset)",
                         "put the images themselves into the folder, or give --data_location the folder that has them",
                     )
     except OSError as error:

@@ -1,7 +1,8 @@
 """What a trial of each mode says against the modes: one function for each kind of evidence.
 
 Each gives a penalty for every mode, 0 for the one that fits best. A penalty of 1 is what a kind of evidence needs to be
-sure by itself; the margins are such that it was never wrong about the networks that were measured, see the README.
+sure by itself; the margins are such that it was never wrong about the networks that were measured, see
+docs/how-to/preprocessing.md.
 None: it says nothing.
 """
 

@@ -219,7 +219,7 @@ def _check_function(function: function_pb2.FunctionDef, where: str) -> None:
             raise BadInputError("%s: %s reads '%s', which is not there" % (where, reader, name), _REMEDY)
     for name in function.control_ret.values():
         if name not in bodies:
-            raise BadInputError("%s: it waits for '%s', which is not there" % (where, name), _REMEDY)
+            raise BadInputError("%s: its control output is '%s', which does not exist" % (where, name), _REMEDY)
     if len(bodies) != len(function.node_def):
         raise BadInputError("%s has two nodes of one name" % where, _REMEDY)
 

@@ -63,11 +63,11 @@ def _fused_pad(graph: Graph, group: Group) -> str:
 
 def _reason(graph: Graph, node: NodeDef) -> str:
     if node.op in _NORMS:
-        return fold_batch_norms.why_not(graph, node) or "no linear op ahead of it takes it in"
+        return fold_batch_norms.why_not(graph, node) or "no preceding Conv2D or MatMul to fold it into"
     if node.op in _ADDS:
         return "an addition is INT8 only behind a convolution with its bias, and without a ReLU only of INT8 values"
     if node.op in _FUSED:
-        return "no INT8 op ahead of it takes it in"
+        return "no preceding INT8 op to fuse it into"
     if node.op in CARRYING:
         return "it is not between INT8 ops"
     return "%s has no INT8 form" % node.op

@@ -31,7 +31,9 @@ def build(
         latency: benchmark.Latency as a dict, or None.
         not_measured: why the INT8 graph could not be run here; empty where it could.
         calibration: ``samples``, ``algorithm``; and ``preprocess`` (for people), ``preprocess_details`` (for
-            programs), ``preprocess_chosen``, ``batch_size``, ``seed``, or ``command``.
+            programs), ``preprocess_chosen``, ``unit`` (what the samples are called), ``batch_size``, ``seed``,
+            ``function``, or ``command``. Of a function, which makes its own batches, ``batch_size`` and ``seed`` are
+            None.
         environment: the start event's fields.
 
     Returns:
@@ -59,9 +61,7 @@ def build(
         "latency": latency,
         "not_measured": not_measured,
         "calibration": calibration,
-        "options": {
-            key: value for key, value in asdict(job).items() if key not in ("in_graph", "out_graph", "data_location")
-        },
+        "options": _options(job),
         "provenance": dict(
             environment,
             made_for=list(conversion.made_for),
@@ -70,6 +70,21 @@ def build(
             sha256={"fp32": _sha256(in_graph), "int8": sha256(int8_graph)},
         ),
     }
+
+
+_FOLDERS = ("in_graph", "out_graph", "data_location", "models_zoo", "models_source_dir")
+"""Paths that have other names in the workspace than the user gave them; the graphs' are told apart from these."""
+_FILES = ("data_function", "labels", "models_config")
+"""Of these, the names of the files are the user's; the folders they are in are the workspace's."""
+
+
+def _options(job) -> dict:
+    """The options as the user knows them."""
+    found = {key: value for key, value in asdict(job).items() if key not in _FOLDERS}
+    for key in _FILES:
+        if found[key] is not None:
+            found[key] = os.path.basename(found[key])
+    return found
 
 
 def _others(remaining) -> list:

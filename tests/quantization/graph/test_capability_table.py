@@ -1,4 +1,4 @@
-"""The README's table of what becomes INT8 in which TensorFlow is that of the data file."""
+"""The table in docs/reference/int8.md is that of the data file."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from tests.capabilities.table import BEGIN, END, ROWS, replaced, table
 
 pytestmark = pytest.mark.tensorflow
 
-README = Path(__file__).resolve().parents[3] / "README.md"
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "int8.md"
 
 
-def test_the_readme_is_up_to_date():
+def test_the_page_is_up_to_date():
     """If this fails, run tests/capabilities/table.py."""
-    text = README.read_text("utf-8")
+    text = PAGE.read_text("utf-8")
     assert text.count(BEGIN) == text.count(END) == 1
     assert replaced(text, table(snapshots())) == text
 

@@ -124,7 +124,7 @@ def test_in_functions():
         (lambda f: f.node_def[0].attr.clear(), "has no attribute"),
         (lambda f: f.node_def[-1].input.append("nobody:y:0"), "reads 'nobody:y:0', which is not there"),
         (lambda f: f.ret.clear(), "its results reads '', which is not there"),
-        (lambda f: f.control_ret.update({"x": "nobody"}), "waits for 'nobody', which is not there"),
+        (lambda f: f.control_ret.update({"x": "nobody"}), "its control output is 'nobody', which does not exist"),
         (lambda f: f.node_def.add().CopyFrom(f.node_def[0]), "two nodes of one name"),
     ):
         graph_def = build(lambda: tf.identity(block(image((2,))), name="out"))

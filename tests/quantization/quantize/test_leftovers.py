@@ -61,7 +61,7 @@ def test_each_has_its_reason():
         tf.nn.softmax(y, name="out")
 
     assert left(net) == {
-        "early": "no INT8 op ahead of it takes it in",
+        "early": "no preceding INT8 op to fuse it into",
         "norm": "'early' is a Relu, not a Conv2D|DepthwiseConv2dNative|MatMul",
         "elu": "Elu has no INT8 form",
         "add": "an addition is INT8 only behind a convolution with its bias, and without a ReLU only of INT8 values",
