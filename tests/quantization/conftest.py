@@ -82,7 +82,6 @@ FAIL = {
         "test_between_convolutions",
         "test_strides_dilations_and_explicit_paddings",
     ),
-    "transforms/test_mkl_fuse_pad_and_conv.py": ("test_channels_first",),
 }
 CONFUSE = {
     "transforms/test_fold_convolutionwithbias_mul.py": ("test_multiplied",),

@@ -13,7 +13,7 @@ from intel_quantization.graph.attributes import DT_FLOAT, attribute
 from intel_quantization.graph.graph import Graph
 from intel_quantization.quantize.carries import TOLD
 from intel_quantization.quantize.groups import Decision
-from intel_quantization.transforms.linear import LINEAR_OPS
+from intel_quantization.transforms.support.linear import LINEAR_OPS
 
 
 def refused_in_functions(graph: Graph) -> Tuple[Decision, ...]:

@@ -15,8 +15,8 @@ from __future__ import annotations
 
 from intel_quantization.graph.attributes import attribute
 from intel_quantization.graph.graph import Graph, NodeDef
-from intel_quantization.transforms.linear import LINEAR_OPS, is_channels_last, roots
-from intel_quantization.transforms.take_place import take_place
+from intel_quantization.transforms.support.linear import LINEAR_OPS, is_channels_last, roots
+from intel_quantization.transforms.support.take_place import take_place
 
 _UNARY = ("Relu", "Relu6", "LeakyRelu", "Elu", "Sigmoid", "Tanh")
 _NORMS = ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3")

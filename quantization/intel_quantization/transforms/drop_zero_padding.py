@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from intel_quantization.graph.graph import Graph
-from intel_quantization.transforms.linear import roots
+from intel_quantization.transforms.support.linear import roots
 
 
 def drop_zero_padding(graph: Graph) -> int:

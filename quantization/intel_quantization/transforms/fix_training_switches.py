@@ -12,7 +12,7 @@ from tensorflow.core.framework import types_pb2
 
 from intel_quantization.graph import registry
 from intel_quantization.graph.graph import Graph, NodeDef
-from intel_quantization.transforms.random_values import is_unit_random
+from intel_quantization.transforms.support.random_values import is_unit_random
 
 
 def fix_training_switches(graph: Graph) -> int:

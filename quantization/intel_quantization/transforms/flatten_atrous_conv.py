@@ -24,9 +24,9 @@ import numpy as np
 from intel_quantization.graph.attributes import attr_value, attribute
 from intel_quantization.graph.graph import Graph, NodeDef
 from intel_quantization.graph.pattern import Any, Const, Match, Mismatch, Op, match
-from intel_quantization.transforms.linear import is_channels_last, output_channels, roots
-from intel_quantization.transforms.spatial import Margins, set_margins
-from intel_quantization.transforms.take_place import take_place
+from intel_quantization.transforms.support.linear import is_channels_last, output_channels, roots
+from intel_quantization.transforms.support.spatial import Margins, set_margins
+from intel_quantization.transforms.support.take_place import take_place
 
 _SPLIT = Op("SpaceToBatchND", inputs=(Any("x"), Const("block", 1), Const("paddings", 2)), bind="split", private=True)
 _CONV = Op("Conv2D", inputs=(_SPLIT, Const("weights", 4)), bind="conv", private=True)

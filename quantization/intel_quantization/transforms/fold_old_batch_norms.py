@@ -21,7 +21,7 @@ import numpy as np
 from intel_quantization.graph.attributes import attribute
 from intel_quantization.graph.graph import Graph, NodeDef
 from intel_quantization.graph.pattern import Const, Match, Mismatch, Op, match
-from intel_quantization.transforms.linear import (
+from intel_quantization.transforms.support.linear import (
     BIASED,
     LINEAR,
     has_bias_of_channels,

@@ -22,7 +22,7 @@ from typing import List, Optional, Tuple
 import numpy as np
 
 from intel_quantization.graph.graph import Graph, NodeDef
-from intel_quantization.transforms.linear import (
+from intel_quantization.transforms.support.linear import (
     LINEAR_OPS,
     adds_along_channels,
     is_channels_last,

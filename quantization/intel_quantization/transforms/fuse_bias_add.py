@@ -16,7 +16,7 @@ import numpy as np
 
 from intel_quantization.graph.graph import Graph, NodeDef
 from intel_quantization.graph.pattern import Const, Match, Op, match
-from intel_quantization.transforms.linear import (
+from intel_quantization.transforms.support.linear import (
     BIASED,
     LINEAR,
     adds_along_channels,

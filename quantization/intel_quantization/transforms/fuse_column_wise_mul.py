@@ -23,8 +23,8 @@ from intel_quantization.graph.attributes import attribute
 from intel_quantization.graph.graph import Graph, NodeDef
 from intel_quantization.graph.pattern import Const, Match, Op, match
 from intel_quantization.graph.waits import waits_of
-from intel_quantization.transforms.channels import channels_of
-from intel_quantization.transforms.linear import (
+from intel_quantization.transforms.support.channels import channels_of
+from intel_quantization.transforms.support.linear import (
     LINEAR,
     LINEAR_OPS,
     is_channels_last,
@@ -33,7 +33,7 @@ from intel_quantization.transforms.linear import (
     roots,
     scale_weights,
 )
-from intel_quantization.transforms.take_place import take_place
+from intel_quantization.transforms.support.take_place import take_place
 
 _PATTERNS = {op: Op(op, inputs=(LINEAR, Const("factor")), commutative=op == "Mul") for op in ("Mul", "RealDiv")}
 

@@ -18,9 +18,9 @@ from tensorflow.core.framework import function_pb2
 from intel_quantization.graph import registry
 from intel_quantization.graph.control_flow import contexts
 from intel_quantization.graph.graph import Graph, NodeDef
-from intel_quantization.transforms.constant_if import become_call
-from intel_quantization.transforms.effects import Effects, functions_of
-from intel_quantization.transforms.function_body import CALLS, Functions, attributes_given, inline_call
+from intel_quantization.transforms.support.constant_if import become_call
+from intel_quantization.transforms.support.effects import Effects, functions_of
+from intel_quantization.transforms.support.function_body import CALLS, Functions, attributes_given, inline_call
 
 
 def inline_functions(graph: Graph) -> int:

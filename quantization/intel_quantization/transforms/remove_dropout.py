@@ -16,9 +16,9 @@ from __future__ import annotations
 from typing import Optional
 
 from intel_quantization.graph.graph import Graph, NodeDef
-from intel_quantization.transforms.linear import roots
-from intel_quantization.transforms.random_values import is_unit_random, scalar
-from intel_quantization.transforms.take_place import take_place
+from intel_quantization.transforms.support.linear import roots
+from intel_quantization.transforms.support.random_values import is_unit_random, scalar
+from intel_quantization.transforms.support.take_place import take_place
 
 
 def remove_dropout(graph: Graph) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from intel_quantization.graph import tensors
 from intel_quantization.graph.frames import ENTER, EXIT, MERGE, NEXT_ITERATION, SWITCH
 from intel_quantization.graph.graph import Graph, NodeDef
-from intel_quantization.transforms.linear import roots
+from intel_quantization.transforms.support.linear import roots
 
 _PASS_THROUGH = frozenset(
     ["Identity", "StopGradient", "PreventGradient", "Snapshot", "CheckNumerics", "CheckNumericsV2", "Print", "Cast"]

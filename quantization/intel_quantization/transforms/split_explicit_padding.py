@@ -15,8 +15,8 @@ from __future__ import annotations
 
 from intel_quantization.graph.attributes import DT_FLOAT, attribute, dtype_attr
 from intel_quantization.graph.graph import Graph, NodeDef
-from intel_quantization.transforms.linear import roots
-from intel_quantization.transforms.spatial import explicit_margins, paddings_of, set_margins, spatial_axes
+from intel_quantization.transforms.support.linear import roots
+from intel_quantization.transforms.support.spatial import explicit_margins, paddings_of, set_margins, spatial_axes
 
 
 def split_explicit_padding(graph: Graph) -> int:
