@@ -74,7 +74,7 @@ LACK_WRITERS = {
     "quantize/test_functions.py": (),
     "test_graph_converter.py": ("test_a_target_without_an_op_of_the_graph", "test_random_networks"),
     "transforms/test_split_explicit_padding.py": (),
-    "transforms/test_strip_newer_attributes.py": ("test_a_default_goes", "test_functions_and_unknown_ops"),
+    "graph/test_newer_attributes.py": ("test_a_default_goes", "test_functions_and_unknown_ops"),
 }
 FAIL = {
     "quantize/test_emission.py": ("test_control_inputs_survive",),
