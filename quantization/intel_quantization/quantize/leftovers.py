@@ -10,7 +10,6 @@ from intel_quantization.quantize.carries import CARRYING, Carry
 from intel_quantization.quantize.groups import Decision, Group
 from intel_quantization.transforms.pipeline import refusals
 from intel_quantization.transforms.support.channel_map import PIECES
-from intel_quantization.transforms.support.linear import LINEAR_OPS
 
 _NO_WORK = frozenset(
     ["Const", "Placeholder", "PlaceholderWithDefault", "Identity", "Enter", "Exit", "Switch", "Merge", "NextIteration"]
@@ -69,7 +68,7 @@ def _reason(graph: Graph, node: NodeDef, refused: str) -> str:
     form = _form(graph, node)
     if not refused:
         return form
-    if node.op not in PIECES:
+    if node.op not in PIECES or node.op in _FUSED:
         return refused
     # what has no constant operand is arithmetic of the network's own, whatever a rule for batch norms says
     has_constant = any(graph.constant(name) is not None for name in graph.data_inputs(node))
