@@ -32,6 +32,7 @@ from intel_quantization.graph.graph import Graph
 from intel_quantization.graph.interface import check_excluded
 from intel_quantization.graph.io import write_graph
 from intel_quantization.graph.load import Loaded, load_graph
+from intel_quantization.graph.newer_attributes import strip_newer_attributes
 from intel_quantization.graph.verify import verify, verify_quantized
 from intel_quantization.graph.verify_target import check_target, verify_target
 from intel_quantization.graph_files import FROZEN_RANGES, LOGGED, OPTIMIZED, GraphFiles, check_paths, default_output
@@ -42,7 +43,6 @@ from intel_quantization.quantize.target_cpu import ANY, check_target_cpu
 from intel_quantization.quantize.windows import window_of
 from intel_quantization.transforms.cut_at_inputs import cut_at_inputs
 from intel_quantization.transforms.pipeline import OPTIMIZE_FP32, optimize
-from intel_quantization.transforms.strip_newer_attributes import strip_newer_attributes
 
 __all__ = ["ALGORITHMS", "STAGES", "Conversion", "GraphConverter", "OpCount"]
 
@@ -208,7 +208,7 @@ class GraphConverter:
             self._on_stage("optimize")
             passes = OPTIMIZE_FP32 if optimize_first else ()
             optimize(graph, passes, lambda number, name, after: files.stage("%02d_%s" % (number, name), after))
-            strip_newer_attributes(graph, capabilities)
+            strip_newer_attributes(graph, capabilities.has_attr)
             check_target(graph, capabilities)
             fp32_graph = graph.to_graph_def()
             if optimize_first:
@@ -261,7 +261,7 @@ class GraphConverter:
         self._on_stage("verify")
         verify(graph, "quantize")
         verify_quantized(graph)
-        strip_newer_attributes(graph, capabilities)
+        strip_newer_attributes(graph, capabilities.has_attr)
         verify_target(graph, capabilities)
         int8_graph = graph.to_graph_def()
         files.stage("int8", graph)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Dict, Sequence, Tuple, Union
 
 import numpy as np
@@ -13,7 +13,7 @@ from intel_quantization.errors import BadInputError
 from intel_quantization.graph.capabilities import RUNNING
 from intel_quantization.graph.check_ops import check_ops
 from intel_quantization.graph.explain import explained
-from intel_quantization.graph.frozen import check_frozen
+from intel_quantization.graph.frozen import VARIABLES, check_frozen
 from intel_quantization.graph.graph import Graph
 from intel_quantization.graph.interface import TensorInfo, find_inputs, find_outputs
 from intel_quantization.graph.io import graph_size
@@ -23,7 +23,6 @@ from intel_quantization.quantize.groups import Decision
 from intel_quantization.transforms.pipeline import optimize
 
 SCHEMA = 1
-_VARIABLES = ("Variable", "VariableV2", "VarHandleOp", "AutoReloadVariable")
 
 
 @dataclass(frozen=True)
@@ -43,6 +42,7 @@ class Summary:
         decisions: for every convolution and matrix product of the optimized graph, whether it may become INT8
             once it is calibrated, and why not.
         obstacle: why there are no decisions; empty where there are.
+        graph_def: the graph that this is a summary of, frozen where it was not a graph.
     """
 
     form: str
@@ -56,6 +56,7 @@ class Summary:
     variables: Tuple[str, ...]
     decisions: Tuple[Decision, ...]
     obstacle: str
+    graph_def: graph_pb2.GraphDef = field(repr=False, compare=False)
 
     def to_json(self) -> Dict[str, Any]:
         """The same as JSON-ready data: tensors as name, dtype and shape (null: unknown)."""
@@ -118,9 +119,10 @@ def summarize(
         outputs=tuple((info, by_name[info.node]) for info in found_outputs),
         ops=_op_counts(graph_def),
         constants=_constants(graph_def),
-        variables=tuple(node.name for node in graph_def.node if node.op in _VARIABLES),
+        variables=tuple(node.name for node in graph_def.node if node.op in VARIABLES),
         decisions=decisions,
         obstacle=obstacle,
+        graph_def=graph_def,
     )
 
 

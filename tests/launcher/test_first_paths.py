@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
         "setup.cfg",
         "README.md",
         "docker/Dockerfile",
+        "docker/launch_quantization.py",
         "launch_quantization.py",
     ],
 )
@@ -35,9 +36,10 @@ def test_the_dockerfile_is_that_of_the_image() -> None:
     assert (ROOT / "Dockerfile").resolve() == ROOT / "image" / "Dockerfile"
 
 
-def test_the_launcher() -> None:
+@pytest.mark.parametrize("path", ["launch_quantization.py", "docker/launch_quantization.py"])
+def test_the_launcher(path: str) -> None:
     done = subprocess.run(
-        [sys.executable, "launch_quantization.py", "--version"],
+        [sys.executable, path, "--version"],
         cwd=ROOT / "api",
         env={**os.environ, "PYTHONPATH": ""},
         capture_output=True,

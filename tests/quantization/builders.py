@@ -13,6 +13,7 @@ from tensorflow.python.ops import control_flow_util
 from intel_quantization.graph.graph import Graph
 from intel_quantization.graph.session import run_graph
 from intel_quantization.graph_converter import GraphConverter
+from intel_quantization.transforms.rule import refusals
 
 v1 = tf.compat.v1
 
@@ -187,6 +188,11 @@ def check_rewrite(transform, function, expected, outputs=("out",)):
     after = graph.to_graph_def()
     assert_same_numbers(before, after, outputs)
     return graph
+
+
+def refusal(transform, graph, name):
+    """Why an FP32 pass leaves a node as it is; empty where it does not say."""
+    return refusals(graph, [transform]).get(name, "")
 
 
 def convert(graph_def, feed=None, **options):

@@ -74,7 +74,7 @@ LACK_WRITERS = {
     "quantize/test_functions.py": (),
     "test_graph_converter.py": ("test_a_target_without_an_op_of_the_graph", "test_random_networks"),
     "transforms/test_split_explicit_padding.py": (),
-    "transforms/test_strip_newer_attributes.py": ("test_a_default_goes", "test_functions_and_unknown_ops"),
+    "graph/test_newer_attributes.py": ("test_a_default_goes", "test_functions_and_unknown_ops"),
 }
 FAIL = {
     "quantize/test_emission.py": ("test_control_inputs_survive",),
@@ -82,7 +82,6 @@ FAIL = {
         "test_between_convolutions",
         "test_strides_dilations_and_explicit_paddings",
     ),
-    "transforms/test_mkl_fuse_pad_and_conv.py": ("test_channels_first",),
 }
 CONFUSE = {
     "transforms/test_fold_convolutionwithbias_mul.py": ("test_multiplied",),

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from intel_quantization.errors import BadInputError
+from intel_quantization.graph.frozen import VARIABLES
 from intel_quantization.graph_summary import summarize
 from tests.quantization.builders import build, conv, conv_block, dense, image, norm, v1
 
@@ -59,6 +60,15 @@ def test_variables():
     assert found.variables == ("w",)
     assert found.decisions == ()
     assert "not frozen: node 'w'" in found.obstacle
+
+
+@pytest.mark.parametrize("op", sorted(VARIABLES))
+def test_what_is_not_frozen_is_a_variable(op):
+    graph_def = build(lambda: tf.add(image(), image(name="held"), name="out"))
+    next(node for node in graph_def.node if node.name == "held").op = op
+    found = summarize(graph_def)
+    assert found.variables == ("held",)
+    assert op in found.obstacle
 
 
 def test_functions_count():

@@ -13,7 +13,7 @@ from typing import List, Tuple
 import numpy as np
 
 from intel_quantization.graph.graph import Graph
-from intel_quantization.transforms.linear import adds_along_channels, is_channels_last
+from intel_quantization.transforms.support.linear import adds_along_channels, is_channels_last
 
 _FEWEST_CHANNELS = 8
 _FAR = 6  # times the median: a channel of its own, no part of a rule

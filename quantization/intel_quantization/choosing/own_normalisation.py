@@ -7,18 +7,18 @@ is how the graph wants them.
 
 from __future__ import annotations
 
-from typing import List, Optional, Tuple
+from typing import List, Optional
 
 import numpy as np
 
 from intel_quantization import preprocess
 from intel_quantization.graph import tensors
 from intel_quantization.graph.graph import Graph, NodeDef
+from intel_quantization.transforms.support.channel_map import PIECES, Map, chain, map_of, unchanged
 
 _MOVES = ("Identity", "Reshape", "ExpandDims", "Squeeze", "Transpose", "StopGradient", "Snapshot", "Cast")
 _CUTS = ("Pad", "PadV2", "MirrorPad", "Slice", "StridedSlice", "CropAndResize")
 _RESIZES = ("ResizeBilinear", "ResizeNearestNeighbor", "ResizeBicubic", "ResizeArea")
-_ARITHMETIC = ("Mul", "Sub", "Add", "AddV2", "RealDiv", "Div", "BiasAdd", "Neg")
 _FUSED = ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3")
 _MOST_STEPS = 40
 _PROBE = np.linspace(0.0, 255.0, 6)
@@ -26,12 +26,10 @@ _WANTED = ("none", "unit", "tf")
 """What an input in front of a normalisation may want."""
 _LEAST_SCALE, _MOST_SCALE = 1 / 400, 1 / 30
 
-Map = Tuple[np.ndarray, np.ndarray]
-
 
 def own_map(graph: Graph, node: str, channels: int) -> Optional[Map]:
     """Scale and shift, float64 [channels] each, that a graph applies to its input; None where it applies none."""
-    scale, shift = np.ones(channels), np.zeros(channels)
+    total = unchanged(channels)
     found = False
     current = node
     for _step in range(_MOST_STEPS):
@@ -43,10 +41,10 @@ def own_map(graph: Graph, node: str, channels: int) -> Optional[Map]:
             step = _step_of(graph, reader, current, channels)
             if step is None:
                 break
-            scale, shift = scale * step[0], shift * step[0] + step[1]
+            total = chain(total, step)
             found = True
         current = reader.name
-    return (scale, shift) if found else None
+    return total if found else None
 
 
 def wanted_mode(own: Map) -> Optional[str]:
@@ -71,26 +69,17 @@ def _alike(values: np.ndarray, expected: np.ndarray) -> bool:
 
 
 def _step_of(graph: Graph, node: NodeDef, source: str, channels: int) -> Optional[Map]:
-    one, zero = np.ones(channels), np.zeros(channels)
     inputs = graph.data_inputs(node)
     if node.op == "Neg":
-        return -one, zero
+        return map_of(node.op, np.ones(channels))
     if node.op in _FUSED:
         return _batch_norm(graph, node, channels)
-    if node.op not in _ARITHMETIC or len(inputs) != 2:
+    if node.op not in PIECES or len(inputs) != 2:
         return None
     place = 0 if tensors.node_of(inputs[0]) == source else 1
     value = graph.constant(inputs[1 - place])
     operand = None if value is None else _per_channel(value, channels)
-    if operand is None:
-        return None
-    if node.op in ("RealDiv", "Div"):
-        return (1.0 / operand, zero) if place == 0 and np.all(operand) else None
-    if node.op == "Mul":
-        return operand, zero
-    if node.op == "Sub":
-        return (one, -operand) if place == 0 else (-one, operand)
-    return one, operand
+    return None if operand is None else map_of(node.op, operand, place)
 
 
 def _batch_norm(graph: Graph, node: NodeDef, channels: int) -> Optional[Map]:

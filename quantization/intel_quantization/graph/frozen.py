@@ -9,7 +9,8 @@ from tensorflow.core.framework import graph_pb2
 from intel_quantization.errors import BadInputError
 from intel_quantization.graph import tensors
 
-_VARIABLES = frozenset(["Variable", "VariableV2", "VarHandleOp", "AutoReloadVariable", "TemporaryVariable"])
+VARIABLES = frozenset(["Variable", "VariableV2", "VarHandleOp", "AutoReloadVariable", "TemporaryVariable"])
+"""The ops that hold a variable."""
 _TABLES = frozenset(
     ["HashTable", "HashTableV2", "MutableHashTable", "MutableHashTableV2", "MutableDenseHashTableV2"]
     + ["MutableHashTableOfTensorsV2"]
@@ -36,7 +37,7 @@ def check_frozen(graph_def: graph_pb2.GraphDef, inputs: Iterable[str], outputs: 
         if node is None or node.name in seen:
             continue
         seen.add(node.name)
-        if node.op in _VARIABLES:
+        if node.op in VARIABLES:
             raise BadInputError(
                 "%s is not frozen: node '%s' is a %s" % (name, node.name, node.op),
                 "freeze it first, so that variables become Const nodes, or give the SavedModel folder",

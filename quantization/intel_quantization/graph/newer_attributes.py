@@ -1,16 +1,20 @@
-"""Attributes that TensorFlow got after 1.15, where a graph gives them the value of their default.
+"""Attributes that an older TensorFlow does not know, where they say what it does anyway.
 
 TensorFlow writes every attribute of an op into a graph, and one that does not know an attribute refuses
-the graph. Without it, it does what the default says, since that is what the op did before.
+the graph. Without it, it does what the default says, since that is what the op did before. So they go when a graph
+of a newer TensorFlow is read, and when one is made for an older.
 """
 
 from __future__ import annotations
 
-from typing import Iterator
+from functools import lru_cache
+from typing import Callable, Dict, Iterable, Iterator, List
 
-from tensorflow.core.framework import attr_value_pb2, graph_pb2, node_def_pb2, types_pb2
+from tensorflow.core.framework import attr_value_pb2, graph_pb2, types_pb2
+from tensorflow.core.framework.function_pb2 import FunctionDefLibrary
 
 from intel_quantization.graph import registry
+from intel_quantization.graph.graph import Graph, NodeDef
 
 _EMPTY = attr_value_pb2.AttrValue(list=attr_value_pb2.AttrValue.ListValue())
 _FALSE = attr_value_pb2.AttrValue(b=False)
@@ -20,7 +24,8 @@ _FLOAT = attr_value_pb2.AttrValue(type=types_pb2.DT_FLOAT)
 _COMPLEX = attr_value_pb2.AttrValue(type=types_pb2.DT_COMPLEX64)
 _INT32 = attr_value_pb2.AttrValue(type=types_pb2.DT_INT32)
 
-# The difference between the op registries of 1.15.2 and 2.21.0, of ops that a frozen graph may hold.
+# What the running TensorFlow does not know, it cannot tell the default of: the difference between the op registries
+# of 1.15.2 and 2.21.0, of ops that a frozen graph may hold.
 _DEFAULTS = {
     "Tcomplex": _COMPLEX,
     "Tk": _INT32,
@@ -47,27 +52,63 @@ _DEFAULTS = {
 }
 
 
+HasAttr = Callable[[str, str], bool]
+
+
 def without_newer_attributes(graph_def: graph_pb2.GraphDef) -> graph_pb2.GraphDef:
     """A graph as the running TensorFlow takes it; the graph itself where nothing is to be removed."""
-    if not any(_newer(node) for node in _nodes(graph_def)):
+    if not any(_newer(node, registry.has_attr) for node in _nodes(graph_def.node, graph_def.library)):
         return graph_def
     older = graph_pb2.GraphDef()
     older.CopyFrom(graph_def)
-    for node in _nodes(older):
-        for name in _newer(node):
-            del node.attr[name]
+    _strip(_nodes(older.node, older.library), registry.has_attr)
     return older
 
 
-def _nodes(graph_def: graph_pb2.GraphDef) -> Iterator[node_def_pb2.NodeDef]:
-    yield from graph_def.node
-    for function in graph_def.library.function:
+def strip_newer_attributes(graph: Graph, has_attr: HasAttr) -> int:
+    """Strip what a target does not know from all nodes, also those of functions.
+
+    Args:
+        graph: edited in place.
+        has_attr: whether an op of the target has an attribute, such as :meth:`Capabilities.has_attr`.
+
+    Returns:
+        How many attributes went.
+    """
+    return _strip(_nodes(graph.nodes.values(), graph.library), has_attr)
+
+
+def _strip(nodes: Iterable[NodeDef], has_attr: HasAttr) -> int:
+    count = 0
+    for node in nodes:
+        newer = _newer(node, has_attr)
+        for name in newer:
+            del node.attr[name]
+        count += len(newer)
+    return count
+
+
+def _nodes(nodes: Iterable[NodeDef], library: FunctionDefLibrary) -> Iterator[NodeDef]:
+    yield from nodes
+    for function in library.function:
         yield from function.node_def
 
 
-def _newer(node: node_def_pb2.NodeDef) -> list:
-    """The names of attributes that have their default and that the running TensorFlow does not know."""
-    names = [name for name in node.attr if name in _DEFAULTS and node.attr[name] == _DEFAULTS[name]]
-    if not names or registry.op_def(node.op) is None:
-        return []
-    return [name for name in names if not registry.has_attr(node.op, name)]
+def _newer(node: NodeDef, has_attr: HasAttr) -> List[str]:
+    """The names of attributes that have their default and that are not known."""
+    defaults = _defaults(node.op)
+    return [
+        name
+        for name, value in node.attr.items()
+        if name in defaults and value == defaults[name] and not has_attr(node.op, name)
+    ]
+
+
+@lru_cache(maxsize=None)
+def _defaults(op: str) -> Dict[str, attr_value_pb2.AttrValue]:
+    """The defaults of an op's attributes, also of those that only a later version has; none for an unknown op."""
+    definition = registry.op_def(op)
+    if definition is None:
+        return {}
+    known = {attr.name: attr.default_value for attr in definition.attr if attr.HasField("default_value")}
+    return {**_DEFAULTS, **known}

@@ -66,16 +66,27 @@ class Op:
     commutative: bool = False
 
 
-Pattern = Union[Any, Const, Op]
+@dataclass(frozen=True)
+class OneOf:
+    """One of several nodes, told apart by their ops; where it is none of them, the first one says why."""
+
+    options: Tuple[Op, ...]
+
+
+Pattern = Union[Any, Const, Op, OneOf]
 
 
 @dataclass
 class Match:
-    """What a pattern's names stand for. True in a condition."""
+    """What a pattern's names stand for. True in a condition.
+
+    ``depth`` is the number of parts of the pattern that were found.
+    """
 
     nodes: Dict[str, node_def_pb2.NodeDef] = field(default_factory=dict)
     tensors: Dict[str, str] = field(default_factory=dict)
     values: Dict[str, np.ndarray] = field(default_factory=dict)
+    depth: int = 0
 
     def __bool__(self) -> bool:
         return True
@@ -83,9 +94,17 @@ class Match:
 
 @dataclass(frozen=True)
 class Mismatch:
-    """Why a pattern does not match. False in a condition."""
+    """Why a pattern does not match. False in a condition.
+
+    Attributes:
+        reason: why; empty where there is nothing to tell.
+        depth: how many parts of the pattern were found ahead of that.
+        node: the node that stays for that reason; empty: the pattern's last one.
+    """
 
     reason: str
+    depth: int = 0
+    node: str = ""
 
     def __bool__(self) -> bool:
         return False
@@ -98,12 +117,13 @@ def match(graph: Graph, node: node_def_pb2.NodeDef, pattern: Op) -> Union[Match,
     """
     found = Match()
     reason = _node(graph, node, pattern, found, last=True)
-    return Mismatch(reason) if reason else found
+    return Mismatch(reason, found.depth) if reason else found
 
 
 def _tensor(graph: Graph, tensor: str, pattern: Pattern, found: Match) -> str:
     if isinstance(pattern, Any):
         found.tensors[pattern.bind] = tensor
+        found.depth += 1
         return ""
     if isinstance(pattern, Const):
         value = graph.constant(tensor)
@@ -113,16 +133,22 @@ def _tensor(graph: Graph, tensor: str, pattern: Pattern, found: Match) -> str:
             return "'%s' has %d dimensions, not %d" % (tensor, value.ndim, pattern.rank)
         found.values[pattern.bind] = value
         found.tensors[pattern.bind] = tensor
+        found.depth += 1
         return ""
     name, index = tensors.split(tensor)
     if index:
         return "output %d of '%s' is read" % (index, name)
-    return _node(graph, graph.nodes[name], pattern, found, last=False)
+    node = graph.nodes[name]
+    if isinstance(pattern, OneOf):
+        fitting = [option for option in pattern.options if node.op in option.op.split("|")]
+        pattern = (fitting or pattern.options)[0]
+    return _node(graph, node, pattern, found, last=False)
 
 
 def _node(graph: Graph, node: node_def_pb2.NodeDef, pattern: Op, found: Match, last: bool) -> str:
     if node.op not in pattern.op.split("|"):
         return "'%s' is a %s, not a %s" % (node.name, node.op, pattern.op)
+    found.depth += 1
     if pattern.private and not last and not graph.is_private(node.name):
         return "'%s' is also read elsewhere" % node.name
     if pattern.private and not last and graph.control_inputs(node):
@@ -133,15 +159,17 @@ def _node(graph: Graph, node: node_def_pb2.NodeDef, pattern: Op, found: Match, l
     orders = [inputs]
     if pattern.commutative:
         orders.append(inputs[1::-1] + inputs[2:])
-    reason = ""
+    reason, depth = "", found.depth
     for order in orders:
-        trial = Match(dict(found.nodes), dict(found.tensors), dict(found.values))
+        trial = Match(dict(found.nodes), dict(found.tensors), dict(found.values), depth)
         reasons = (_tensor(graph, tensor, part, trial) for tensor, part in zip(order, pattern.inputs))
         failure = next((text for text in reasons if text), "")
         if not failure:
             found.nodes, found.tensors, found.values = trial.nodes, trial.tensors, trial.values
+            found.depth = trial.depth
             if pattern.bind:
                 found.nodes[pattern.bind] = node
             return ""
-        reason = reason or failure
+        if not reason or trial.depth > found.depth:  # the order that came further tells
+            reason, found.depth = failure, max(trial.depth, found.depth)
     return reason

@@ -17,7 +17,7 @@ from intel_quantization.quantize.carries import ALIASING, MOVING
 from intel_quantization.quantize.functions import refused_in_functions
 from intel_quantization.quantize.fused_depthwise import FUSED_DEPTHWISE
 from intel_quantization.quantize.groups import WITHOUT_KERNEL, Decision, Group
-from intel_quantization.transforms.linear import LINEAR_OPS, is_channels_last, output_channels
+from intel_quantization.transforms.support.linear import LINEAR_OPS, is_channels_last, output_channels
 
 _ACTIVATIONS = ("Relu", "Relu6")
 _ADDS = ("Add", "AddV2")

@@ -28,7 +28,7 @@ import numpy as np
 from intel_quantization.graph.attributes import DT_FLOAT, attribute
 from intel_quantization.graph.graph import Graph, NodeDef
 from intel_quantization.quantize.groups import Decision
-from intel_quantization.transforms.linear import is_channels_last
+from intel_quantization.transforms.support.linear import is_channels_last
 
 POOLS = ("MaxPool", "AvgPool")
 MOVING = ("Transpose", "Slice", "StridedSlice", "SpaceToBatchND", "BatchToSpaceND") + (

@@ -32,7 +32,7 @@ from intel_quantization.quantize.ranges import shared_ranges
 from intel_quantization.quantize.refinement import Refinement
 from intel_quantization.quantize.scaled_source import InferredShapes, scale_source
 from intel_quantization.quantize.target_cpu import ANY
-from intel_quantization.transforms.linear import LINEAR_OPS
+from intel_quantization.transforms.support.linear import LINEAR_OPS
 
 _SMALLEST_RANGE = 1e-6
 # oneDNN's AVX2 kernels give 127 for all that is larger when the summand is qint8, although the result

@@ -5,7 +5,7 @@ TensorFlow 2 keeps the bodies of While, If, PartitionedCall and the like as func
 
 from __future__ import annotations
 
-from typing import Iterable, Iterator, List, Set, Tuple
+from typing import Dict, Iterable, Iterator, List, Set, Tuple
 
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 
@@ -13,7 +13,8 @@ from intel_quantization.graph.attributes import DT_FLOAT, attribute
 from intel_quantization.graph.graph import Graph
 from intel_quantization.quantize.carries import TOLD
 from intel_quantization.quantize.groups import Decision
-from intel_quantization.transforms.linear import LINEAR_OPS
+from intel_quantization.transforms.inline_functions import inline_functions
+from intel_quantization.transforms.support.linear import LINEAR_OPS
 
 
 def refused_in_functions(graph: Graph) -> Tuple[Decision, ...]:
@@ -26,15 +27,21 @@ def refused_in_functions(graph: Graph) -> Tuple[Decision, ...]:
         return ()
     decisions: List[Decision] = []
     seen: Set[str] = set()
+    told: Dict[str, str] = {}
+    for refusal in inline_functions.refusals(graph):
+        told.update(dict.fromkeys(_called([graph.nodes[refusal.node]], bodies), refusal.reason))
     waiting = list(_called(graph.nodes.values(), bodies))[::-1]
     while waiting:
         name = waiting.pop()
         if name in seen:
             continue
         seen.add(name)
+        reason = "inside function '%s'" % name
+        if name in told:
+            reason += ", whose body stays there: " + told[name]
         for node in bodies[name]:
             if node.op in LINEAR_OPS or (node.op in TOLD and attribute(node, "T").type == DT_FLOAT):
-                decisions.append(Decision("%s/%s" % (name, node.name), node.op, False, "inside function '%s'" % name))
+                decisions.append(Decision("%s/%s" % (name, node.name), node.op, False, reason))
         waiting.extend(list(_called(bodies[name], bodies))[::-1])
     return tuple(decisions)
 

@@ -20,7 +20,7 @@ from intel_quantization.quantize.weights import (
     scale_inputs,
     shift_by_output,
 )
-from intel_quantization.transforms.linear import output_channels, scale_weights
+from intel_quantization.transforms.support.linear import output_channels, scale_weights
 
 
 class LayerWeights:

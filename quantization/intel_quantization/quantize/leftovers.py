@@ -8,7 +8,8 @@ from intel_quantization.graph.attributes import DT_FLOAT, attribute
 from intel_quantization.graph.graph import Graph, NodeDef
 from intel_quantization.quantize.carries import CARRYING, Carry
 from intel_quantization.quantize.groups import Decision, Group
-from intel_quantization.transforms import fold_batch_norms
+from intel_quantization.transforms.pipeline import refusals
+from intel_quantization.transforms.support.channel_map import PIECES
 
 _NO_WORK = frozenset(
     ["Const", "Placeholder", "PlaceholderWithDefault", "Identity", "Enter", "Exit", "Switch", "Merge", "NextIteration"]
@@ -34,10 +35,11 @@ def leftovers(
     """
     done = {decision.node for decision in decisions} | _covered(graph, items)
     padding = {_fused_pad(graph, item) for item in items if isinstance(item, Group) and item.lift_pads}
+    told = refusals(graph)
     result: List[Decision] = []
     for node in graph.nodes.values():
         if node.name not in done and node.op not in _NO_WORK and attribute(node, "T").type == DT_FLOAT:
-            reason = _PADDED if node.name in padding else _reason(graph, node)
+            reason = _PADDED if node.name in padding else _reason(graph, node, told.get(node.name, ""))
             result.append(Decision(node.name, node.op, False, reason))
     return tuple(result)
 
@@ -61,9 +63,22 @@ def _fused_pad(graph: Graph, group: Group) -> str:
     return "" if read == group.source else graph.producer(read).name
 
 
-def _reason(graph: Graph, node: NodeDef) -> str:
+def _reason(graph: Graph, node: NodeDef, refused: str) -> str:
+    """Why a node stays; ``refused``: why it was not folded into another one, where a rule was for it."""
+    form = _form(graph, node)
+    if not refused:
+        return form
+    if node.op not in PIECES or node.op in _FUSED:
+        return refused
+    # what has no constant operand is arithmetic of the network's own, whatever a rule for batch norms says
+    has_constant = any(graph.constant(name) is not None for name in graph.data_inputs(node))
+    return "%s, and it was not folded: %s" % (form, refused) if has_constant or node.op == "Neg" else form
+
+
+def _form(graph: Graph, node: NodeDef) -> str:
+    """Why a node is not INT8 by itself."""
     if node.op in _NORMS:
-        return fold_batch_norms.why_not(graph, node) or "no preceding Conv2D or MatMul to fold it into"
+        return "no preceding Conv2D or MatMul to fold it into"
     if node.op in _ADDS:
         return "an addition is INT8 only behind a convolution with its bias, and without a ReLU only of INT8 values"
     if node.op in _FUSED:

@@ -13,7 +13,7 @@ from intel_quantization.quantize.groups import Group
 from intel_quantization.quantize.lifting import Item
 from intel_quantization.quantize.trial import Grid, Trial
 from intel_quantization.quantize.weights import dequantized, quantize_weights, scale_inputs
-from intel_quantization.transforms.linear import scale_weights
+from intel_quantization.transforms.support.linear import scale_weights
 
 # The share of noise in a layer's output (43 dB) beyond which its weights get one range for each output channel even if
 # they were to have one for all. That costs no time, and some depthwise convolutions give little but noise otherwise.

@@ -2,7 +2,7 @@
 
     python -m intel_quantization.tools.summarize_graph --in_graph=net.pb
 
-The flags are those of intel-quantization 1.1, and so are ``SummarizeGraph`` and the lines that it prints.
+The flags are those of intel-quantization 1.1, and so are ``SummarizeGraph`` and the lines that come first.
 """
 
 from __future__ import annotations
@@ -72,29 +72,22 @@ def SummarizeGraph(in_graph: Optional[str] = None, input_binary: bool = True) ->
 
 
 def lines(found: Any, everything: bool = False) -> List[str]:
-    """A Summary as text.
+    """A Summary as text: the lines of 1.1, and after them what it did not tell.
 
     Args:
         found: the Summary.
         everything: name every node, not only the first of each reason.
     """
-    text = []
+    from intel_quantization.tools import first_version
+
+    text = first_version.lines(found.graph_def)
     if found.form in ("saved_model", "keras"):
         text.append("Frozen from a " + ("Keras file" if found.form == "keras" else "SavedModel, " + found.signature))
-    if found.inputs:
-        text.append("Found %d possible inputs:" % len(found.inputs))
-        text += ["(name=%s, type=%s, shape=%s)" % (i.node, _type(i), _shape(i)) for i in found.inputs]
-    else:
-        text.append("No input spotted.")
-    if found.outputs:
-        text.append("Found %d possible outputs:" % len(found.outputs))
-        text += ["(name=%s, op=%s, type=%s)" % (_name(info), op, _type(info)) for info, op in found.outputs]
-    else:
-        text.append("No outputs spotted.")
+    text += ["A conversion feeds %s (%s, %s)" % (_name(i), i.dtype or "unknown", _shape(i)) for i in found.inputs]
+    text += ["A conversion keeps %s (%s, %s)" % (_name(i), op, i.dtype or "unknown") for i, op in found.outputs]
     text.append("Found %d constants with %d values, %d variables" % (*found.constants, len(found.variables)))
     text += ["(variable=%s)" % name for name in found.variables]
     text.append("%d nodes, %d bytes" % (found.nodes, found.size))
-    text.append("Op types used: " + ", ".join("%d %s" % (count, op) for op, count in found.ops))
     return text + _quantization(found, everything)
 
 
@@ -119,16 +112,6 @@ def _quantization(found: Any, everything: bool) -> List[str]:
 
 def _name(info: Any) -> str:
     return info.name[: -len(":0")] if info.name.endswith(":0") else info.name
-
-
-def _type(info: Any) -> str:
-    from tensorflow.python.framework import dtypes
-
-    if not info.dtype:
-        return "unknown"
-    # 1.1 wrote the name that TensorFlow's C++ has for it, and its number
-    named = {"float32": "float", "float64": "double", "float16": "half"}.get(info.dtype, info.dtype)
-    return "%s(%d)" % (named, dtypes.as_dtype(info.dtype).as_datatype_enum)
 
 
 def _shape(info: Any) -> str:

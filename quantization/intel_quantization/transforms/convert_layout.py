@@ -25,7 +25,7 @@ from tensorflow.core.framework.graph_pb2 import GraphDef
 from intel_quantization.graph import tensors
 from intel_quantization.graph.attributes import DT_FLOAT, DT_INT32, attribute, dtype_attr
 from intel_quantization.graph.graph import Graph, NodeDef
-from intel_quantization.transforms.linear import is_channels_last
+from intel_quantization.transforms.support.linear import is_channels_last
 
 TO_LAST, TO_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
 

@@ -13,36 +13,38 @@ Conditions: nothing else reads what is between; other operands are constant, and
 
 from __future__ import annotations
 
+from typing import Union
+
 from intel_quantization.graph.attributes import attribute
 from intel_quantization.graph.graph import Graph, NodeDef
-from intel_quantization.transforms.linear import LINEAR_OPS, is_channels_last, roots
-from intel_quantization.transforms.take_place import take_place
+from intel_quantization.graph.pattern import Any, Match, Mismatch, Op
+from intel_quantization.transforms.rule import Rule, Rules
+from intel_quantization.transforms.support.linear import LINEAR_OPS, is_channels_last
+from intel_quantization.transforms.support.take_place import take_place
 
 _UNARY = ("Relu", "Relu6", "LeakyRelu", "Elu", "Sigmoid", "Tanh")
 _NORMS = ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3")
 _BINARY = ("Add", "AddV2", "Sub", "Mul", "BiasAdd", "Minimum", "Maximum")
 
 
-def delay_batch_to_space(graph: Graph) -> int:
-    """Move every such BatchToSpaceND as far as it goes; returns by how many nodes in all."""
-    count = 0
-    for found in list(roots(graph, ("BatchToSpaceND",))):
-        node = found
-        while not why_not(graph, node):
-            node = _swap(graph, node, graph.consumers(node.name)[0])
-            count += 1
-    return count
+def _concerns(graph: Graph, node: NodeDef) -> bool:
+    readers = graph.consumers(node.name)
+    is_movable = any(reader.op in (*_UNARY, *_NORMS, *_BINARY) for reader in readers)
+    return is_movable and _follows_linear(graph, node)
 
 
-def why_not(graph: Graph, node: NodeDef) -> str:
-    """Why a BatchToSpaceND stays where it is; empty where it goes behind its reader."""
+def _refuse(graph: Graph, node: NodeDef, _found: Match) -> Union[str, Mismatch]:
     if not graph.is_private(node.name) or graph.control_inputs(node):
         return "'%s' is also read elsewhere, or waits for other nodes" % node.name
-    if not _follows_linear(graph, node):
-        return "no convolution is before '%s'" % node.name
     if any(graph.constant(name) is None for name in graph.data_inputs(node)[1:]):
         return "the block or the crops of '%s' are not constant" % node.name
     reader = graph.consumers(node.name)[0]
+    reason = _refuse_reader(graph, node, reader)
+    return Mismatch(reason, node=reader.name) if reason else ""
+
+
+def _refuse_reader(graph: Graph, node: NodeDef, reader: NodeDef) -> str:
+    """Why a reader stays behind a BatchToSpaceND; empty where it goes ahead."""
     inputs = graph.data_inputs(reader)
     if graph.control_inputs(reader):
         return "'%s' waits for other nodes" % reader.name
@@ -53,8 +55,6 @@ def why_not(graph: Graph, node: NodeDef) -> str:
             return "'%s' does not norm each channel by itself" % reader.name
         read = {index for output in range(1, 6) for _r, index in graph.readers("%s:%d" % (reader.name, output))}
         return "'%s' gives more than the normed values" % reader.name if read else ""
-    if reader.op not in _BINARY:
-        return "'%s' is a %s" % (reader.name, reader.op)
     if reader.op == "BiasAdd" and not is_channels_last(reader):
         return "'%s' is not NHWC" % reader.name
     others = [graph.constant(name) for name in inputs if name != node.name]
@@ -63,6 +63,14 @@ def why_not(graph: Graph, node: NodeDef) -> str:
     if others[0].size != (others[0].shape[-1] if others[0].ndim else 1):
         return "the other operand of '%s' differs along more than the channels" % reader.name
     return ""
+
+
+def _delay(graph: Graph, node: NodeDef, found: Match) -> None:
+    """Move a BatchToSpaceND as far as it goes."""
+    while True:
+        node = _swap(graph, node, graph.consumers(node.name)[0])
+        if not _concerns(graph, node) or _refuse(graph, node, found) != "":  # a Mismatch is false
+            return
 
 
 def _follows_linear(graph: Graph, node: NodeDef) -> bool:
@@ -85,3 +93,9 @@ def _swap(graph: Graph, node: NodeDef, reader: NodeDef) -> NodeDef:
     made = graph.add(node.op, joined, [ahead, *operands], dict(node.attr.items()), node.device)
     take_place(graph, reader, joined)
     return made
+
+
+delay_batch_to_space = Rules(
+    "delay_batch_to_space",
+    Rule((Op("BatchToSpaceND", inputs=(Any("phases"),)),), rewrite=_delay, refuse=_refuse, concerns=_concerns),
+)

@@ -12,23 +12,23 @@ from tensorflow.core.framework import types_pb2
 
 from intel_quantization.graph import registry
 from intel_quantization.graph.graph import Graph, NodeDef
-from intel_quantization.transforms.random_values import is_unit_random
+from intel_quantization.graph.pattern import Any, Match, Op
+from intel_quantization.transforms.rule import Rule, Rules
+from intel_quantization.transforms.support.random_values import is_unit_random
 
 
-def fix_training_switches(graph: Graph) -> int:
-    """Make every such input a Const with its default; returns how many."""
-    count = 0
-    for node in list(graph.nodes.values()):
-        if node.op == "PlaceholderWithDefault" and not graph.is_output(node.name) and _is_switch(graph, node):
-            default = graph.producer(node.input[0])
-            graph.set_inputs(node, [])
-            node.op = "Const"
-            node.attr.clear()
-            for key in ("dtype", "value"):
-                node.attr[key].CopyFrom(default.attr[key])
-            graph.sweep([default.name])
-            count += 1
-    return count
+def _fix(graph: Graph, node: NodeDef, found: Match) -> None:
+    default = graph.producer(found.tensors["default"])
+    graph.set_inputs(node, [])
+    node.op = "Const"
+    node.attr.clear()
+    for key in ("dtype", "value"):
+        node.attr[key].CopyFrom(default.attr[key])
+    graph.sweep([default.name])
+
+
+def _refuse(graph: Graph, node: NodeDef, _found: Match) -> str:
+    return "'%s' is an output" % node.name if graph.is_output(node.name) else ""
 
 
 def _is_switch(graph: Graph, node: NodeDef) -> bool:
@@ -49,3 +49,9 @@ def _is_for_dropout(graph: Graph, node: NodeDef) -> bool:
         for source in [node.name, *derived]
         for reader in graph.consumers(source)
     )
+
+
+fix_training_switches = Rules(
+    "fix_training_switches",
+    Rule((Op("PlaceholderWithDefault", inputs=(Any("default"),)),), rewrite=_fix, refuse=_refuse, concerns=_is_switch),
+)

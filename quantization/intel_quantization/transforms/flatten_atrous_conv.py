@@ -17,40 +17,24 @@ TensorFlow 2.21 without oneDNN.
 
 from __future__ import annotations
 
-from typing import Optional, Union
+from typing import Optional
 
 import numpy as np
 
 from intel_quantization.graph.attributes import attr_value, attribute
 from intel_quantization.graph.graph import Graph, NodeDef
-from intel_quantization.graph.pattern import Any, Const, Match, Mismatch, Op, match
-from intel_quantization.transforms.linear import is_channels_last, output_channels, roots
-from intel_quantization.transforms.spatial import Margins, set_margins
-from intel_quantization.transforms.take_place import take_place
+from intel_quantization.graph.pattern import Any, Const, Match, Op
+from intel_quantization.transforms.rule import Rule, Rules
+from intel_quantization.transforms.support.linear import is_channels_last, output_channels
+from intel_quantization.transforms.support.spatial import Margins, set_margins
+from intel_quantization.transforms.support.take_place import take_place
 
 _SPLIT = Op("SpaceToBatchND", inputs=(Any("x"), Const("block", 1), Const("paddings", 2)), bind="split", private=True)
 _CONV = Op("Conv2D", inputs=(_SPLIT, Const("weights", 4)), bind="conv", private=True)
 _PATTERN = Op("BatchToSpaceND", inputs=(_CONV, Const("block_behind", 1), Const("crops", 2)))
 
 
-def flatten_atrous_conv(graph: Graph) -> int:
-    """Flatten every such convolution; returns how many."""
-    count = 0
-    for node in roots(graph, ("BatchToSpaceND",)):
-        found = match(graph, node, _PATTERN)
-        if isinstance(found, Match) and not _refusal(found):
-            _flatten(graph, node, found)
-            count += 1
-    return count
-
-
-def why_not(graph: Graph, node: NodeDef) -> str:
-    """Why a BatchToSpaceND and what is before it are no dilated convolution; empty where they are."""
-    found: Union[Match, Mismatch] = match(graph, node, _PATTERN)
-    return found.reason if isinstance(found, Mismatch) else _refusal(found)
-
-
-def _refusal(found: Match) -> str:
+def _refuse(_graph: Graph, _node: NodeDef, found: Match) -> str:
     conv, values = found.nodes["conv"], found.values
     if output_channels(conv, values["weights"]) is None:
         return "'%s' is not float32" % conv.name
@@ -74,7 +58,7 @@ def _margins(found: Match) -> Optional[Margins]:
 
 def _flatten(graph: Graph, node: NodeDef, found: Match) -> None:
     conv, margins = found.nodes["conv"], _margins(found)
-    assert margins is not None  # _refusal has looked
+    assert margins is not None  # _refuse has looked
     rows, columns = (int(size) for size in found.values["block"])
     graph.set_input(conv, 0, found.tensors["x"])
     conv.attr["dilations"].CopyFrom(attr_value([1, rows, columns, 1]))
@@ -86,3 +70,6 @@ def _flatten(graph: Graph, node: NodeDef, found: Match) -> None:
         set_margins(conv, margins)
     graph.sweep([found.nodes["split"].name])
     take_place(graph, node, conv.name)
+
+
+flatten_atrous_conv = Rules("flatten_atrous_conv", Rule((_PATTERN,), rewrite=_flatten, refuse=_refuse))

@@ -15,43 +15,21 @@ import numpy as np
 
 from intel_quantization.graph.attributes import attribute
 from intel_quantization.graph.graph import Graph, NodeDef
-from intel_quantization.graph.pattern import Const, Match, Mismatch, Op, match
-from intel_quantization.transforms.linear import (
-    BIASED,
-    LINEAR,
+from intel_quantization.graph.pattern import Const, Match, Op
+from intel_quantization.transforms.rule import Rule, Rules
+from intel_quantization.transforms.support.linear import (
+    LINEAR_OR_BIASED,
     has_bias_of_channels,
     output_channels,
     replace_by_linear,
-    roots,
     scale_weights,
 )
 
 _NORM = "FusedBatchNorm|FusedBatchNormV2|FusedBatchNormV3"
 _PARAMETERS = (Const("gamma", 1), Const("beta", 1), Const("mean", 1), Const("variance", 1))
-_PATTERNS = (Op(_NORM, inputs=(LINEAR,) + _PARAMETERS), Op(_NORM, inputs=(BIASED,) + _PARAMETERS))
 
 
-def fold_batch_norms(graph: Graph) -> int:
-    """Fold every batch norm that can be; returns how many."""
-    count = 0
-    for node in roots(graph, _NORM.split("|")):
-        for pattern in _PATTERNS:
-            found = match(graph, node, pattern)
-            if isinstance(found, Match) and not _refusal(graph, node, found):
-                _fold(graph, node, found)
-                count += 1
-                break
-    return count
-
-
-def why_not(graph: Graph, node: NodeDef) -> str:
-    """Why a batch norm cannot be folded; empty where it can."""
-    biased = graph.producer(node.input[0]).op == "BiasAdd"
-    found = match(graph, node, _PATTERNS[biased])
-    return found.reason if isinstance(found, Mismatch) else _refusal(graph, node, found)
-
-
-def _refusal(graph: Graph, node: NodeDef, found: Match) -> str:
+def _refuse(graph: Graph, node: NodeDef, found: Match) -> str:
     # the op's own default for is_training is true
     if "is_training" not in node.attr or node.attr["is_training"].b:
         return "'%s' is in training mode" % node.name
@@ -81,3 +59,8 @@ def _fold(graph: Graph, node: NodeDef, found: Match) -> None:
     linear = found.nodes["linear"]
     weights = scale_weights(linear, found.values["weights"], scale)
     replace_by_linear(graph, node, linear, weights, bias)
+
+
+fold_batch_norms = Rules(
+    "fold_batch_norms", Rule((Op(_NORM, inputs=(LINEAR_OR_BIASED,) + _PARAMETERS),), rewrite=_fold, refuse=_refuse)
+)

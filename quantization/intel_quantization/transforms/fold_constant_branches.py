@@ -14,7 +14,7 @@ import numpy as np
 
 from intel_quantization.graph import tensors
 from intel_quantization.graph.graph import Graph, NodeDef
-from intel_quantization.transforms.take_place import take_place
+from intel_quantization.transforms.support.take_place import take_place
 
 _SWITCH = ("Switch", "RefSwitch")
 _MERGE = ("Merge", "RefMerge")

@@ -10,8 +10,8 @@ from intel_quantization.graph import registry, tensors
 from intel_quantization.graph.constants import constant_chain
 from intel_quantization.graph.graph import Graph, NodeDef
 from intel_quantization.graph.waits import waits_of
-from intel_quantization.transforms.constant_evaluation import evaluate
-from intel_quantization.transforms.foldable_ops import FOLDABLE
+from intel_quantization.transforms.support.constant_evaluation import evaluate
+from intel_quantization.transforms.support.foldable_ops import FOLDABLE
 
 # Fill, Tile and the like may blow a small constant up to any size.
 _LARGEST = 16 * 1024 * 1024

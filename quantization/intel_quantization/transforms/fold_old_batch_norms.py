@@ -14,51 +14,26 @@ the BiasAdd between.
 
 from __future__ import annotations
 
-from typing import Union
-
 import numpy as np
 
 from intel_quantization.graph.attributes import attribute
 from intel_quantization.graph.graph import Graph, NodeDef
-from intel_quantization.graph.pattern import Const, Match, Mismatch, Op, match
-from intel_quantization.transforms.linear import (
-    BIASED,
-    LINEAR,
+from intel_quantization.graph.pattern import Const, Match, Op
+from intel_quantization.transforms.rule import Rule, Rules
+from intel_quantization.transforms.support.linear import (
+    LINEAR_OR_BIASED,
     has_bias_of_channels,
     is_channels_last,
     output_channels,
     replace_by_linear,
-    roots,
     scale_weights,
 )
 
 _NORM = "BatchNormWithGlobalNormalization"
 _PARAMETERS = (Const("mean", 1), Const("variance", 1), Const("beta", 1), Const("gamma", 1))
-_PATTERNS = (Op(_NORM, inputs=(LINEAR,) + _PARAMETERS), Op(_NORM, inputs=(BIASED,) + _PARAMETERS))
 
 
-def fold_old_batch_norms(graph: Graph) -> int:
-    """Fold every such batch norm that can be; returns how many."""
-    count = 0
-    for node in roots(graph, (_NORM,)):
-        found = _find(graph, node)
-        if isinstance(found, Match) and not _refusal(node, found):
-            _fold(graph, node, found)
-            count += 1
-    return count
-
-
-def why_not(graph: Graph, node: NodeDef) -> str:
-    """Why a batch norm cannot be folded; empty where it can."""
-    found = _find(graph, node)
-    return found.reason if isinstance(found, Mismatch) else _refusal(node, found)
-
-
-def _find(graph: Graph, node: NodeDef) -> Union[Match, Mismatch]:
-    return match(graph, node, _PATTERNS[graph.producer(node.input[0]).op == "BiasAdd"])
-
-
-def _refusal(node: NodeDef, found: Match) -> str:
+def _refuse(_graph: Graph, node: NodeDef, found: Match) -> str:
     linear = found.nodes["linear"]
     channels = output_channels(linear, found.values["weights"])
     if any(found.values[key].size != channels for key in ("gamma", "beta", "mean", "variance")):
@@ -76,3 +51,8 @@ def _fold(graph: Graph, node: NodeDef, found: Match) -> None:
     bias = (values.get("bias", 0.0) - values["mean"]) * scale + values["beta"]
     linear = found.nodes["linear"]
     replace_by_linear(graph, node, linear, scale_weights(linear, found.values["weights"], scale), bias)
+
+
+fold_old_batch_norms = Rules(
+    "fold_old_batch_norms", Rule((Op(_NORM, inputs=(LINEAR_OR_BIASED,) + _PARAMETERS),), rewrite=_fold, refuse=_refuse)
+)

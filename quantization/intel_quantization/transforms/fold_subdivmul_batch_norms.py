@@ -17,41 +17,23 @@ for that piece: fuse_bias_add, fuse_column_wise_mul, fold_convolutionwithbias_mu
 
 from __future__ import annotations
 
-from typing import List, Optional, Tuple
+from typing import List, Optional, Tuple, Union
 
 import numpy as np
 
 from intel_quantization.graph.graph import Graph, NodeDef
-from intel_quantization.transforms.linear import (
+from intel_quantization.graph.pattern import Any, Const, Match, Mismatch, Op
+from intel_quantization.transforms.rule import Rule, Rules
+from intel_quantization.transforms.support.channel_map import PIECES, Map, chain, map_of, unchanged
+from intel_quantization.transforms.support.linear import (
     LINEAR_OPS,
     adds_along_channels,
     is_channels_last,
     output_channels,
     per_channel,
     replace_by_linear,
-    roots,
     scale_weights,
 )
-
-_PIECES = ("Mul", "RealDiv", "Div", "Sub", "Add", "AddV2", "BiasAdd", "Neg")
-_Map = Tuple[np.ndarray, np.ndarray]
-
-
-def fold_subdivmul_batch_norms(graph: Graph) -> int:
-    """Fold every chain of pieces; returns how many."""
-    count = 0
-    for linear in roots(graph, LINEAR_OPS):
-        if not _is_followed(graph, linear):
-            continue
-        weights = graph.constant(graph.data_inputs(linear)[1])
-        channels = None if weights is None else output_channels(linear, weights)
-        if weights is None or channels is None:
-            continue
-        pieces, (scale, shift), _ = _chain(graph, linear, channels, weights.ndim)
-        if _is_worth(graph, pieces):
-            replace_by_linear(graph, pieces[-1], linear, scale_weights(linear, weights, scale), shift)
-            count += 1
-    return count
 
 
 def _is_followed(graph: Graph, linear: NodeDef) -> bool:
@@ -59,68 +41,71 @@ def _is_followed(graph: Graph, linear: NodeDef) -> bool:
     readers = graph.consumers(linear.name)
     if len(readers) == 1 and readers[0].op == "BiasAdd":
         readers = graph.consumers(readers[0].name)
-    return len(readers) == 1 and readers[0].op in _PIECES
+    return any(reader.op in PIECES for reader in readers)
 
 
-def why_not(graph: Graph, linear: NodeDef) -> str:
-    """Where the chain of pieces behind a linear op ends, and why; empty where what follows is no piece."""
-    weights = graph.constant(graph.data_inputs(linear)[1])
-    if weights is None:
-        return "the weights of '%s' are not constant" % linear.name
+def _refuse(graph: Graph, linear: NodeDef, found: Match) -> Union[str, Mismatch]:
+    """The reason why the chain ends is that of the piece that it does not take in."""
+    weights = found.values["weights"]
     channels = output_channels(linear, weights)
     if channels is None:
         return "'%s' is not float32" % linear.name
-    return _chain(graph, linear, channels, weights.ndim)[2]
+    pieces, _map, end = _pieces(graph, linear, channels, weights.ndim)
+    return "" if _is_worth(graph, pieces) else end
 
 
-def _chain(graph: Graph, linear: NodeDef, channels: int, rank: int) -> Tuple[List[NodeDef], _Map, str]:
+def _fold(graph: Graph, linear: NodeDef, found: Match) -> None:
+    weights = found.values["weights"]
+    channels = output_channels(linear, weights)
+    assert channels is not None  # _refuse has looked
+    pieces, (scale, shift), _end = _pieces(graph, linear, channels, weights.ndim)
+    replace_by_linear(graph, pieces[-1], linear, scale_weights(linear, weights, scale), shift)
+
+
+def _pieces(graph: Graph, linear: NodeDef, channels: int, rank: int) -> Tuple[List[NodeDef], Map, Mismatch]:
     """The pieces behind a linear op, the map that they make together, and why there are no more."""
     pieces: List[NodeDef] = []
-    scale, shift = np.ones(channels), np.zeros(channels)
+    total = unchanged(channels)
     node = linear
     while True:
-        readers = [reader for reader in graph.consumers(node.name) if reader.op in _PIECES]
+        readers = [reader for reader in graph.consumers(node.name) if reader.op in PIECES]
         if not readers:
-            return pieces, (scale, shift), ""
+            return pieces, total, Mismatch("")
         following = readers[0]
+        reason = ""
+        step = None
         if not graph.is_private(node.name):
-            return pieces, (scale, shift), "'%s' is also read elsewhere" % node.name
-        if node is not linear and graph.control_inputs(node):
-            return pieces, (scale, shift), "'%s' waits for other nodes" % node.name
-        step = _step(graph, following, node.name, linear, (channels, rank))
+            reason = "'%s' is also read elsewhere" % node.name
+        elif node is not linear and graph.control_inputs(node):
+            reason = "'%s' waits for other nodes" % node.name
+        else:
+            step = _step(graph, following, node.name, linear, (channels, rank))
         if step is None:
-            reason = "'%s' is no operation of a constant for each channel of '%s'" % (following.name, linear.name)
-            return pieces, (scale, shift), reason
-        scale, shift = scale * step[0], shift * step[0] + step[1]
+            reason = reason or (
+                "'%s' is no operation of a constant for each channel of '%s'" % (following.name, linear.name)
+            )
+            return pieces, total, Mismatch(reason, node=following.name)
+        total = chain(total, step)
         pieces.append(following)
         node = following
 
 
-def _step(graph: Graph, node: NodeDef, source: str, linear: NodeDef, size: Tuple[int, int]) -> Optional[_Map]:
-    """Scale and shift of a piece that reads ``source``; ``size`` is the number of channels and the rank."""
-    one, zero = np.ones(size[0]), np.zeros(size[0])
+def _step(graph: Graph, node: NodeDef, source: str, linear: NodeDef, size: Tuple[int, int]) -> Optional[Map]:
+    """The map of a piece that reads ``source``; ``size`` is the number of channels and the rank."""
     inputs = graph.data_inputs(node)
     if inputs.count(source) != 1:
         return None  # x * x, or a piece that only waits for x
     if node.op == "Neg":
-        return -one, zero
+        return map_of(node.op, np.ones(size[0]))
     place = inputs.index(source)
     value = graph.constant(inputs[1 - place])
     if value is None:
         return None
     if node.op == "BiasAdd":
         fits = place == 0 and value.shape == (size[0],) and adds_along_channels(linear, node)
-        return (one, value.astype(np.float64)) if fits else None
+        return map_of(node.op, value.astype(np.float64)) if fits else None
     operand = per_channel(value, size[0], size[1], not is_channels_last(linear))
-    if operand is None:
-        return None
-    if node.op in ("RealDiv", "Div"):
-        return (1.0 / operand, zero) if place == 0 and np.all(operand) else None
-    if node.op == "Mul":
-        return operand, zero
-    if node.op == "Sub":
-        return (one, -operand) if place == 0 else (-one, operand)
-    return one, operand
+    return None if operand is None else map_of(node.op, operand, place)
 
 
 def _is_worth(graph: Graph, pieces: List[NodeDef]) -> bool:
@@ -132,3 +117,14 @@ def _is_worth(graph: Graph, pieces: List[NodeDef]) -> bool:
 
 def _subtracts_from_constant(graph: Graph, node: NodeDef) -> bool:
     return node.op == "Sub" and graph.constant(graph.data_inputs(node)[0]) is not None
+
+
+fold_subdivmul_batch_norms = Rules(
+    "fold_subdivmul_batch_norms",
+    Rule(
+        (Op("|".join(LINEAR_OPS), inputs=(Any("x"), Const("weights"))),),
+        rewrite=_fold,
+        refuse=_refuse,
+        concerns=_is_followed,
+    ),
+)

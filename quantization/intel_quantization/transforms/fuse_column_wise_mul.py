@@ -21,78 +21,72 @@ import numpy as np
 
 from intel_quantization.graph.attributes import attribute
 from intel_quantization.graph.graph import Graph, NodeDef
-from intel_quantization.graph.pattern import Const, Match, Op, match
+from intel_quantization.graph.pattern import Any, Const, Match, Op, Pattern
 from intel_quantization.graph.waits import waits_of
-from intel_quantization.transforms.channels import channels_of
-from intel_quantization.transforms.linear import (
+from intel_quantization.transforms.rule import Rule, Rules
+from intel_quantization.transforms.support.channel_map import has_constant_operand
+from intel_quantization.transforms.support.channels import channels_of
+from intel_quantization.transforms.support.factors import factor_behind, factor_of, refuse_factor
+from intel_quantization.transforms.support.linear import (
     LINEAR,
     LINEAR_OPS,
     is_channels_last,
     output_channels,
-    per_channel,
-    roots,
     scale_weights,
 )
-from intel_quantization.transforms.take_place import take_place
+from intel_quantization.transforms.support.take_place import take_place
 
-_PATTERNS = {op: Op(op, inputs=(LINEAR, Const("factor")), commutative=op == "Mul") for op in ("Mul", "RealDiv")}
-
-
-def fuse_column_wise_mul(graph: Graph) -> int:
-    """Fold every such multiplication; returns how many."""
-    return sum(_fold_behind(graph, node) or _fold_before(graph, node) for node in roots(graph, tuple(_PATTERNS)))
+# -- behind a linear op --------------------------------------------------------------------------
 
 
-def _fold_behind(graph: Graph, node: NodeDef) -> bool:
-    found = match(graph, node, _PATTERNS[node.op])
-    if not isinstance(found, Match) or graph.is_output(node.name):
-        return False
-    linear, weights = found.nodes["linear"], found.values["weights"]
-    channels = output_channels(linear, weights)
-    if channels is None:
-        return False
-    factor = _factor(node, per_channel(found.values["factor"], channels, weights.ndim, not is_channels_last(linear)))
-    if factor is None:
-        return False
-    _set_weights(graph, node, linear, scale_weights(linear, weights, factor))
+def _concerns_behind(graph: Graph, node: NodeDef) -> bool:
+    # behind a BiasAdd it is for fold_convolutionwithbias_mul
+    sources = (graph.producer(name).op for name in graph.data_inputs(node)[:2])
+    return has_constant_operand(graph, node) and "BiasAdd" not in sources
+
+
+def _refuse_behind(graph: Graph, node: NodeDef, found: Match) -> str:
+    return "'%s' is an output" % node.name if graph.is_output(node.name) else refuse_factor(node, found)
+
+
+def _fold_behind(graph: Graph, node: NodeDef, found: Match) -> None:
+    factor = factor_behind(node, found)
+    assert factor is not None  # refuse_factor has looked
+    linear = found.nodes["linear"]
+    _set_weights(graph, node, linear, scale_weights(linear, found.values["weights"], factor))
     take_place(graph, node, linear.name)
-    return True
 
 
-def _fold_before(graph: Graph, node: NodeDef) -> bool:
-    operand = _operand(graph, node)
+# -- before linear ops ---------------------------------------------------------------------------
+
+
+def _concerns_before(graph: Graph, node: NodeDef) -> bool:
+    return has_constant_operand(graph, node) and any(
+        reader.op in LINEAR_OPS and index == 0 for reader, index in graph.readers(node.name)
+    )
+
+
+def _refuse_before(graph: Graph, node: NodeDef, found: Match) -> str:
     readers = graph.readers(node.name)
-    if operand is None or not readers or graph.is_output(node.name) or len(readers) != len(graph.consumers(node.name)):
-        return False
-    source, constant = operand
-    scaled: List[Tuple[NodeDef, np.ndarray]] = []
+    if graph.is_output(node.name):
+        return "'%s' is an output" % node.name
+    if len(readers) != len(graph.consumers(node.name)):
+        return "another node waits for '%s'" % node.name
     for linear, index in readers:
         if linear.op not in LINEAR_OPS or index != 0:
-            return False
+            return "'%s', which also reads '%s', is a %s" % (linear.name, node.name, linear.op)
         weights = graph.constant(graph.data_inputs(linear)[1])
-        product = None if weights is None else _scale_rows(graph, node, linear, weights, (source, constant))
-        if product is None:
-            return False
-        scaled.append((linear, product))
-    for linear, product in scaled:
-        _set_weights(graph, node, linear, product)
-    take_place(graph, node, source)
-    return True
+        if weights is None:
+            return "the weights of '%s' are not constant" % linear.name
+        if _factor_before(graph, node, linear, weights, found) is None:
+            return "'%s' is no operation of a constant for each input channel of '%s'" % (node.name, linear.name)
+    return ""
 
 
-def _operand(graph: Graph, node: NodeDef) -> Optional[Tuple[str, np.ndarray]]:
-    """The tensor that a node scales, and the constant."""
-    inputs = graph.data_inputs(node)
-    for place in (0, 1) if node.op == "Mul" else (0,):
-        constant = graph.constant(inputs[1 - place])
-        if constant is not None and graph.constant(inputs[place]) is None:
-            return inputs[place], constant
-    return None
-
-
-def _scale_rows(
-    graph: Graph, node: NodeDef, linear: NodeDef, weights: np.ndarray, operand: Tuple[str, np.ndarray]
+def _factor_before(
+    graph: Graph, node: NodeDef, linear: NodeDef, weights: np.ndarray, found: Match
 ) -> Optional[np.ndarray]:
+    """The factors of the weights' rows, in a shape that broadcasts over the weights."""
     if output_channels(linear, weights) is None or attribute(linear, "transpose_a").b:
         return None
     axis = 2
@@ -100,24 +94,30 @@ def _scale_rows(
         axis = 1 if attribute(linear, "transpose_b").b else 0
     channels = weights.shape[axis]
     channels_first = not is_channels_last(linear)
-    source, constant = operand
-    factor = _factor(node, per_channel(constant, channels, weights.ndim, channels_first))
+    source, constant = found.tensors["x"], found.values["factor"]
+    factor = factor_of(node, constant, channels, weights.ndim, channels_first)
     if factor is None:
         return None
     # x of one channel or of lower rank would be widened; with groups, weights have fewer rows than x has channels
-    if (constant.size > 1 or constant.ndim > 1) and channels_of(
-        graph, source, weights.ndim, channels_first
-    ) != channels:
+    is_wide = constant.size > 1 or constant.ndim > 1
+    if is_wide and channels_of(graph, source, weights.ndim, channels_first) != channels:
         return None
     shape = [1] * weights.ndim
     shape[axis] = channels
-    return (weights * factor.reshape(shape)).astype(np.float32)
+    return factor.reshape(shape)
 
 
-def _factor(node: NodeDef, operand: Optional[np.ndarray]) -> Optional[np.ndarray]:
-    if operand is None or node.op == "Mul":
-        return operand
-    return 1.0 / operand if np.all(operand) else None
+def _fold_before(graph: Graph, node: NodeDef, found: Match) -> None:
+    scaled: List[Tuple[NodeDef, np.ndarray]] = []
+    for linear, _index in graph.readers(node.name):
+        weights = graph.constant(graph.data_inputs(linear)[1])
+        factor = None if weights is None else _factor_before(graph, node, linear, weights, found)
+        assert weights is not None  # _refuse_before has looked at both
+        assert factor is not None
+        scaled.append((linear, (weights * factor).astype(np.float32)))
+    for linear, product in scaled:
+        _set_weights(graph, node, linear, product)
+    take_place(graph, node, found.tensors["x"])
 
 
 def _set_weights(graph: Graph, node: NodeDef, linear: NodeDef, weights: np.ndarray) -> None:
@@ -127,3 +127,14 @@ def _set_weights(graph: Graph, node: NodeDef, linear: NodeDef, weights: np.ndarr
     replaced = graph.producer(old_weights).name
     graph.set_input(linear, 1, name)
     graph.sweep([replaced])
+
+
+def _patterns(source: Pattern) -> Tuple[Op, ...]:
+    return tuple(Op(op, inputs=(source, Const("factor")), commutative=op == "Mul") for op in ("Mul", "RealDiv"))
+
+
+fuse_column_wise_mul = Rules(
+    "fuse_column_wise_mul",
+    Rule(_patterns(LINEAR), rewrite=_fold_behind, refuse=_refuse_behind, concerns=_concerns_behind),
+    Rule(_patterns(Any("x")), rewrite=_fold_before, refuse=_refuse_before, concerns=_concerns_before),
+)

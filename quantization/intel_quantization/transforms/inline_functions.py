@@ -11,20 +11,20 @@ results do not show; its arguments are single tensors, and all its attributes ar
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, Iterator, List, Optional, Tuple
 
 from tensorflow.core.framework import function_pb2
 
 from intel_quantization.graph import registry
 from intel_quantization.graph.control_flow import contexts
 from intel_quantization.graph.graph import Graph, NodeDef
-from intel_quantization.transforms.constant_if import become_call
-from intel_quantization.transforms.effects import Effects, functions_of
-from intel_quantization.transforms.function_body import CALLS, Functions, attributes_given, inline_call
+from intel_quantization.transforms.rule import Refusal, WholeGraph
+from intel_quantization.transforms.support.constant_if import become_call
+from intel_quantization.transforms.support.effects import Effects, functions_of
+from intel_quantization.transforms.support.function_body import CALLS, Functions, attributes_given, inline_call
 
 
-def inline_functions(graph: Graph) -> int:
-    """Inline every call that can be; functions that nothing calls any longer go. Returns how many calls went."""
+def _inline(graph: Graph) -> int:
     functions = {function.signature.name: function for function in graph.library.function}
     if not functions:
         return 0
@@ -46,13 +46,17 @@ def inline_functions(graph: Graph) -> int:
     return count
 
 
-def why_not(graph: Graph, node: NodeDef) -> str:
-    """Why a call cannot be inlined; empty where it can, or calls itself further down."""
+def _refusals(graph: Graph) -> Iterator[Refusal]:
+    """Of calls that stay; a call of itself, further down, has no reason of its own."""
     functions = {function.signature.name: function for function in graph.library.function}
-    function = _called(node, functions)
-    if function is None:
-        return "'%s' calls no function of the graph" % node.name
-    return _refusal(node, function, functions, Effects(graph))
+    effects = Effects(graph)
+    for node in graph.nodes.values():
+        function = _called(node, functions)
+        reason = "" if function is None else _refusal(node, function, functions, effects)
+        if node.op in CALLS and function is None:
+            reason = "'%s' calls no function of the graph" % node.name
+        if reason:
+            yield Refusal(node.name, reason)
 
 
 def _called(node: NodeDef, functions: Functions) -> Optional[function_pb2.FunctionDef]:
@@ -93,3 +97,6 @@ def _drop_unused(graph: Graph) -> None:
     for number in reversed(range(len(graph.library.gradient))):
         if graph.library.gradient[number].function_name not in used:
             del graph.library.gradient[number]
+
+
+inline_functions = WholeGraph("inline_functions", _inline, _refusals)

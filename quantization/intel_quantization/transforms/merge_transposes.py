@@ -12,7 +12,7 @@ import numpy as np
 
 from intel_quantization.graph.control_flow import Context, context_of, contexts
 from intel_quantization.graph.graph import Graph, NodeDef
-from intel_quantization.transforms.take_place import take_place
+from intel_quantization.transforms.support.take_place import take_place
 
 
 def merge_transposes(graph: Graph) -> int:

@@ -1,71 +1,61 @@
-"""The FP32 rewrites in their order, with the verifier between them."""
+"""The FP32 rewrites in their order, and the driver that counts, verifies and keeps what they made."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Callable, Dict, Optional, Tuple
 
 from intel_quantization.errors import BadInputError, InvalidGraphError
 from intel_quantization.graph.graph import Graph
 from intel_quantization.graph.verify import verify
-from intel_quantization.transforms.convert_layout import convert_layout
-from intel_quantization.transforms.delay_batch_to_space import delay_batch_to_space
-from intel_quantization.transforms.drop_zero_padding import drop_zero_padding
-from intel_quantization.transforms.fix_training_switches import fix_training_switches
-from intel_quantization.transforms.flatten_atrous_conv import flatten_atrous_conv
-from intel_quantization.transforms.fold_batch_norms import fold_batch_norms
-from intel_quantization.transforms.fold_constant_branches import fold_constant_branches
-from intel_quantization.transforms.fold_constants import fold_constants
-from intel_quantization.transforms.fold_convolutionwithbias_mul import fold_convolutionwithbias_mul
-from intel_quantization.transforms.fold_old_batch_norms import fold_old_batch_norms
-from intel_quantization.transforms.fold_subdivmul_batch_norms import fold_subdivmul_batch_norms
-from intel_quantization.transforms.fuse_bias_add import fuse_bias_add
-from intel_quantization.transforms.fuse_column_wise_mul import fuse_column_wise_mul
-from intel_quantization.transforms.inline_functions import inline_functions
-from intel_quantization.transforms.merge_reshapes import merge_reshapes
-from intel_quantization.transforms.merge_transposes import merge_transposes
-from intel_quantization.transforms.remove_assertions import remove_assertions
-from intel_quantization.transforms.remove_dropout import remove_dropout
-from intel_quantization.transforms.remove_training_nodes import remove_training_nodes
-from intel_quantization.transforms.split_explicit_padding import split_explicit_padding
-from intel_quantization.transforms.strip_unused import strip_unused
+from intel_quantization.transforms import rule
 
 Transform = Callable[[Graph], int]
 
-_FOLD_PIECES: Tuple[Transform, ...] = (
-    fold_subdivmul_batch_norms,
-    fuse_column_wise_mul,
-    fold_convolutionwithbias_mul,
-    fuse_bias_add,
+# Each is what the file of its name has under that name: a fusion is registered by its one line here, and by nothing
+# else. Those of _FOLD_PIECES run twice.
+_FOLD_PIECES = (
+    "fold_subdivmul_batch_norms",
+    "fuse_column_wise_mul",
+    "fold_convolutionwithbias_mul",
+    "fuse_bias_add",
 )
-OPTIMIZE_FP32: Tuple[Transform, ...] = (
-    strip_unused,
-    inline_functions,
-    remove_training_nodes,
-    fold_constants,
-    fix_training_switches,
-    fold_constants,  # what the switches decide
-    fold_constant_branches,
-    inline_functions,  # of an If that is decided now
-    remove_training_nodes,  # what marked the branches
-    remove_assertions,
-    remove_dropout,
-    strip_unused,
-    fold_constants,  # what the branches hid
-    strip_unused,
-    merge_transposes,
-    merge_reshapes,
-    drop_zero_padding,
-    split_explicit_padding,
-    flatten_atrous_conv,
-    delay_batch_to_space,
+_OPTIMIZE_FP32 = (
+    "strip_unused",
+    "inline_functions",
+    "remove_training_nodes",
+    "fold_constants",
+    "fix_training_switches",
+    "fold_constants",  # what the switches decide
+    "fold_constant_branches",
+    "inline_functions",  # of an If that is decided now
+    "remove_training_nodes",  # what marked the branches
+    "remove_assertions",
+    "remove_dropout",
+    "strip_unused",
+    "fold_constants",  # what the branches hid
+    "strip_unused",
+    "merge_transposes",
+    "merge_reshapes",
+    "drop_zero_padding",
+    "split_explicit_padding",
+    "flatten_atrous_conv",
+    "delay_batch_to_space",
     *_FOLD_PIECES,
-    fold_batch_norms,
-    fold_old_batch_norms,
+    "fold_batch_norms",
+    "fold_old_batch_norms",
     *_FOLD_PIECES,  # what stands behind a fused batch norm
-    convert_layout,
-    strip_unused,
+    "convert_layout",
+    "strip_unused",
 )
+
+
+def _load(names: Tuple[str, ...]) -> Tuple[Transform, ...]:
+    return tuple(getattr(import_module("intel_quantization.transforms." + name), name) for name in names)
+
+
+OPTIMIZE_FP32 = _load(_OPTIMIZE_FP32)
 
 
 @dataclass(frozen=True)
@@ -111,3 +101,8 @@ def optimize(
         if count and after_pass:
             after_pass(number, transform.__name__, graph)
     return tuple(done)
+
+
+def refusals(graph: Graph, passes: Tuple[Transform, ...] = OPTIMIZE_FP32) -> Dict[str, str]:
+    """Why the passes left nodes of an optimized graph as they are, by the nodes' names."""
+    return rule.refusals(graph, passes)

@@ -14,7 +14,7 @@ from typing import Set
 from intel_quantization.graph import tensors
 from intel_quantization.graph.control_flow import Context, context_of, contexts
 from intel_quantization.graph.graph import Graph
-from intel_quantization.transforms.effects import Effects
+from intel_quantization.transforms.support.effects import Effects
 
 
 def remove_assertions(graph: Graph) -> int:

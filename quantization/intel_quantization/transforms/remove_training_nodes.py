@@ -9,45 +9,62 @@ from __future__ import annotations
 from intel_quantization.graph import tensors
 from intel_quantization.graph.frames import ENTER, EXIT, MERGE, NEXT_ITERATION, SWITCH
 from intel_quantization.graph.graph import Graph, NodeDef
-from intel_quantization.transforms.linear import roots
+from intel_quantization.graph.pattern import Match, Op
+from intel_quantization.transforms.rule import Rule, Rules
 
-_PASS_THROUGH = frozenset(
-    ["Identity", "StopGradient", "PreventGradient", "Snapshot", "CheckNumerics", "CheckNumericsV2", "Print", "Cast"]
+_PASS_THROUGH = (
+    *("Identity", "StopGradient", "PreventGradient", "Snapshot", "CheckNumerics", "CheckNumericsV2", "Print", "Cast"),
 )
 # An Identity behind these marks a branch or a loop: nodes wait for it to know that they are on.
 _CONTROL_FLOW = frozenset([*SWITCH, *MERGE, *ENTER, *EXIT, *NEXT_ITERATION, "LoopCond"])
 
 
-def remove_training_nodes(graph: Graph) -> int:
-    """Bypass the nodes that pass their input through; returns how many went."""
-    count = 0
-    for node in roots(graph, tuple(_PASS_THROUGH)):
-        if _is_removable(graph, node):
-            graph.bypass(node.name)
-            count += 1
-    for node in roots(graph, ("IdentityN",)):
-        if _is_removable(graph, node) and not _is_waited_for(graph, node) and not graph.control_inputs(node):
-            for index, source in enumerate(graph.data_inputs(node)):
-                graph.redirect("%s:%d" % (node.name, index), source)
-            graph.remove(node.name)
-            count += 1
-    return count
-
-
-def _is_removable(graph: Graph, node: NodeDef) -> bool:
-    if graph.is_output(node.name) or not node.input or tensors.is_control(node.input[0]):
-        return False
+def _concerns(_graph: Graph, node: NodeDef) -> bool:
     if node.op == "Cast" and node.attr["SrcT"].type != node.attr["DstT"].type:
         return False
+    return bool(node.input) and not tensors.is_control(node.input[0])
+
+
+def _refuse(graph: Graph, node: NodeDef, _found: Match) -> str:
+    if graph.is_output(node.name):
+        return "'%s' is an output" % node.name
     if any(graph.producer(name).op in _CONTROL_FLOW for name in graph.data_inputs(node)):
-        return False
-    if graph.control_inputs(node) and graph.producer(node.input[0]).op == "Const":
-        return False  # folding makes one constant of both, and leaves no waiting to their reader
-    if graph.control_inputs(node) and any(consumer.op in MERGE for consumer in graph.consumers(node.name)):
-        return False  # a Merge would then wait for what runs in one branch only
+        return "'%s' marks a branch or a loop" % node.name
+    if not graph.control_inputs(node):
+        return ""
+    if graph.producer(node.input[0]).op == "Const":
+        # folding makes one constant of both, and leaves no waiting to their reader
+        return "'%s' waits for other nodes, and is a constant" % node.name
+    if any(consumer.op in MERGE for consumer in graph.consumers(node.name)):
+        # a Merge would then wait for what runs in one branch only
+        return "'%s' waits for other nodes ahead of a Merge" % node.name
     # a control edge may carry "this branch is taken"; keep the node that carries it
-    return not (graph.control_inputs(node) and _is_waited_for(graph, node))
+    return "'%s' waits for other nodes, and others for it" % node.name if _is_waited_for(graph, node) else ""
+
+
+def _refuse_several(graph: Graph, node: NodeDef, found: Match) -> str:
+    reason = _refuse(graph, node, found)
+    if not reason and _is_waited_for(graph, node):
+        return "other nodes wait for '%s'" % node.name
+    return reason or ("'%s' waits for other nodes" % node.name if graph.control_inputs(node) else "")
 
 
 def _is_waited_for(graph: Graph, node: NodeDef) -> bool:
     return any("^" + node.name in consumer.input for consumer in graph.consumers(node.name))
+
+
+def _bypass(graph: Graph, node: NodeDef, _found: Match) -> None:
+    graph.bypass(node.name)
+
+
+def _bypass_several(graph: Graph, node: NodeDef, _found: Match) -> None:
+    for index, source in enumerate(graph.data_inputs(node)):
+        graph.redirect("%s:%d" % (node.name, index), source)
+    graph.remove(node.name)
+
+
+remove_training_nodes = Rules(
+    "remove_training_nodes",
+    Rule((Op("|".join(_PASS_THROUGH)),), rewrite=_bypass, refuse=_refuse, concerns=_concerns),
+    Rule((Op("IdentityN"),), rewrite=_bypass_several, refuse=_refuse_several, concerns=_concerns),
+)

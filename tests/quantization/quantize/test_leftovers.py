@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from intel_quantization.graph.graph import Graph
 from intel_quantization.graph_converter import GraphConverter
+from intel_quantization.quantize.leftovers import leftovers
 from tests.quantization import builders as b
 
 FEED = {"input:0": b.random("values", (2, 8, 8, 4))}
@@ -68,3 +70,70 @@ def test_each_has_its_reason():
         "turned": "it is not between INT8 ops",
         "out": "Softmax has no INT8 form",
     }
+
+
+def test_a_rule_that_refused_says_why():
+    """Several ops that passes are for, each left for another reason."""
+
+    def net():
+        x = b.image()
+        # a bias behind a convolution that something else reads, too
+        shared = b.conv(x, 4, name="shared")
+        added = tf.add(shared, tf.constant(b.random("term", (4,))), name="added")
+        # a second bias, likewise
+        twice = b.bias(b.conv(x, 4, name="biased"), "bias")
+        term = tf.nn.bias_add(twice, tf.constant(b.random("second", (4,))), name="term")
+        # a batch norm in pieces of which one is no number for each channel
+        y = b.conv(x, 4, name="pieces") - tf.constant(b.random("rows", (8, 1)))
+        y = tf.multiply(y, tf.constant(b.random("gamma", (4,))), name="scaled")
+        # one that is fused, in training
+        z = b.norm(b.conv(x, 4, name="trained"), "norm", training=True)
+        # a factor that does not fit
+        w = tf.multiply(b.conv(x, 4, name="wide"), tf.constant(b.random("map", (8, 8, 4))), name="times")
+        tf.add_n([added, tf.nn.elu(shared), term, tf.nn.elu(twice), y, z, w], name="out")
+
+    reasons = left(net)
+    add = "an addition is INT8 only behind a convolution with its bias, and without a ReLU only of INT8 values"
+    no_form = " has no INT8 form, and it was not folded: "
+    expected = {
+        "added": add + ", and it was not folded: 'shared' is also read elsewhere",
+        "term": "'bias' is also read elsewhere",
+        "sub": "Sub" + no_form + "'sub' does not add a constant to each channel of 'pieces'",
+        "scaled": "Mul" + no_form + "'sub' is a Sub, not a Conv2D|DepthwiseConv2dNative|MatMul",
+        "norm": "'norm' is in training mode",
+        "times": "Mul" + no_form + "'times' is no operation of a constant for each channel of 'wide'",
+    }
+    assert {name: reasons.get(name) for name in expected} == expected
+
+
+def test_arithmetic_of_the_networks_own_was_not_left_by_a_batch_norm():
+    def net():
+        x = b.image()
+        y = b.conv(x, 4, name="conv")
+        tf.multiply(y, tf.nn.sigmoid(x), name="out")
+
+    assert left(net)["out"] == "Mul has no INT8 form"
+
+
+def test_a_bias_that_is_left_says_who_else_reads():
+    def net():
+        x = b.conv(b.image(), 4, name="conv")
+        tf.add(tf.nn.elu(x), b.bias(x, "bias"), name="out")
+
+    assert left(net)["bias"] == "'conv' is also read elsewhere"
+
+
+def test_an_old_batch_norm_says_why():
+    """TensorFlow 2 runs none, so that it is not converted here."""
+
+    def net():
+        x = tf.nn.relu(b.image(), name="relu")
+        tf.nn.elu(b.norm(x, "norm"), name="out")
+
+    graph_def = b.build(net)
+    item = b.node(graph_def, "norm")
+    item.op = "BatchNormWithGlobalNormalization"
+    item.attr["variance_epsilon"].f = 0.001
+    item.attr["scale_after_normalization"].b = True
+    reasons = {item.node: item.reason for item in leftovers(Graph(graph_def, ["out"]), (), ())}
+    assert reasons["norm"] == "'relu' is a Relu, not a Conv2D|DepthwiseConv2dNative|MatMul"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import tensorflow as tf
 
+from intel_quantization.graph.graph import Graph
 from intel_quantization.transforms.drop_zero_padding import drop_zero_padding
-from tests.quantization.builders import check_rewrite, conv, image, ops
+from tests.quantization.builders import build, check_rewrite, conv, image, ops, refusal
 
 pytestmark = pytest.mark.tensorflow
 
@@ -35,3 +36,19 @@ def test_others_stay():
     assert ops(check_rewrite(drop_zero_padding, padded(1.0), 0))["PadV2"] == 1
     check_rewrite(drop_zero_padding, lambda: tf.pad(image(), SPATIAL, name="out"), 0)
     check_rewrite(drop_zero_padding, lambda: tf.pad(image(), [[0, 0]] * 4, name="out"), 0)
+
+
+def test_reasons():
+    def net(value):
+        return lambda: tf.raw_ops.PadV2(
+            input=image(), paddings=[[0, 0], [1, 1], [0, 0], [0, 0]], constant_values=value(), name="out"
+        )
+
+    ones = Graph(build(net(lambda: 1.0)), ["out"])
+    assert refusal(drop_zero_padding, ones, "out") == "'out' pads with other numbers than zero"
+    computed = Graph(build(net(lambda: image((), "value"))), ["out"])
+    assert refusal(drop_zero_padding, computed, "out") == "'value' is not a constant"
+    nothing = Graph(build(lambda: tf.pad(image(), [[0, 0]] * 4, name="out")), ["out"])
+    assert refusal(drop_zero_padding, nothing, "out") == "'out' is an output"
+    plain = Graph(build(lambda: tf.pad(image(), [[1, 1]] * 4, name="out")), ["out"])
+    assert refusal(drop_zero_padding, plain, "out") == ""

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from intel_quantization.graph.graph import Graph
 from intel_quantization.transforms.fix_training_switches import fix_training_switches
-from tests.quantization.builders import build, check_rewrite, image, ops, v1
+from tests.quantization.builders import build, check_rewrite, image, ops, refusal, v1
 
 pytestmark = pytest.mark.tensorflow
 
@@ -66,3 +66,13 @@ def test_what_a_dropout_compares_with_random_numbers(derive):
     graph = Graph(build(net), ["out"])
     assert fix_training_switches(graph) == 1
     assert "PlaceholderWithDefault" not in ops(graph)
+
+
+def test_an_output_says_so():
+    def net():
+        x = v1.placeholder_with_default(False, (), "training")
+        tf.logical_not(x, name="out")
+
+    graph = Graph(build(net), ["out", "training"])
+    assert refusal(fix_training_switches, graph, "training") == "'training' is an output"
+    assert fix_training_switches(graph) == 0

@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 
 from intel_quantization.graph.graph import Graph
-from intel_quantization.transforms.flatten_atrous_conv import flatten_atrous_conv, why_not
-from tests.quantization.builders import build, check_rewrite, conv, conv_first, depthwise, image, ops, random
+from intel_quantization.transforms.flatten_atrous_conv import flatten_atrous_conv
+from tests.quantization.builders import build, check_rewrite, conv, conv_first, depthwise, image, ops, random, refusal
 
 pytestmark = pytest.mark.tensorflow
 
@@ -69,7 +69,7 @@ def reason(net, outputs=("out",)):
     before = graph.to_graph_def()
     assert flatten_atrous_conv(graph) == 0
     assert graph.to_graph_def() == before
-    return why_not(graph, graph.nodes["join"])
+    return refusal(flatten_atrous_conv, graph, "join")
 
 
 def strided(x, padding, name):

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from intel_quantization.graph.graph import Graph
 from intel_quantization.graph.verify import verify
-from intel_quantization.transforms.fold_batch_norms import fold_batch_norms, why_not
+from intel_quantization.transforms.fold_batch_norms import fold_batch_norms
 from tests.quantization.builders import (
     bias,
     build,
@@ -21,6 +21,7 @@ from tests.quantization.builders import (
     old_control_flow,
     ops,
     random,
+    refusal,
     run,
     v1,
 )
@@ -74,7 +75,7 @@ def test_a_zero_variance_and_a_zero_gamma():
 def refused(function, name="out", outputs=("out",)):
     graph = Graph(build(function), outputs)
     before = graph.to_graph_def()
-    reason = why_not(graph, graph.nodes[name])
+    reason = refusal(fold_batch_norms, graph, name)
     assert fold_batch_norms(graph) == 0
     assert graph.to_graph_def() == before
     return reason
@@ -126,7 +127,7 @@ def test_another_data_format():
     graph_def = build(lambda: norm(conv(image((None, 8, 8, 8))), "out"))
     graph_def.node[-1].attr["data_format"].s = b"NCHW"
     graph = Graph(graph_def, ["out"])
-    assert why_not(graph, graph.nodes["out"]) == "'out' has another data format than 'conv'"
+    assert refusal(fold_batch_norms, graph, "out") == "'out' has another data format than 'conv'"
 
 
 def test_channels_first():

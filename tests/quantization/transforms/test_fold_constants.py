@@ -289,7 +289,7 @@ def test_a_small_graph_with_huge_values(name):
 
 
 def test_the_work_of_all_is_limited(monkeypatch):
-    monkeypatch.setattr("intel_quantization.transforms.constant_evaluation._MOST_WORK", 1000)
+    monkeypatch.setattr("intel_quantization.transforms.support.constant_evaluation._MOST_WORK", 1000)
 
     def net():
         value = tf.constant(random("v", (100,)))

@@ -19,6 +19,7 @@ from tests.quantization.builders import (
     image,
     ops,
     random,
+    refusal,
 )
 
 pytestmark = pytest.mark.tensorflow
@@ -143,3 +144,15 @@ def test_a_zero_factor():
         lambda: tf.multiply(bias(conv(image())), tf.constant(FACTOR * (np.arange(8) > 0)), name="out"),
         1,
     )
+
+
+def test_reasons():
+    def net(shape):
+        return lambda: tf.multiply(bias(conv(image(), 4)), tf.constant(random("factor", shape)), name="out")
+
+    rows = Graph(build(net((8, 1))), ["out"])
+    assert refusal(fold_convolutionwithbias_mul, rows, "out").startswith("'out' is no operation of a constant for each")
+    shared = Graph(build(net((4,))), ["out", "bias"])
+    assert refusal(fold_convolutionwithbias_mul, shared, "out") == "'bias' is also read elsewhere"
+    fits = Graph(build(net((4,))), ["out"])
+    assert refusal(fold_convolutionwithbias_mul, fits, "out") == ""

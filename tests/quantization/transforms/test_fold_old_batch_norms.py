@@ -8,7 +8,7 @@ import tensorflow as tf
 from tensorflow.core.framework import graph_pb2
 
 from intel_quantization.graph.graph import Graph
-from intel_quantization.transforms.fold_old_batch_norms import fold_old_batch_norms, why_not
+from intel_quantization.transforms.fold_old_batch_norms import fold_old_batch_norms
 from tests.quantization.builders import (
     assert_same_numbers,
     bias,
@@ -19,6 +19,7 @@ from tests.quantization.builders import (
     image,
     ops,
     random,
+    refusal,
 )
 
 pytestmark = pytest.mark.tensorflow
@@ -83,7 +84,7 @@ def test_folded(linear, biased, scale_after):
 
     before = old_norm(net, scale_after)
     graph = Graph(before, ["out"])
-    assert why_not(graph, graph.nodes["out"]) == ""
+    assert refusal(fold_old_batch_norms, graph, "out") == ""
     assert fold_old_batch_norms(graph) == 1
     graph.prune()
     assert ops(graph)["BiasAdd"] == 1
@@ -95,7 +96,7 @@ def test_folded(linear, biased, scale_after):
 def refused(function, outputs=("out",), **options):
     graph = Graph(old_norm(function, **options), outputs)
     before = graph.to_graph_def()
-    reason = why_not(graph, graph.nodes["out"])
+    reason = refusal(fold_old_batch_norms, graph, "out")
     assert fold_old_batch_norms(graph) == 0
     assert graph.to_graph_def() == before
     return reason
@@ -115,5 +116,5 @@ def test_parameters_that_are_computed():
     node.op = "Placeholder"
     del node.attr["value"]
     graph = Graph(graph_def, ["out"])
-    assert why_not(graph, graph.nodes["out"]) == "'norm/gamma' is not a constant"
+    assert refusal(fold_old_batch_norms, graph, "out") == "'norm/gamma' is not a constant"
     assert fold_old_batch_norms(graph) == 0

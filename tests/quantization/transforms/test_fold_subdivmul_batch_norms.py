@@ -10,8 +10,9 @@ import tensorflow as tf
 
 from intel_quantization.graph.graph import Graph
 from intel_quantization.transforms.convert_layout import convert_layout
-from intel_quantization.transforms.fold_subdivmul_batch_norms import fold_subdivmul_batch_norms, why_not
+from intel_quantization.transforms.fold_subdivmul_batch_norms import fold_subdivmul_batch_norms
 from intel_quantization.transforms.pipeline import OPTIMIZE_FP32, optimize
+from intel_quantization.transforms.rule import refusals
 from tests.quantization.builders import (
     assert_same_numbers,
     bias,
@@ -24,6 +25,7 @@ from tests.quantization.builders import (
     image,
     ops,
     random,
+    refusal,
 )
 
 pytestmark = pytest.mark.tensorflow
@@ -186,8 +188,7 @@ def reason(*steps, outputs=("out",), source=conv):
     before = graph.to_graph_def()
     assert fold_subdivmul_batch_norms(graph) == 0
     assert graph.to_graph_def() == before
-    linear = next(node for node in graph.nodes.values() if node.op in ("Conv2D", "MatMul"))
-    return why_not(graph, linear)
+    return "; ".join(refusals(graph, [fold_subdivmul_batch_norms]).values())
 
 
 def wait(x):
@@ -221,13 +222,13 @@ def test_reasons():
     assert reason(lambda x: tf.identity(x) * FACTOR, lambda x: x + FACTOR) == ""
     named = pieces(lambda x: tf.identity(x, name="conv_out"))
     graph = Graph(build(named), ["out", "conv"])
-    assert why_not(graph, graph.nodes["conv"]) == ""
-    computed = Graph(build(lambda: tf.linalg.matmul(image((2, 4)), image((4, 8), "w"), name="c")))
-    assert why_not(computed, computed.nodes["c"]) == "the weights of 'c' are not constant"
+    assert refusal(fold_subdivmul_batch_norms, graph, "conv") == ""
+    computed = Graph(build(lambda: tf.linalg.matmul(image((2, 4)), image((4, 8), "w"), name="c") * FACTOR))
+    assert refusal(fold_subdivmul_batch_norms, computed, "c") == "'w' is not a constant"
     half = Graph(
-        build(lambda: tf.linalg.matmul(image((2, 4), dtype=tf.float16), np.ones((4, 8), np.float16), name="c"))
+        build(lambda: -tf.linalg.matmul(image((2, 4), dtype=tf.float16), np.ones((4, 8), np.float16), name="c"))
     )
-    assert why_not(half, half.nodes["c"]) == "'c' is not float32"
+    assert refusal(fold_subdivmul_batch_norms, half, "c") == "'c' is not float32"
 
 
 def test_a_piece_that_only_waits_is_none():

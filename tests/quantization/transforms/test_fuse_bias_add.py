@@ -19,6 +19,7 @@ from tests.quantization.builders import (
     image,
     ops,
     random,
+    refusal,
 )
 
 pytestmark = pytest.mark.tensorflow
@@ -151,3 +152,16 @@ def test_an_addition_that_waits_goes_on_waiting():
             tf.add(convolved, term, name="out")
 
     assert list(check_rewrite(fuse_bias_add, net, 1).nodes["out"].input)[2:] == ["^first"]
+
+
+def test_reasons():
+    def net(shape, add=tf.add):
+        return lambda: add(bias(conv(image(), 4)), tf.constant(random("term", shape)), name="out")
+
+    rows = Graph(build(net((8, 1))), ["out"])
+    assert refusal(fuse_bias_add, rows, "out") == "'out' does not add a constant to each channel of 'conv'"
+    for add in (tf.add, tf.subtract, tf.nn.bias_add):
+        shared = Graph(build(net((4,), add)), ["out", "bias"])
+        assert refusal(fuse_bias_add, shared, "out") == "'bias' is also read elsewhere"
+    first = Graph(build(lambda: bias(conv(image(), 4), "out")), ["out", "conv"])
+    assert refusal(fuse_bias_add, first, "out") == "", "what the pass makes is no concern of it"

@@ -21,6 +21,7 @@ from tests.quantization.builders import (
     old_control_flow,
     ops,
     random,
+    refusal,
     v1,
 )
 
@@ -200,3 +201,39 @@ def test_in_a_loop(behind, invariant):
     graph = check_rewrite(fuse_column_wise_mul, net, 1)
     verify(graph, "test")
     assert list(graph.producer(graph.nodes["while/conv"].input[1]).input) == ["^while/Identity"]
+
+
+def refused(function, outputs=("out",), name="product"):
+    graph = Graph(build(function), outputs)
+    before = graph.to_graph_def()
+    assert fuse_column_wise_mul(graph) == 0
+    assert graph.to_graph_def() == before
+    return refusal(fuse_column_wise_mul, graph, name)
+
+
+def scaled(x, factor=(4,)):
+    return tf.multiply(x, tf.constant(random("factor", factor)), name="product")
+
+
+def test_reasons():
+    def elsewhere():
+        x = scaled(image())
+        tf.add(conv(x, 4, name="conv"), tf.nn.relu(x, name="relu"), name="out")
+
+    assert refused(elsewhere) == "'relu', which also reads 'product', is a Relu"
+    assert refused(lambda: conv(scaled(image()), name="out"), ("out", "product")) == "'product' is an output"
+    rows = "'product' is no operation of a constant for each input channel of 'out'"
+    assert refused(lambda: conv(scaled(image(), (8, 1)), name="out")) == rows
+    behind = "'product' is no operation of a constant for each channel of 'conv'"
+    assert refused(lambda: tf.nn.elu(scaled(conv(image(), 4, name="conv"), (8, 1)), name="out")) == behind
+    assert refused(lambda: tf.nn.elu(scaled(tf.nn.relu(image(), "relu")), name="out")).startswith("'relu' is a Relu")
+
+
+def test_no_concern():
+    def own():
+        x = image()
+        tf.nn.elu(tf.multiply(x, tf.nn.sigmoid(x), name="product"), name="out")
+
+    assert refused(own) == ""
+    divides = lambda: tf.nn.elu(tf.divide(tf.constant(2.0), image(), name="product"), name="out")  # noqa: E731
+    assert refused(divides) == ""

@@ -9,7 +9,7 @@ from tensorflow.python.framework import function as defun
 
 from intel_quantization.graph.graph import Graph
 from intel_quantization.graph.verify import verify
-from intel_quantization.transforms.inline_functions import inline_functions, why_not
+from intel_quantization.transforms.inline_functions import inline_functions
 from intel_quantization.transforms.pipeline import optimize
 from tests.quantization.builders import (
     assert_same_numbers,
@@ -22,6 +22,7 @@ from tests.quantization.builders import (
     old_control_flow,
     ops,
     random,
+    refusal,
     run,
     v1,
 )
@@ -239,7 +240,8 @@ def test_what_a_run_decides_stays():
 def refused(graph_def):
     graph = Graph(graph_def, ["out"])
     before = graph.to_graph_def()
-    reason = why_not(graph, next(node for node in graph.nodes.values() if node.op in CALLS))
+    name = next(node.name for node in graph.nodes.values() if node.op in CALLS)
+    reason = refusal(inline_functions, graph, name)
     assert inline_functions(graph) == 0
     assert graph.to_graph_def() == before
     return reason.replace(graph_def.library.function[0].signature.name, "F")

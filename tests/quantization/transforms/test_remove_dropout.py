@@ -6,8 +6,10 @@ import pytest
 import tensorflow as tf
 
 from intel_quantization.graph.graph import Graph
+from intel_quantization.transforms.fold_constants import fold_constants
 from intel_quantization.transforms.pipeline import optimize
 from intel_quantization.transforms.remove_dropout import remove_dropout
+from intel_quantization.transforms.rule import refusals
 from tests.quantization.builders import assert_same_numbers, build, check_rewrite, image, ops, v1
 
 pytestmark = pytest.mark.tensorflow
@@ -103,3 +105,18 @@ def test_other_masks_stay(mask):
 
     graph = Graph(build(net), ["out"])
     assert remove_dropout(graph) == 0
+
+
+@pytest.mark.parametrize("form", [oldest, masked, selected])
+def test_one_that_drops_says_so(form):
+    graph = Graph(build(dropped(form, lambda: tf.constant(0.5))), ["out"])
+    fold_constants(graph)
+    found = refusals(graph, [remove_dropout])
+    assert [reason.split("'")[2] for reason in found.values()] == [
+        " drops numbers at random: a training graph was frozen"
+    ]
+
+
+def test_a_product_that_is_no_dropout_has_no_reason():
+    graph = Graph(build(lambda: tf.multiply(image(), tf.nn.sigmoid(image(name="y")), name="out")), ["out"])
+    assert refusals(graph, [remove_dropout]) == {}

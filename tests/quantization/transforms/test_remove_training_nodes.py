@@ -9,7 +9,7 @@ import tensorflow as tf
 from intel_quantization.graph.graph import Graph
 from intel_quantization.graph.verify import verify
 from intel_quantization.transforms.remove_training_nodes import remove_training_nodes
-from tests.quantization.builders import build, check_rewrite, image, old_control_flow, ops, run, v1
+from tests.quantization.builders import build, check_rewrite, image, old_control_flow, ops, refusal, run, v1
 
 pytestmark = pytest.mark.tensorflow
 
@@ -161,3 +161,19 @@ def test_loops_go_on_working(steps):
     assert remove_training_nodes(graph) >= 1
     feed = {"input:0": np.array([1, 2], np.float32)}
     np.testing.assert_array_equal(run(graph, feed, "out")[0], run(before, feed, "out")[0])
+
+
+def test_reasons():
+    def net():
+        x = tf.stop_gradient(image(), name="kept")
+        y = tf.nn.elu(x)
+        with tf.control_dependencies([tf.nn.relu(x, name="first")]):
+            y = tf.identity(y, name="waits")
+        with tf.control_dependencies([y]):
+            tf.nn.relu(x, name="out")
+
+    graph = Graph(build(net), ["out", "kept"])
+    assert refusal(remove_training_nodes, graph, "kept") == "'kept' is an output"
+    assert refusal(remove_training_nodes, graph, "waits") == "'waits' waits for other nodes, and others for it"
+    cast = Graph(build(lambda: tf.cast(image(), tf.float16, name="out")), ["out"])
+    assert refusal(remove_training_nodes, cast, "out") == ""

@@ -21,6 +21,7 @@ from tests.quantization.builders import (
     error,
     image,
     random,
+    refusal,
 )
 
 pytestmark = [
@@ -94,3 +95,12 @@ def test_the_int8_op_pads():
 def test_the_form_that_kills_tensorflow_converts():
     conversion = convert(build(net_with_both))
     assert all(decision.int8 for decision in conversion.decisions)
+
+
+def test_half_precision_says_so():
+    graph_def = build(lambda: depthwise(image((2, 8, 8, 4)), name="out"))
+    node = next(item for item in graph_def.node if item.name == "out")
+    node.attr["padding"].s, node.attr["T"].type = b"EXPLICIT", tf.float16.as_datatype_enum
+    graph = Graph(graph_def, ["out"])
+    assert refusal(split_explicit_padding, graph, "out") == "'out' is not float32"
+    assert split_explicit_padding(graph) == 0

@@ -7,8 +7,8 @@ from typing import List, Optional, Tuple
 import numpy as np
 
 from intel_quantization.graph.attributes import attribute
-from intel_quantization.graph.graph import Graph, NodeDef
-from intel_quantization.transforms.linear import is_channels_last
+from intel_quantization.graph.graph import NodeDef
+from intel_quantization.transforms.support.linear import is_channels_last
 
 # rows ahead and behind, columns ahead and behind
 Margins = Tuple[int, int, int, int]
@@ -17,22 +17,6 @@ Margins = Tuple[int, int, int, int]
 def spatial_axes(node: NodeDef) -> Tuple[int, int]:
     """The axes of rows and columns of what a convolution or pool reads, by its data format."""
     return (1, 2) if is_channels_last(node) else (2, 3)
-
-
-def margins_of_pad(graph: Graph, pad: NodeDef, axes: Tuple[int, int]) -> Optional[Margins]:
-    """What a Pad puts around the two axes.
-
-    Returns:
-        None where the paddings are computed, negative, not of four dimensions, or along other axes, too.
-    """
-    paddings = graph.constant(graph.data_inputs(pad)[1])
-    if paddings is None or paddings.shape != (4, 2) or np.any(paddings < 0):
-        return None
-    others = [axis for axis in range(4) if axis not in axes]
-    if np.any(paddings[others]):
-        return None
-    top, bottom, left, right = (int(size) for size in paddings[list(axes)].reshape(-1))
-    return top, bottom, left, right
 
 
 def explicit_margins(conv: NodeDef) -> Optional[Margins]:

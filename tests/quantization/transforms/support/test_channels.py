@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from intel_quantization.graph.graph import Graph
-from intel_quantization.transforms.channels import channels_of
+from intel_quantization.transforms.support.channels import channels_of
 from tests.quantization.builders import build, conv, conv_first, dense, depthwise, image
 
 pytestmark = pytest.mark.tensorflow

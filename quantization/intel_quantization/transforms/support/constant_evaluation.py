@@ -16,7 +16,7 @@ from intel_quantization.graph import registry, tensors
 from intel_quantization.graph.constants import constant_chain
 from intel_quantization.graph.graph import Graph, NodeDef
 from intel_quantization.graph.session import run_graph
-from intel_quantization.transforms.foldable_ops import Extent, effort, extent, extent_by_values, needs_values
+from intel_quantization.transforms.support.foldable_ops import Extent, effort, extent, extent_by_values, needs_values
 
 _MOST_ELEMENTS = 2**27
 """Of one result: 512 MB of float32."""

@@ -12,13 +12,14 @@ import numpy as np
 
 from intel_quantization.graph.attributes import DT_FLOAT, attribute
 from intel_quantization.graph.graph import Graph, NodeDef
-from intel_quantization.graph.pattern import Any, Const, Match, Op
+from intel_quantization.graph.pattern import Any, Const, Match, OneOf, Op
 from intel_quantization.graph.waits import waits_of
 
 # A linear op that only the match reads, alone and with its BiasAdd.
 LINEAR_OPS = ("Conv2D", "DepthwiseConv2dNative", "MatMul")
 LINEAR = Op("|".join(LINEAR_OPS), inputs=(Any("x"), Const("weights")), bind="linear", private=True)
 BIASED = Op("BiasAdd", inputs=(LINEAR, Const("bias", 1)), bind="bias_add", private=True)
+LINEAR_OR_BIASED = OneOf((LINEAR, BIASED))
 
 
 def roots(graph: Graph, ops: Sequence[str]) -> Iterator[NodeDef]:

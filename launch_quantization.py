@@ -1,0 +1,1 @@
+launcher/launch_quantization.py

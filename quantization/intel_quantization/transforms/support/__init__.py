@@ -1,0 +1,1 @@
+"""What the rewrites are made of: helpers that rewrite nothing by themselves."""
