@@ -61,7 +61,8 @@ class Job:
         allow_op: op types that may run although they touch files, processes or the network.
         per_channel: one scale per output channel of a weight instead of one per weight.
         equalize: cross-layer equalization before quantizing.
-        bias_correction: let the bias take back what rounding the weights adds on average.
+        bias_correction: let the bias take back what rounding adds on average.
+        adaptive_rounding: round weights for the least error of the layer's output.
         callback: a command of the user that runs inference on the graph to calibrate it, or None.
         samples: how many samples to calibrate on; None: chosen inside.
         batch_size: images per calibration batch; None: chosen inside.
@@ -104,6 +105,7 @@ class Job:
     per_channel: bool = True
     equalize: bool = True
     bias_correction: bool = True
+    adaptive_rounding: bool = True
     callback: str | None = None
     samples: int | None = None
     batch_size: int | None = None
@@ -191,6 +193,7 @@ class Job:
             "per_channel": self.per_channel,
             "equalize": self.equalize,
             "bias_correction": self.bias_correction,
+            "adaptive_rounding": self.adaptive_rounding,
             "excluded_ops": list(self.excluded_ops),
             "excluded_nodes": list(self.excluded_nodes),
             "allow_op": list(self.allow_op),

@@ -274,7 +274,8 @@ def _add_quantization(parser: Parser) -> None:
     )
     for name, text in (
         ("equalize", "cross-layer equalization before quantizing (default: true)"),
-        ("bias_correction", "correct biases for the mean error of rounded weights (default: true)"),
+        ("bias_correction", "correct biases for the mean error of rounding (default: true)"),
+        ("adaptive_rounding", "round weights for the least error of the layer's output (default: true)"),
     ):
         group.add_argument(
             *_spellings(name), nargs="?", const=True, default=True, type=boolean, metavar="BOOL", help=text

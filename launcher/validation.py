@@ -63,6 +63,7 @@ def checked_job(options: argparse.Namespace) -> Job:
         per_channel=options.per_channel,
         equalize=options.equalize,
         bias_correction=options.bias_correction,
+        adaptive_rounding=options.adaptive_rounding,
         samples=options.samples,
         batch_size=options.batch_size,
         callback=options.callback,

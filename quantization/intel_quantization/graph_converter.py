@@ -81,10 +81,9 @@ class GraphConverter:
         calibration_data: what the inputs are fed while calibrating: an iterable of feed dicts
             (tensor or node name -> array), such as an ImageFeed; an array for the only input, its first
             dimension the samples; one feed dict; or a function that returns one of these.
-        equalize: cross-layer equalization before quantizing: scale the channels of a tensor between two INT8 ops to
-            like sizes, so that they share one range
-            better; matters most without ``per_channel``.
-        bias_correction: let the bias take back what rounding the weights adds to each channel on average.
+        equalize: cross-layer equalization before quantizing: scale, and shift where nothing is padded, the channels
+            of a tensor between INT8 ops to like ranges, so that they share one better.
+        bias_correction: let the bias take back what rounding adds to each channel on average.
         signature: the signature of a SavedModel; empty: ``serving_default``, or the only one.
         samples: stop calibrating after so many samples; None: all of ``calibration_data``, or 100 of a command.
         on_stage: called with the name of each stage (``STAGES``) when it begins.
@@ -99,6 +98,8 @@ class GraphConverter:
             silently wrong on CPUs without INT8 dot products (AVX512-VNNI, AVX-VNNI, AMX).
         allow_op: ops that may run although they touch files, processes or the network, such as ``["ReadFile"]``;
             for graphs that you trust. A graph whose outputs need any other such op is refused.
+        adaptive_rounding: round weights up or down so that their errors cancel in the layer's output, as the
+            calibration data's patches tell, instead of each to its nearest value.
 
     Attributes:
         gen_calib_data_cmds: a command (or its words) that runs inference on the graph whose path stands for
@@ -138,6 +139,7 @@ class GraphConverter:
         target_tensorflow: Optional[str] = None,
         target_cpu: str = ANY,
         allow_op: Sequence[str] = (),
+        adaptive_rounding: bool = True,
     ) -> None:
         collector(algo)  # it exists
         self.input_graph = input_graph if isinstance(input_graph, graph_pb2.GraphDef) else os.fspath(input_graph)
@@ -153,6 +155,7 @@ class GraphConverter:
         self.excluded_nodes = tuple(excluded_nodes or ())
         self.per_channel = per_channel
         self.equalize = equalize
+        self.adaptive_rounding = adaptive_rounding
         self.bias_correction = bias_correction
         self.algo = algo
         self.calibration_data = calibration_data
@@ -248,6 +251,7 @@ class GraphConverter:
             self.equalize,
             self.bias_correction,
             self.target_cpu,
+            self.adaptive_rounding,
         )
 
         def stop(decided: Sequence[Decision]) -> None:

@@ -39,6 +39,7 @@ class Job:
     per_channel: bool = True
     equalize: bool = True
     bias_correction: bool = True
+    adaptive_rounding: bool = True
     excluded_ops: tuple[str, ...] = ()
     excluded_nodes: tuple[str, ...] = ()
     allow_op: tuple[str, ...] = ()
@@ -117,7 +118,7 @@ def parse(text: str) -> Job:
 
 _PATHS = ("in_graph", "out_graph", "data_location", "labels", "models_zoo", "models_source_dir", "models_config")
 _LISTS = ("inputs", "outputs", "excluded_ops", "excluded_nodes", "allow_op")
-_FLAGS = ("per_channel", "equalize", "bias_correction", "intermediate")
+_FLAGS = ("per_channel", "equalize", "bias_correction", "adaptive_rounding", "intermediate")
 _NUMBERS = ("scale", "mean", "std")
 _COUNTS = {"samples": 1, "batch_size": 1, "threads": 1, "evaluate": 0, "seed": 0}
 

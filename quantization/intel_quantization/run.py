@@ -218,6 +218,7 @@ class _Run:
             per_channel=job.per_channel,
             equalize=job.equalize,
             bias_correction=job.bias_correction,
+            adaptive_rounding=job.adaptive_rounding,
             algo=self._algo,
             on_stage=self._stages.enter,
             intermediate_dir=self._publication.path(".intermediate") if job.intermediate else None,

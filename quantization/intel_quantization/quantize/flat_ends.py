@@ -19,8 +19,9 @@ from intel_quantization.graph.attributes import attribute
 from intel_quantization.graph.graph import Graph, NodeDef
 from intel_quantization.quantize.groups import Group
 
-# By less than that share of their range results may change within a flat end: an eighth of an INT8 step.
-_FLAT = 1.0 / 2048.0
+# By less than that share of their range results may change within a flat end: a sixteenth of an INT8 step, and half of
+# what they change from point to point where nothing is flat.
+_FLAT = 1.0 / 4096.0
 _POINTS = 2049
 # Longer chains are not followed.
 _MOST_NODES = 32

@@ -1,0 +1,184 @@
+"""Lifted tensors whose channels have offsets and scales of their own."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from intel_quantization.calibration.collectors import min_max
+from intel_quantization.graph_converter import GraphConverter
+from intel_quantization.quantize.channel_grids import ChannelGrid, find_channel_grids
+from intel_quantization.quantize.local_error import find_by_channel
+from tests.quantization import builders as b
+from tests.quantization.prepare import prepare
+
+pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("everything_pays")]
+# means of channels that are far from one another, next to what varies in them
+MEANS = np.linspace(-40.0, 40.0, 8).astype(np.float32)
+# sizes of channels that differ by a factor of a hundred
+SIZES = np.geomspace(0.1, 10.0, 8).astype(np.float32)
+FEED = {"input:0": b.random("values", (8, 8, 8, 4))}
+OTHER = {"input:0": b.random("others", (8, 8, 8, 4))}
+
+
+def bottleneck(x, name, means=MEANS, sizes=None, maker="conv"):
+    """A linear op without an activation."""
+    if maker == "depthwise":
+        y = b.depthwise(x, name=name, weights=b.random(name, (3, 3, x.shape[-1], 1)) * np.reshape(sizes, (-1, 1)))
+    else:
+        weights = b.weights_for(name, (1, 1, x.shape[-1], 8))
+        y = b.conv(x, name=name, weights=weights if sizes is None else weights * sizes)
+    return b.bias(y, name + "/bias", means)
+
+
+def reader(x, name, like=None):
+    weights = b.weights_for(name, (1, 1, 8, 6))
+    weights = weights if like is None else weights / np.reshape(like, (-1, 1))
+    return tf.nn.relu(b.bias(b.conv(x, weights=weights, name=name), name + "/bias"), name + "/out")
+
+
+def unlike_means(means=MEANS, padding=False, second=None):
+    x = b.conv_block(b.image(), "first")
+    y = bottleneck(x, "narrow", means)
+    last = reader(y, "last")
+    if padding:
+        b.conv_block(y, "padding")
+    if second == "fp32":
+        tf.nn.elu(y, name="second")
+    elif second == "pool":
+        b.conv_block(tf.nn.max_pool2d(y, 2, 2, "VALID", name="pool"), "pooled", kernel=1)
+    tf.identity(last, "out")
+
+
+def unlike_sizes(maker="conv"):
+    x = b.conv_block(b.image(), "first")
+    y = bottleneck(x, "narrow", np.zeros(8, np.float32), SIZES, maker)
+    tf.identity(reader(y, "last", SIZES), "out")
+
+
+def residual(sizes=SIZES):
+    x = b.conv_block(b.image(), "first")
+    zero = np.zeros(8, np.float32)
+    y = bottleneck(x, "one", zero, sizes)
+    z = bottleneck(reader(y, "inner", sizes), "two", zero, sizes)
+    y = tf.add(z, y, "sum")
+    tf.identity(reader(y, "last", sizes), "out")
+
+
+def by_fp32(kind="gate"):
+    x = b.conv_block(b.image(), "first")
+    size = SIZES if kind != "swish" else np.ones(8, np.float32)
+    y = b.bias(b.conv(x, weights=b.weights_for("swish", (1, 1, 8, 8)), name="swish"), "swish/bias")
+    y = y * tf.nn.relu6(y + 3.0) / 6.0
+    if kind == "gate":
+        y = y * (tf.nn.sigmoid(tf.reduce_mean(y, [1, 2], keepdims=True)) * size)
+    tf.identity(reader(y, "last", size), "out")
+
+
+def grids_of(graph_def, outputs=("out",), per_channel=True, patches=True):
+    prepared = prepare(graph_def, [FEED], outputs, patches=patches)
+    arguments = (prepared.graph, prepared.items, prepared.statistics)
+    by_channel = find_by_channel(*arguments, prepared.trials, per_channel)
+    return find_channel_grids(*arguments, by_channel, prepared.trials, min_max, {})
+
+
+def sqnr(graph_def, outputs=("out",), **options):
+    conversion = GraphConverter(graph_def, outputs=list(outputs), calibration_data=[FEED], **options).convert()
+    names = [name + ":0" for name in outputs]
+    result = []
+    for want, got in zip(b.run(graph_def, OTHER, *names), b.run(conversion.graph, OTHER, *names)):
+        assert got.dtype == want.dtype
+        result.append(10 * np.log10(np.var(want) * want.size / ((want - got) ** 2).sum()))
+    return result if len(result) > 1 else result[0]
+
+
+@pytest.mark.parametrize("per_channel", [True, False])
+def test_offsets_for_channels_of_unlike_means(per_channel):
+    graph_def = b.build(unlike_means)
+    grids = grids_of(graph_def, per_channel=per_channel)
+    (grid,) = grids.values()
+    assert np.all(grid.scale == 1)
+    assert grid.span < 40
+    gain = sqnr(graph_def, per_channel=per_channel) - sqnr(graph_def, per_channel=per_channel, equalize=False)
+    assert gain > 4, "a range much less wide; weights err as before"
+
+
+@pytest.mark.parametrize("maker", ["conv", "depthwise"])
+def test_scales_for_channels_of_unlike_sizes(maker):
+    graph_def = b.build(unlike_sizes, maker)
+    (grid,) = grids_of(graph_def).values()
+    assert grid.scale[-1] > 5 * grid.scale[0]
+    assert sqnr(graph_def) > sqnr(graph_def, equalize=False) + 3
+
+
+def test_tensors_that_are_added_have_the_same_scales():
+    graph_def = b.build(residual)
+    grids = grids_of(graph_def)
+    assert set(grids) == {"one/bias", "sum"}
+    np.testing.assert_array_equal(grids["one/bias"].scale, grids["sum"].scale)
+    assert grids["sum"].scale[-1] > 5 * grids["sum"].scale[0]
+    assert not np.allclose(grids["one/bias"].low, grids["sum"].low)
+    assert sqnr(graph_def) > sqnr(graph_def, equalize=False) + 3
+
+
+@pytest.mark.parametrize("kind", ["gate", "swish"])
+def test_what_fp32_makes(kind):
+    graph_def = b.build(by_fp32, kind)
+    plain, refined = (sqnr(graph_def, equalize=value) for value in (False, True))
+    if kind == "gate":
+        (grid,) = grids_of(graph_def).values()
+        assert grid.scale[-1] > 5 * grid.scale[0]
+        assert refined > plain + 3
+    else:
+        assert refined > plain - 0.3
+
+
+@pytest.mark.parametrize("second", ["fp32", "pool"])
+def test_what_others_read_keeps_one_offset(second):
+    outputs = ("out", "second") if second == "fp32" else ("out", "pooled/out")
+    graph_def = b.build(unlike_means, second=second)
+    assert grids_of(graph_def, outputs) == {}
+    assert min(sqnr(graph_def, outputs)) > 15
+
+
+def test_what_a_padding_convolution_reads_stays():
+    graph_def = b.build(unlike_means, padding=True)
+    assert grids_of(graph_def, ("out", "padding/out")) == {}
+    assert min(sqnr(graph_def, ("out", "padding/out"))) > 15
+
+
+def test_an_output_stays():
+    graph_def = b.build(unlike_means)
+    assert grids_of(graph_def, ("out", "narrow/bias")) == {}
+
+
+def test_channels_that_are_alike_stay():
+    assert grids_of(b.build(unlike_means, np.zeros(8, np.float32))).keys() <= {"narrow/bias"}
+    for grid in grids_of(b.build(unlike_means, np.zeros(8, np.float32))).values():
+        assert np.all(grid.scale == 1)
+
+
+def test_without_patches_nothing_is_known():
+    assert grids_of(b.build(unlike_means), patches=False) == {}
+
+
+def test_a_matrix_product_reads_them():
+    def net():
+        x = tf.nn.relu(b.bias(b.dense(b.image((None, 12)), 8, name="first"), "first/bias"))
+        x = tf.reshape(x, [-1, 1, 1, 8])
+        y = bottleneck(x, "narrow")
+        tf.identity(reader(y, "last"), "out")
+
+    graph_def = b.build(net)
+    feed = {"input:0": b.random("v", (64, 12))}
+    conversion = b.convert(graph_def, [feed], outputs=["out"])
+    want, got = b.run(graph_def, feed, "out:0")[0], b.run(conversion.graph, feed, "out:0")[0]
+    assert np.abs(want - got).max() < 0.05 * np.abs(want).max()
+
+
+def test_the_grid_itself():
+    grid = ChannelGrid(np.array([-10.0, 5.0]), np.array([1.0, 0.1]), 25.5)
+    np.testing.assert_allclose(grid.offset, [10.0, -50.0])
+    values = np.array([[-11.0, 4.0], [-9.96, 5.004], [99.0, 99.0]], np.float32)
+    np.testing.assert_allclose(grid.round(values), [[-10.0, 5.0], [-10.0, 5.0], [15.5, 7.55]], atol=1e-5)
