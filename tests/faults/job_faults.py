@@ -32,14 +32,14 @@ def missing(runtime: str) -> str:
 def rows(runtime: str) -> Iterator[Row]:
     """Run the launcher once for each fault."""
     with tempfile.TemporaryDirectory(prefix="faults-") as folder:
-        graph = _graph(runtime, Path(folder))
+        graph = make_graph(runtime, Path(folder))
         for number, fault in enumerate(FAULTS):
             inside = Path(folder, f"{number:02d}")
             inside.mkdir()
             yield fault(Place(inside, runtime, dict(os.environ)), graph)
 
 
-def _graph(runtime: str, folder: Path) -> Path:
+def make_graph(runtime: str, folder: Path) -> Path:
     """A small frozen graph, made inside."""
     command = [*COMMAND, "--runtime", runtime, "--debug", "--out_graph", str(folder / "x.pb")]
     done = subprocess.run(command, input=MAKE_GRAPH, capture_output=True, text=True, timeout=PATIENCE, check=False)

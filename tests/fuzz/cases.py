@@ -41,14 +41,14 @@ class Cases:
     Args:
         folder: for the files of one case; made anew by the next.
         seed: cases of one number, seed and kind are the same.
-        kind: of all cases, a key of KINDS; empty: any.
+        kind: of all cases, keys of KINDS with commas between; empty: any.
         convert: whether tiny graphs are converted, and so run; else they are read and optimized only.
     """
 
     def __init__(self, folder: str, seed: int = 0, kind: str = "", convert: bool = True) -> None:
         self._folder = folder
         self._convert = convert
-        self._kind = kind
+        self._kinds = kind.split(",") if kind else []
         self._seed = seed
         self._graphs = seeds.graphs()
         self._bytes = {name: graph.SerializeToString(deterministic=True) for name, graph in self._graphs.items()}
@@ -59,7 +59,8 @@ class Cases:
 
     def kind_of(self, number: int) -> str:
         """The kind of a case."""
-        return self._kind or _kind(mutate.generator(self._seed, number, "kind"))
+        rng = mutate.generator(self._seed, number, "kind")
+        return rng.choice(self._kinds) if self._kinds else _kind(rng)
 
     def run(self, number: int) -> tuple[str, str]:
         """(kind of case, what came of it); an outcome that begins with ``!`` is a finding."""

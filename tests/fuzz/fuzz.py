@@ -96,7 +96,7 @@ class Batch:
         self._log.flush()
         with open(self._log.name, errors="replace") as stream:
             last = stream.read().rpartition("Current thread")[2]
-        return "_do_run" in last and "in calibrate" in last
+        return "_do_run" in last and ("in calibrate" in last or "in _check_valid" in last)
 
 
 class Report:
@@ -181,7 +181,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, help="stop after so many, whatever --cases says")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--first", type=int, default=0, help="the number of the first case")
-    parser.add_argument("--kind", default="", help="only this kind of case, such as 'odd graphs'")
+    parser.add_argument("--kind", default="", help="only these kinds of cases, such as 'npy,odd graphs'")
     parser.add_argument("--read-only", action="store_true", help="read and optimize, and convert nothing: faster")
     parser.add_argument("--report", help="a file for the report")
     parser.add_argument("--log", help="a file for what TensorFlow prints")
