@@ -12,12 +12,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from tests.e2e.support import COMMAND, PATIENCE
+from tests.e2e.support import PATIENCE
 from tests.faults import job_faults
 from tests.faults.ground import Ground, output_complaint
 from tests.faults.place import OLD, Place
 from tests.launcher.tiny_context import ROOT, VARIANT, make_tiny_context
 
+Begin = Callable[[], "subprocess.Popen[str]"]
+End = tuple[int, str]
 Result = tuple[str, str, list[str]]
 _DEATHS = 0.4
 """Share of pairs of which one is killed."""
@@ -28,7 +30,8 @@ from launcher import environment, signals
 from launcher.pythons import probe
 signals.install()
 lock = Path(sys.argv[1])
-found = environment.Environment(environment.environments_root() / "raced", probe(sys.argv[2]), lock)
+base = probe(Path(sys.argv[2]), ["%d.%d" % sys.version_info[:2]])
+found = environment.Environment(environment.environments_root() / "raced", base, lock)
 environment.make_environment(found, lambda line: None)
 with environment.in_use(found):
     print("complete" if found.complete else "not complete")
@@ -47,7 +50,7 @@ def races(ground: Ground, pairs: int, seed: int) -> Iterator[Result]:
     if ground.engine:
         kinds += [_image, _image]
     try:
-        for number, kind in zip(range(pairs), itertools.cycle(kinds)):
+        for number, kind in zip(range(pairs), itertools.cycle(kinds), strict=False):
             yield kind(ground, rng, number)
     finally:
         if ground.engine:
@@ -60,7 +63,7 @@ def _race_for(
     return lambda ground, rng, number: what(ground, rng, number, runtime, graph)
 
 
-def race(rng: random.Random, begin: Sequence[Callable[[], subprocess.Popen[str]]], longest: float) -> tuple[bool, list]:
+def race(rng: random.Random, begin: Sequence[Begin], longest: float) -> tuple[bool, list[End]]:
     """Start both, a moment apart, and maybe kill one: (whether, [(status, stderr)])."""
     processes = [begin[0]()]
     time.sleep(rng.choice((0.0, rng.uniform(0, longest / 4))))
@@ -73,7 +76,7 @@ def race(rng: random.Random, begin: Sequence[Callable[[], subprocess.Popen[str]]
     return dies, [(process.returncode, text) for process, text in zip(processes, told)]
 
 
-def _judge(results: list, allowed: set[int], dies: bool) -> tuple[str, list[str]]:
+def _judge(results: list[End], allowed: set[int], dies: bool) -> tuple[str, list[str]]:
     found = []
     deaths = {-signal.SIGKILL, -signal.SIGTERM, 128 + signal.SIGTERM} if dies else set()
     for status, told in results:
