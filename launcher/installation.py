@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -30,6 +31,10 @@ def fill(path: Path, base: Path, requirements: Path, variables: dict[str, str], 
         BuildError: a step failed.
     """
     python = str(path / "bin" / "python3")
+    # Within the environment: what a step that is killed leaves of its temporary files goes with the rest of it.
+    temporary = path / "tmp"
+    temporary.mkdir(parents=True)
+    variables = {**variables, "TMPDIR": str(temporary)}
     _run([str(base), "-I", "-m", "venv", str(path)], variables, log, lock)
     command = [python, "-I", "-m", "pip", "install", "--require-hashes", "--only-binary=:all:"]
     command += [
@@ -48,6 +53,7 @@ def fill(path: Path, base: Path, requirements: Path, variables: dict[str, str], 
         lock,
         accept=(0, 1),
     )
+    shutil.rmtree(temporary)
 
 
 def pip_variables(ca_bundle: Path | None) -> dict[str, str]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 
-from launch_quantization.errors import LauncherError, QuantizationFailedError, error_for_kind
+from launch_quantization.errors import BadInputError, LauncherError, QuantizationFailedError, error_for_kind
 from launch_quantization.events import Event, parse
 from launch_quantization.progress import View
 from launch_quantization.sanitize import safe_line
@@ -28,6 +29,10 @@ _SIGNALS = {
     signal.SIGXFSZ: ("wrote a larger file than it may", "allow more with --output_limit"),
     signal.SIGTERM: ("was ended from outside", "run again"),
 }
+_FATAL = re.compile(r"\bF \S+:\d+\] (?P<why>.+)")
+"""How TensorFlow says why it ends the process: a check of its own failed."""
+_FP32_STAGES = ("read", "calibrate")
+"""Those that run nothing but the FP32 graph."""
 
 
 class Listener:
@@ -48,6 +53,7 @@ class Listener:
         self._translate = translate
         self._error: Event | None = None
         self._tail: deque[bytes] = deque(maxlen=_TAIL_LINES)
+        self._stage = ""
         self.result: Event | None = None
 
     def __call__(self, line: bytes, stream: str) -> None:
@@ -60,6 +66,8 @@ class Listener:
             return
         if event.name == "log":
             event = replace(event, data={**event.data, "message": self._translate(event.data["message"])})
+        elif event.name == "stage":
+            self._stage = event.data["name"]
         elif event.name == "error":
             self._error = self._error or event
         elif event.name == "result":
@@ -88,6 +96,8 @@ class Listener:
     def _unexplained(self, status: int) -> LauncherError:
         if status > 128 and status - 128 in _SIGNALS:
             number = signal.Signals(status - 128)
+            if number == signal.SIGABRT and (why := self._fatal()):
+                return self._aborted(why)
             what, remedy = _SIGNALS[number]
             return QuantizationFailedError(f"the job {what} ({number.name})", remedy)
         if status == 0:
@@ -98,4 +108,21 @@ class Listener:
         return QuantizationFailedError(
             f"the job ended with status {status} without saying why",
             "the lines above are the end of its log; --verbose shows all",
+        )
+
+    def _fatal(self) -> str:
+        """What TensorFlow says of why it ended the process; empty where it says nothing."""
+        found = [match["why"] for line in self._tail if (match := _FATAL.search(self._shown(line)))]
+        return found[-1][:300] if found else ""
+
+    def _aborted(self, why: str) -> LauncherError:
+        if self._stage in _FP32_STAGES:
+            return BadInputError(
+                f"TensorFlow gave up, with the whole process, while it ran the FP32 graph: {why}",
+                "an op got a tensor that it cannot take, such as one of another rank: see --inputs, --outputs and "
+                "--data_location, and whether the FP32 graph runs on these data by itself",
+            )
+        return QuantizationFailedError(
+            f"TensorFlow gave up, with the whole process, in the stage {self._stage or 'start'}: {why}",
+            "run again with --verbose; keep the op out of INT8 with --excluded_ops or --excluded_nodes",
         )

@@ -53,7 +53,7 @@ def models_config(options: argparse.Namespace) -> Path | None:
         json.loads(path.read_text("utf-8"))
     except OSError as error:
         raise BadInputError(f"--models_config: cannot read {path}: {error.strerror}", "check the path") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadInputError(
             f"--models_config: {path} is not valid JSON: {error}", "compare it with quantization/config/models.json"
         ) from error

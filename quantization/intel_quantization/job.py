@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import re
+import sys
 from dataclasses import dataclass, fields
 from pathlib import PurePosixPath
 
@@ -90,7 +90,7 @@ def parse(text: str) -> Job:
     """
     try:
         data = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadInputError(f"the job is not valid JSON: {error}", "let launch_quantization write it") from None
     if not isinstance(data, dict):
         raise BadInputError(f"the job is a JSON {type(data).__name__}, not an object", "see --help")
@@ -164,7 +164,7 @@ def _checked(key: str, value):
 
 
 def _is_number(value) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < math.inf
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 def _inside(value: str) -> bool:

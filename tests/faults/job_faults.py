@@ -19,6 +19,11 @@ _WRITER = (
     'python3 -c \'import time\nfor n in range(99): open(f"output/{n}", "wb").write(bytes(1 << 20))\ntime.sleep(1000)\''
 )
 _MANY_IMAGES = 600
+_PLAIN = "    second = tf1.nn.conv2d(first, "
+_OF_RANK_3 = """\
+    rank = 1 + tf1.cast(tf1.reduce_sum(first) * 0, tf1.int32)
+    sizes = tf1.concat([[-1], [16], tf1.fill([rank], 8)], 0)
+    second = tf1.nn.conv2d(tf1.reshape(first, sizes), """
 
 
 def missing(runtime: str) -> str:
@@ -32,17 +37,17 @@ def missing(runtime: str) -> str:
 def rows(runtime: str) -> Iterator[Row]:
     """Run the launcher once for each fault."""
     with tempfile.TemporaryDirectory(prefix="faults-") as folder:
-        graph = _graph(runtime, Path(folder))
+        graph = make_graph(runtime, Path(folder))
         for number, fault in enumerate(FAULTS):
             inside = Path(folder, f"{number:02d}")
             inside.mkdir()
             yield fault(Place(inside, runtime, dict(os.environ)), graph)
 
 
-def _graph(runtime: str, folder: Path) -> Path:
-    """A small frozen graph, made inside."""
+def make_graph(runtime: str, folder: Path, script: str = MAKE_GRAPH) -> Path:
+    """A small frozen graph, made inside by a script."""
     command = [*COMMAND, "--runtime", runtime, "--debug", "--out_graph", str(folder / "x.pb")]
-    done = subprocess.run(command, input=MAKE_GRAPH, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    done = subprocess.run(command, input=script, capture_output=True, text=True, timeout=PATIENCE, check=False)
     if done.returncode != 0:
         raise SystemExit(f"faults: cannot make a graph: {done.stderr[-500:]}")
     return folder / "small.pb"
@@ -136,6 +141,14 @@ def _graph_is(name: str, change: Callable[[bytes], bytes], file: bytes = b"net.p
     return fault
 
 
+def _aborts(place: Place, graph: Path) -> Row:
+    """TensorFlow's own Conv2D ends the process on a tensor of rank 3, which only the run shows to be one."""
+    made = place.folder / "made"
+    made.mkdir()
+    aborting = make_graph(place.runtime, made, MAKE_GRAPH.replace(_PLAIN, _OF_RANK_3))
+    return place.fill(aborting).run("the graph is one on which TensorFlow aborts", 3)
+
+
 def _ended_outside(place: Place, graph: Path) -> Row:
     """Something else kills the job: docker kill, or a plain kill -9 of its process."""
     process = place.fill(graph, _MANY_IMAGES).start("--json")
@@ -186,6 +199,7 @@ FAULTS: tuple[Callable[[Place, Path], Row], ...] = (
     _with("a callback that fails", 3, "--callback", "false"),
     _with("no images", 3, "-d", "/proc/self/fdinfo/nothing"),
     _graph_is("cut off", lambda data: data[:-100]),
+    _aborts,
     _graph_is("empty", lambda data: b""),
     _graph_is("a text", lambda data: b"to be or not to be\n" * 99),
     _graph_is("of two bytes", lambda data: b"\x0a\x00"),

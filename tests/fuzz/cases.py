@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import shutil
@@ -24,7 +25,7 @@ from intel_quantization.quantize.candidates import find_candidates
 from intel_quantization.synthetic import synthetic_feed
 from intel_quantization.transforms.cut_at_inputs import cut_at_inputs
 from intel_quantization.transforms.pipeline import optimize
-from tests.fuzz import mutate, oddities, seeds
+from tests.fuzz import compared, mutate, oddities, readers, seeds
 
 _TINY = 30_000
 # Of the tiny graphs; it takes ten times as long as all before it.
@@ -40,28 +41,33 @@ class Cases:
     Args:
         folder: for the files of one case; made anew by the next.
         seed: cases of one number, seed and kind are the same.
-        kind: of all cases, a key of KINDS; empty: any.
+        kind: of all cases, keys of KINDS with commas between; empty: any.
         convert: whether tiny graphs are converted, and so run; else they are read and optimized only.
     """
 
     def __init__(self, folder: str, seed: int = 0, kind: str = "", convert: bool = True) -> None:
         self._folder = folder
         self._convert = convert
-        self._kind = kind
+        self._kinds = kind.split(",") if kind else []
         self._seed = seed
         self._graphs = seeds.graphs()
         self._bytes = {name: graph.SerializeToString(deterministic=True) for name, graph in self._graphs.items()}
         self._text = text_format.MessageToString(self._graphs["classifier"]).encode()
         self._models: dict = {}
+        self._readers = readers.readers()
         self._images = {"a.png": seeds.png(), "b.bmp": seeds.bmp(), "c.gif": seeds.gif(), "d.jpg": seeds.jpeg()}
+
+    def kind_of(self, number: int) -> str:
+        """The kind of a case."""
+        rng = mutate.generator(self._seed, number, "kind")
+        return rng.choice(self._kinds) if self._kinds else _kind(rng)
 
     def run(self, number: int) -> tuple[str, str]:
         """(kind of case, what came of it); an outcome that begins with ``!`` is a finding."""
-        rng = mutate.generator(self._seed, number)
+        rng, kind = mutate.generator(self._seed, number), self.kind_of(number)
         shutil.rmtree(self._folder, ignore_errors=True)
         os.mkdir(self._folder)
-        kind = self._kind or rng.choice(list(KINDS))
-        return kind, outcome(lambda: KINDS[kind](self, rng))
+        return kind, outcome(lambda: KINDS[kind](self, rng=rng))
 
     # -- graphs ----------------------------------------------------------------------------------
 
@@ -119,6 +125,21 @@ class Cases:
             with open(full, "wb") as stream:
                 stream.write(rng.choice(BYTES)(rng, data) if path == damaged else data)
         load_graph(os.path.join(self._folder, name))
+
+    def graph_valid(self, rng) -> None:
+        """A random network, converted and compared."""
+        compared.check(rng, compared.random_graph(rng))
+
+    def graph_changed(self, rng) -> None:
+        """A graph of the readers with changes, which may leave it valid, converted and compared."""
+        compared.check(rng, compared.changed_graph(rng, self._graphs[rng.choice(list(seeds.GRAPHS))]))
+
+    # -- bytes ------------------------------------------------------------------------------------
+
+    def bytes_of(self, reader: str, rng) -> None:
+        """What a reader reads, damaged."""
+        found = self._readers[reader]
+        found.read(self._folder, mutate.damage(rng, rng.choice(found.seeds)))
 
     # -- data ------------------------------------------------------------------------------------
 
@@ -190,8 +211,6 @@ KINDS = {
     "graph bytes": Cases.graph_bytes,
     "graph fields": Cases.graph_fields,
     "odd graphs": Cases.graph_odd,
-    "odd graphs ": Cases.graph_odd,
-    "odd graphs  ": Cases.graph_odd,
     "text graph": Cases.graph_text,
     "cut between nodes": Cases.graph_nodes,
     "models": Cases.models,
@@ -199,7 +218,18 @@ KINDS = {
     "arrays": Cases.arrays,
     "TFRecords": Cases.records,
     "labels": Cases.labels,
+    "valid graphs": Cases.graph_valid,
+    "changed graphs": Cases.graph_changed,
+    **{name: functools.partial(Cases.bytes_of, reader=name) for name in readers.NAMES},
 }
+COMPARED = ("valid graphs", "changed graphs")
+"""Kinds whose cases take seconds."""
+
+
+def _kind(rng) -> str:
+    """Any kind; the slow ones seldom."""
+    kind = rng.choice(list(KINDS))
+    return rng.choice(list(KINDS)) if kind in COMPARED and rng.random() < 0.7 else kind
 
 
 def _made_up(info: TensorInfo) -> np.ndarray:
@@ -212,6 +242,8 @@ def outcome(action) -> str:
         action()
     except InvalidGraphError as error:
         return "!InvalidGraphError: " + _short(error.message)
+    except compared.NotValidError:
+        return "not valid"
     except BadInputError as error:
         return "BadInputError: " + _short(error.message) if error.message else "!an error without a message"
     except OutOfMemoryError as error:

@@ -23,7 +23,7 @@ import time
 from collections import Counter
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BATCH = 1000
+BATCH = 4000
 SECONDS_A_CASE = 60
 SECONDS_TO_START = 300
 MEMORY = 12 * 2**30
@@ -42,7 +42,7 @@ def child(first: int, count: int, seed: int, convert: int, kind: str) -> None:
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
         cases = Cases(os.path.join(folder, "case"), seed, kind, bool(convert))
         for number in range(first, first + count):
-            print(json.dumps(["begin", number]), file=out, flush=True)
+            print(json.dumps(["begin", number, cases.kind_of(number)]), file=out, flush=True)
             print(json.dumps(["end", number, *cases.run(number)]), file=out, flush=True)
 
 
@@ -96,7 +96,7 @@ class Batch:
         self._log.flush()
         with open(self._log.name, errors="replace") as stream:
             last = stream.read().rpartition("Current thread")[2]
-        return "_do_run" in last and "in calibrate" in last
+        return "_do_run" in last and ("in calibrate" in last or "in _check_valid" in last)
 
 
 class Report:
@@ -111,7 +111,7 @@ class Report:
         self.messages[outcome] += 1
         if outcome.startswith("!"):
             self.findings.setdefault(outcome[1:], []).append(number)
-        self.kinds[kind.strip(), outcome.partition(":")[0] if not outcome.startswith("!") else "finding"] += 1
+        self.kinds[kind, outcome.partition(":")[0] if not outcome.startswith("!") else "finding"] += 1
 
     def text(self, seconds: float) -> str:
         """For people."""
@@ -138,12 +138,12 @@ def run(options: argparse.Namespace, log) -> Report:
     begin = time.monotonic()
     while number < last and (seconds is None or time.monotonic() - begin < seconds):
         batch = Batch(number, min(BATCH, last - number), options, log)
-        current, end = None, "!a child ended by itself"
+        current, kind, end = None, "", "!a child ended by itself"
         try:
             message = batch.line(SECONDS_TO_START)
             while message is not None:
                 if message[0] == "begin":
-                    current = message[1]
+                    current, kind = message[1:]
                 else:
                     report.add(*message[1:])
                     current, number = None, message[1] + 1
@@ -158,10 +158,10 @@ def run(options: argparse.Namespace, log) -> Report:
             if status < 0:
                 # kernels abort on tensors whose shape is known in the run only, such as a Conv2D on one of rank 3
                 end = "TensorFlow aborts in the graph" if batch.was_in_the_graph() else f"!signal {-status}"
-            report.add(current, "in a child", end)
+            report.add(current, kind, end)
             number = current + 1
         elif status:
-            report.add(number, "in a child", f"!ended with {status} before its cases began; see the log")
+            report.add(number, "no case", f"!ended with {status} before its cases began; see the log")
             break
         print(
             f"\r{number - first} cases, {len(report.findings)} kinds of findings", end="", file=sys.stderr, flush=True
@@ -181,7 +181,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, help="stop after so many, whatever --cases says")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--first", type=int, default=0, help="the number of the first case")
-    parser.add_argument("--kind", default="", help="only this kind of case, such as 'odd graphs'")
+    parser.add_argument("--kind", default="", help="only these kinds of cases, such as 'npy,odd graphs'")
     parser.add_argument("--read-only", action="store_true", help="read and optimize, and convert nothing: faster")
     parser.add_argument("--report", help="a file for the report")
     parser.add_argument("--log", help="a file for what TensorFlow prints")

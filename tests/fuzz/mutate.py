@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import json
 import random
 import zlib
 
@@ -34,6 +36,89 @@ def change_bytes(rng: random.Random, data: bytes) -> bytes:
 def cut(rng: random.Random, data: bytes) -> bytes:
     """The beginning."""
     return data[: rng.randrange(len(data) + 1)]
+
+
+def damage(rng: random.Random, data: bytes) -> bytes:
+    """Bytes changed, or where they are JSON or words apart by null bytes, mostly values and words of it."""
+    if rng.random() < 0.6:
+        if data[:1] in (b"{", b"["):
+            if rng.random() < 0.01:
+                return b"[" * 100_000
+            return json.dumps(_change_value(rng, json.loads(data)), ensure_ascii=rng.random() < 0.5).encode(
+                "utf-8", "surrogatepass"
+            )
+        if b"\0" in data[1:] and data[:1] == b"-":
+            return b"\0".join(_change_words(rng, data.split(b"\0")))
+    return rng.choice((flip_bits, flip_bits, change_bytes, cut))(rng, data)
+
+
+_VALUES = (
+    None,
+    True,
+    0,
+    -1,
+    10**400,
+    1e308,
+    float("nan"),
+    float("inf"),
+    "",
+    " ",
+    "x" * 300,
+    "\0",
+    "../x",
+    "/etc",
+    [],
+    {},
+)
+_VALUES += (["a"], {"a": 1}, "{}", "'", "\ud800", "\x1b[2J", [[[[]]]], 2**63, -(2**31), "²", "1e5", "ü")
+
+
+def _change_value(rng: random.Random, value):
+    """A JSON value with one of its parts replaced, left out, or put elsewhere."""
+    if isinstance(value, dict) and value and rng.random() < 0.9:
+        key = rng.choice(sorted(value))
+        choice = rng.random()
+        if choice < 0.1:
+            del value[key]
+        elif choice < 0.2:
+            value[rng.choice((key + "x", *value))] = value.pop(key)
+        else:
+            value[key] = _change_value(rng, value[key])
+        return value
+    if isinstance(value, list) and value and rng.random() < 0.8:
+        place = rng.randrange(len(value))
+        value[place : place + 1] = rng.choice(([], [value[place]] * 2, [_change_value(rng, value[place])]))
+        return value
+    return copy.deepcopy(rng.choice(_VALUES))
+
+
+_WORDS = (b"", b"-", b"--", b"=", b"-1", b"0", b"1e99", b"99999999999999999999", b"nan", b"inf", b"\xff", b"a" * 5000)
+_WORDS += (
+    b"--help",
+    b"-g",
+    b"-o",
+    b"../x",
+    b"/proc/self/mem",
+    b"/dev/null",
+    b"a\nb",
+    b"\x1b[2J",
+    "²".encode(),
+    b"1:1:1",
+)
+
+
+def _change_words(rng: random.Random, words: list) -> list:
+    for _ in range(rng.choice((1, 1, 2, 3))):
+        place = rng.randrange(len(words)) if words else 0
+        words[place : place + 1] = rng.choice(
+            (
+                [],
+                [rng.choice(_WORDS)],
+                words[place : place + 1] * 2,
+                [words[place] + rng.choice(_WORDS)] if words else [],
+            )
+        )
+    return words
 
 
 def change_fields(rng: random.Random, graph_def: graph_pb2.GraphDef) -> graph_pb2.GraphDef:

@@ -73,6 +73,11 @@ GRAPHS = {"classifier": _classifier, "residual": _residual, "pieces": _pieces}
 GRAPHS.update({"first": _first, "loops": _loops, "functions": _functions})
 
 
+def graph(name: str) -> v1.GraphDef:
+    """One of GRAPHS."""
+    return builders.build(GRAPHS[name])
+
+
 def graphs() -> dict[str, tf.compat.v1.GraphDef]:
     """All graphs, by name; the real ones where they are."""
     found = {name: builders.build(net) for name, net in GRAPHS.items()}

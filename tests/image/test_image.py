@@ -69,6 +69,15 @@ def test_tensorflow_works_for_any_uid_without_network(
     assert not [line for line in lines if "Limited tf.summary API" in line]
 
 
+def test_no_program_runs_as_somebody_else(engine: Engine, tag: str, tmp_path: Path) -> None:
+    lines: list[str] = []
+    script = "find / -xdev -type f -perm /6000 2>/dev/null; stat -c %A /usr/bin/su /usr/bin/mount"
+    status = DockerRuntime(engine, image=tag).run(
+        make_job(tmp_path, script), make_staging(tmp_path), lambda line, _stream: lines.append(line.decode())
+    )
+    assert (status, lines) == (0, ["-rwxr-xr-x"] * 2)
+
+
 def test_nothing_of_the_build_is_in_its_files(engine: Engine, tag: str, tmp_path: Path) -> None:
     lines: list[str] = []
     script = (

@@ -106,10 +106,12 @@ class FakeEngine:
                     last = callable(answer) or bool(data and b"Content-Length" not in data)
                     if last and b" 101 " not in head:
                         head += b"\r\nConnection: close"  # else the client may use it again meanwhile
-                    self.wfile.write(head + between)
-                    if b" 101 " in head:
+                    if b" 101 " not in head:
+                        self.wfile.write(head + between + rest)  # at once, so that nobody sees it in two parts
+                    else:
+                        self.wfile.write(head + between)
                         time.sleep(0.2)  # nothing comes of a container before it starts
-                    self.wfile.write(rest)
+                        self.wfile.write(rest)
                     if last:
                         return
 

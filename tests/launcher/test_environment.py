@@ -23,7 +23,7 @@ case "$*" in
 *"-m venv"*) for last; do :; done; mkdir -p "$last/bin" "$last/lib"; cp "$0" "$last/bin/python3"
     echo venv >> "$LOG";;
 *"-m pip"*) echo "Collecting everything"
-    echo "pip CERT=$PIP_CERT TARGET=$PIP_TARGET" >> "$LOG"; exit ${PIP_STATUS:-0};;
+    echo "pip CERT=$PIP_CERT TARGET=$PIP_TARGET" >> "$LOG"; echo half > "$TMPDIR/half"; exit ${PIP_STATUS:-0};;
 esac
 """
 
@@ -95,6 +95,17 @@ def test_of_several_launchers_one_makes_it(fake: Environment, tmp_path: Path) ->
         maker.join()
     assert fake.complete
     assert [line.split()[0] for line in logged(tmp_path)] == ["venv", "pip"]
+
+
+def test_temporary_files_are_in_it_and_go(fake: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that nobody has to look for what a step left that was killed."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.setenv("TMPDIR", str(elsewhere))
+    make_environment(fake, lambda line: None)
+    assert fake.complete
+    assert not list(elsewhere.iterdir())
+    assert not list(fake.path.rglob("half"))
 
 
 def test_no_room(fake: Environment, monkeypatch: pytest.MonkeyPatch) -> None:

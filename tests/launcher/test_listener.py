@@ -114,6 +114,32 @@ def test_a_death_without_a_word(
     assert "warning: the last words" in capsys.readouterr().err
 
 
+FATAL = b"2026-11-27 21:11:22.1: F ./tensorflow/core/util/tensor_format.h:428] Check failed: index >= 0 Invalid index"
+
+
+@pytest.mark.parametrize(
+    ("stage", "expected", "words"),
+    [
+        ("calibrate", BadInputError, "ran the FP32 graph: Check failed: index >= 0 Invalid index"),
+        ("read", BadInputError, "ran the FP32 graph: Check failed"),
+        ("measure", QuantizationFailedError, "in the stage measure: Check failed"),
+    ],
+)
+def test_tensorflow_gives_up(listener: Listener, stage: str, expected: type[LauncherError], words: str) -> None:
+    """A check of TensorFlow's own fails; in the stages that only run FP32, it is the graph or the data."""
+    listener(line("stage", name=stage, index=1, total=6), "stdout")
+    listener(FATAL, "stderr")
+    with pytest.raises(expected, match=words) as caught:
+        listener.check(134)
+    assert type(caught.value) is expected
+
+
+def test_an_abort_without_a_reason(listener: Listener) -> None:
+    listener(line("stage", name="calibrate", index=3, total=6), "stdout")
+    with pytest.raises(QuantizationFailedError, match="SIGABRT"):
+        listener.check(134)
+
+
 def test_a_result_that_only_looks_like_one_is_no_success(listener: Listener) -> None:
     listener(line("result", **{**RESULT, "size": "garbage"}), "stdout")
     listener(line("result", **RESULT)[:-5], "stdout")

@@ -115,10 +115,11 @@ def test_the_users_own_file_of_models_is_mounted(graph: Path, images: Path, tmp_
     assert job.inside()["models_config"] == "models_config/mine.json"
     assert [mount.source for mount in job.mounts() if mount.target == "/workspace/models_config/mine.json"] == [config]
     assert isinstance(refused("-g", graph, "-d", images, "--models_config", config), UsageError)
-    config.write_text("[")
-    error = refused("-g", graph, "-d", images, *zoo, "--models_config", config)
-    assert isinstance(error, BadInputError)
-    assert f"--models_config: {config} is not valid JSON" in error.message
+    for text in ("[", "[" * 100_000):
+        config.write_text(text)
+        error = refused("-g", graph, "-d", images, *zoo, "--models_config", config)
+        assert isinstance(error, BadInputError)
+        assert f"--models_config: {config} is not valid JSON" in error.message
 
 
 def test_a_zoo_model_and_a_function_both_calibrate(graph: Path, tmp_path: Path) -> None:

@@ -1,9 +1,8 @@
-"""Random small networks of supported ops, for hypothesis."""
+"""Small networks of supported ops, by their plan."""
 
 from __future__ import annotations
 
 import tensorflow as tf
-from hypothesis import strategies as st
 
 from tests.quantization.builders import bias, conv, dense, depthwise, image, norm, random
 
@@ -28,15 +27,6 @@ LAYERS = (
     "move",
     "activation",
 )
-
-
-@st.composite
-def nets(draw, layers=LAYERS, most=8):
-    """Functions that build a network from ``input`` (N, 8, 8, 4) to ``out``."""
-    plan = draw(st.lists(st.tuples(st.sampled_from(layers), st.integers(0, 7)), min_size=1, max_size=most))
-    signed = draw(st.booleans())
-    head = draw(st.booleans())
-    return lambda: network(plan, signed, head)
 
 
 def network(plan, signed, head):

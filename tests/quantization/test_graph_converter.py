@@ -38,7 +38,7 @@ from tests.quantization.builders import (
     run,
     v1,
 )
-from tests.quantization.random_nets import nets
+from tests.quantization.drawn_nets import nets
 from tests.quantization.simulation import check_int8_op
 
 pytestmark = pytest.mark.tensorflow

@@ -12,3 +12,5 @@ lock() { # name, oldest Python, further options
 lock dev 3.10
 lock tensorflow 3.7
 lock coco 3.9 --no-deps
+lock fuzz 3.11 --no-deps
+lock audit 3.10

@@ -18,6 +18,7 @@ EXTENSIONS = (".npy", ".npz")
 _ZIP_ERRORS = (OSError, EOFError, ValueError, RuntimeError, KeyError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
 _HEADER_ERRORS = (*_ZIP_ERRORS, TypeError, SyntaxError, AttributeError, IndexError, OverflowError, tokenize.TokenError)
 _BLOCK = 1 << 20
+_MOST_ROWS = 1 << 40
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
@@ -101,6 +102,8 @@ def _stored(path: str, member: str | None) -> StoredArray:
         raise BadInputError(f"{label} holds Python objects or records, not numbers", "save an array of numbers")
     if fortran and len(shape) > 1:
         raise BadInputError(f"{label} is in Fortran order", "save numpy.ascontiguousarray(array)")
+    if not dtype.itemsize or max(shape, default=0) > _MOST_ROWS:
+        raise _damaged(label, f"it says {shape} of {dtype}")  # of no bytes there may be any number
     expected = dtype.itemsize
     for count in shape:
         expected *= count

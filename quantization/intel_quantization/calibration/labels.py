@@ -61,7 +61,10 @@ def row_labels(path: str, rows: int) -> np.ndarray:
         arrays = stored_arrays(path)
         if len(arrays) != 1:
             raise BadInputError(f"{path} has {len(arrays)} arrays", "give a file with the labels alone")
-        values = next(iter(arrays.values())).whole().reshape(-1)
+        (array,) = arrays.values()
+        if array.dtype.kind not in "iu":
+            raise BadInputError(f"{path} has labels of type {array.dtype}", "expected a whole number a row")
+        values = array.whole().reshape(-1)
     else:
         words = [line.replace(",", " ").split() for line in _lines(path)]
         texts = [found[-1] for found in words if found]

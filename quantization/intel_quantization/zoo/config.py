@@ -87,7 +87,7 @@ def load_entries(path: str) -> List[Entry]:
             content = json.load(file)
     except OSError as error:
         raise BadInputError("cannot read %s: %s" % (path, error.strerror), "check --models_config") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadInputError("%s is not valid JSON: %s" % (path, error), "compare it with config/models.json") from None
     if not isinstance(content, list) or not content:
         raise BadInputError("%s is not a list of models" % path, "compare it with config/models.json")

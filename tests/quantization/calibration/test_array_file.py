@@ -173,3 +173,12 @@ def test_many_rows_of_nothing(tmp_path):
     with open(path, "wb") as stream:
         np.lib.format.write_array_header_1_0(stream, {"descr": "<i8", "fortran_order": False, "shape": (10**12, 0)})
     assert stored_arrays(path)["x"].whole().size == 0
+
+
+@pytest.mark.parametrize(("dtype", "shape"), [("|V0", (10**15,)), ("|S0", (3,)), ("<f4", (8, 0, 10**30))])
+def test_any_number_of_no_bytes(tmp_path, dtype, shape):
+    """What takes no bytes may claim any size, and reading it row by row would not end."""
+    header = "{'descr': '%s', 'fortran_order': False, 'shape': %s, }" % (dtype, shape)
+    (tmp_path / "x.npy").write_bytes(b"\x93NUMPY\x01\x00v\x00" + header.encode().ljust(117) + b"\n")
+    with pytest.raises(BadInputError, match="it says"):
+        stored_arrays(str(tmp_path / "x.npy"))

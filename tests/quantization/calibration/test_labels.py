@@ -100,3 +100,10 @@ def test_empty_arrays_of_labels(tmp_path):
         np.save(str(tmp_path / "l.npy"), np.zeros(shape, np.int64))
         with pytest.raises(BadInputError, match="0 labels of type int64 for 2 rows"):
             row_labels(str(tmp_path / "l.npy"), 2)
+
+
+def test_arrays_of_other_labels(tmp_path):
+    for values in (np.zeros(2, "S1"), np.zeros(2, np.float32)):
+        np.save(str(tmp_path / "l.npy"), values)
+        with pytest.raises(BadInputError, match="labels of type"):
+            row_labels(str(tmp_path / "l.npy"), 2)

@@ -26,7 +26,7 @@ from tests.quantization.builders import (
     random,
     run,
 )
-from tests.quantization.random_nets import nets
+from tests.quantization.drawn_nets import nets
 
 pytestmark = pytest.mark.tensorflow
 

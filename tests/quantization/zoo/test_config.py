@@ -91,6 +91,7 @@ BENCHMARK, CONVERTER = "LAUNCH_BENCHMARK_PARAMS", "QUANTIZE_GRAPH_CONVERTER_PARA
     ("content", "said"),
     [
         ("[", "is not valid JSON"),
+        ("[" * 100_000, "is not valid JSON"),
         ({}, "is not a list of models"),
         ([[]], "entry 1 is not an object"),
         ([{"MODEL_NAM": "x"}], "entry 1 has unknown keys: MODEL_NAM"),
