@@ -73,7 +73,7 @@ def race(rng: random.Random, begin: Sequence[Begin], longest: float) -> tuple[bo
         time.sleep(rng.uniform(0, longest))
         rng.choice(processes).send_signal(rng.choice((signal.SIGKILL, signal.SIGKILL, signal.SIGTERM)))
     told = [process.communicate(timeout=PATIENCE)[1] for process in processes]
-    return dies, [(process.returncode, text) for process, text in zip(processes, told)]
+    return dies, [(process.returncode, text) for process, text in zip(processes, told, strict=True)]
 
 
 def _judge(results: list[End], allowed: set[int], dies: bool) -> tuple[str, list[str]]:

@@ -118,9 +118,10 @@ def check(rng, graph_def) -> None:
         "bias_correction": rng.random() < 0.7,
     }
     conversion = GraphConverter(graph_def, calibration_data=draws[:2], threads=1, **options).convert()
-    with _Reference(original, outputs) as fp32, _Reference(conversion.fp32_graph, outputs) as optimized:
-        with Runner(conversion.graph, outputs, 1) as int8:
+    with _Reference(original, outputs) as fp32:
+        with _Reference(conversion.fp32_graph, outputs) as optimized:
             _check_same(fp32, optimized, draws[2])
+        with Runner(conversion.graph, outputs, 1) as int8:
             report = evaluate.compare(fp32, int8, _Feed(draws[2]), names=outputs)
             measured = _measure(outputs, fp32, int8, draws[3])
     _judge(report, measured, options)
@@ -144,8 +145,7 @@ def _check_valid(graph_def, outputs, draws) -> None:
     try:
         with _Reference(graph_def, outputs) as runner:
             for draw in draws:
-                for value in runner.run(draw):
-                    value = np.asarray(value)
+                for value in map(np.asarray, runner.run(draw)):
                     if value.dtype.kind == "f" and not (np.abs(value) < _LARGEST).all():
                         raise NotValidError("what comes is no numbers")
     except QuantizationError as error:
@@ -154,8 +154,7 @@ def _check_valid(graph_def, outputs, draws) -> None:
 
 def _check_same(fp32, optimized, draw) -> None:
     """Rewriting FP32 changes nothing."""
-    for before, after in zip(fp32.run(draw), optimized.run(draw)):
-        before, after = np.asarray(before), np.asarray(after)
+    for before, after in zip(map(np.asarray, fp32.run(draw)), map(np.asarray, optimized.run(draw))):
         assert (before.shape, before.dtype) == (after.shape, after.dtype), "another shape or type of the FP32 graph"
         if before.dtype.kind == "f" and before.size:
             error = np.abs(before - after).max() / max(np.abs(before).max(), 1e-3)
@@ -165,8 +164,7 @@ def _check_same(fp32, optimized, draw) -> None:
 def _measure(names, fp32, int8, draw) -> dict:
     """SQNR in dB of each float output that is more than rounding errors, by plain arithmetic."""
     found = {}
-    for name, before, after in zip(names, fp32.run(draw), int8.run(draw)):
-        before, after = np.asarray(before), np.asarray(after)
+    for name, before, after in zip(names, map(np.asarray, fp32.run(draw)), map(np.asarray, int8.run(draw))):
         assert (before.shape, before.dtype) == (after.shape, after.dtype), "another shape or type of the INT8 graph"
         if before.dtype.kind == "f" and before.size:
             assert np.isfinite(after).all(), "INT8 gives what is no number"

@@ -6,7 +6,7 @@ import io
 import json
 import os
 from dataclasses import dataclass
-from typing import Callable, Tuple
+from typing import Callable
 
 import numpy as np
 from google.protobuf import text_format
@@ -45,7 +45,7 @@ class Reader:
     """
 
     read: Callable[[str, bytes], None]
-    seeds: Tuple[bytes, ...]
+    seeds: tuple[bytes, ...]
 
 
 NAMES = ("npy", "npz", "label arrays", "label lists", "label tables", "image headers", "graphs", "text graphs")
