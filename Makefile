@@ -17,7 +17,7 @@ BIN := $(VENV)/bin
 SPHINX = $(BIN)/sphinx-build -c docs -W --keep-going -q -d build/doctrees
 SCRIPTS := .ci/run $(wildcard image/*/*.sh tests/*.sh tests/*/*.sh)
 
-.PHONY: help demo test test-faults test-variants fuzz lint format docs links image engine base bench wheel clean
+.PHONY: help demo test test-faults test-variants soak fuzz audit lint format docs links image engine base bench wheel clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -31,13 +31,23 @@ test: $(VENV)/ready ## all tests, on both runtimes
 test-variants: $(VENV)/ready ## tests of quantization/ on the other TensorFlow variants (VARIANTS="1.15 stock")
 	@VARIANTS="$${VARIANTS:-1.15 2.0 2.1 stock}" tests/run.sh $(ARGS)
 
-fuzz: $(VENV)/ready ## damaged graphs and data, by the thousand; report in build/fuzz.txt (CASES=20000 MINUTES=60 SEED=0)
+fuzz: $(VENV)/ready ## damaged and random graphs and data, by the thousand; reports in build/ (CASES=20000 MINUTES=60 SEED=0 SECONDS_EACH=60)
 	@mkdir -p build
-	"$$($(BIN)/python tests/local_python.py)" tests/fuzz/fuzz.py --cases "$${CASES:-20000}" --minutes "$${MINUTES:-60}" \
-		--seed "$${SEED:-0}" --report build/fuzz.txt $(ARGS)
+	python=$$($(BIN)/python tests/local_python.py)
+	status=0
+	"$$python" tests/fuzz/fuzz.py --cases "$${CASES:-20000}" --minutes "$${MINUTES:-60}" \
+		--seed "$${SEED:-0}" --report build/fuzz.txt $(ARGS) || status=1
+	"$$python" tests/fuzz/guided.py --seconds "$${SECONDS_EACH:-60}" --report build/fuzz-guided.txt || status=1
+	exit $$status
 
 test-faults: $(VENV)/ready ## faults of engines and jobs, and what comes of each: build/faults.md (ARGS="engine docker local")
 	@$(BIN)/python -m tests.faults $(ARGS)
+
+soak: $(VENV)/ready ## 200 runs killed at random moments, 50 pairs that race: build/soak.md (ARGS="--runs 20 --pairs 8 --seed 1")
+	@$(BIN)/python -m tests.faults.soak $(ARGS)
+
+audit: build/audit-tools/ready ## look all locked packages up in OSV, or in a checkout of pypa/advisory-database (ADVISORIES=FOLDER): build/audit.md
+	@build/audit-tools/bin/python tests/audit.py $(if $(ADVISORIES),--advisories "$(ADVISORIES)")
 
 lint: $(VENV)/ready ## ruff, mypy, hadolint, shellcheck, GitHub's files
 	@$(BIN)/ruff check .
@@ -84,3 +94,8 @@ clean: ## remove everything that make made here
 
 $(VENV)/ready: tests/requirements/dev.txt tests/make_venv.sh
 	@tests/make_venv.sh $(VENV)
+
+build/audit-tools/ready: tests/requirements/audit.txt
+	@python3 -m venv --clear build/audit-tools
+	build/audit-tools/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/requirements/audit.txt
+	touch $@

@@ -32,6 +32,9 @@ def main(argv: list[str]) -> int:
         command, view = _prepare(argv, view)
     except LauncherError as error:
         return _ended(view, error)
+    except Interrupted as interruption:
+        with shield():
+            return _interrupted(view, interruption)
     return _guarded(lambda: command(view), view)
 
 

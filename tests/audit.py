@@ -84,14 +84,14 @@ def _matching(path: Path, lock: str, name: str, version: str) -> Iterator[Adviso
         events = [
             event for each in affected.get("ranges", ()) if each["type"] == "ECOSYSTEM" for event in each["events"]
         ]
-        if version in affected.get("versions", ()) or _within(ours, events):
+        if version in affected.get("versions", ()) or is_within(ours, events):
             fixed = sorted({Version(event["fixed"]) for event in events if "fixed" in event})
             later = ", ".join(str(each) for each in fixed if each > ours)
             yield Advisory(lock, name, version, advisory["id"], later)
             return
 
 
-def _within(ours: object, events: list[dict[str, str]]) -> bool:
+def is_within(ours: object, events: list[dict[str, str]]) -> bool:
     """Whether a version lies behind an introduction that no fix follows."""
     from packaging.version import Version
 

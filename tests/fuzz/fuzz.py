@@ -23,7 +23,7 @@ import time
 from collections import Counter
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BATCH = 4000
+BATCH = 2000
 SECONDS_A_CASE = 60
 SECONDS_TO_START = 300
 MEMORY = 12 * 2**30
@@ -110,6 +110,7 @@ class Report:
     def add(self, number: int, kind: str, outcome: str) -> None:
         self.messages[outcome] += 1
         if outcome.startswith("!"):
+            print(f"\nfinding in case {number}, {kind}: {outcome[1:]}", file=sys.stderr, flush=True)
             self.findings.setdefault(outcome[1:], []).append(number)
         self.kinds[kind, outcome.partition(":")[0] if not outcome.startswith("!") else "finding"] += 1
 
@@ -163,11 +164,19 @@ def run(options: argparse.Namespace, log) -> Report:
         elif status:
             report.add(number, "no case", f"!ended with {status} before its cases began; see the log")
             break
+        write(options, report, time.monotonic() - begin)
         print(
             f"\r{number - first} cases, {len(report.findings)} kinds of findings", end="", file=sys.stderr, flush=True
         )
     print(file=sys.stderr)
     return report
+
+
+def write(options: argparse.Namespace, report: Report, seconds: float) -> None:
+    """The report of what was run until now."""
+    if options.report:
+        with open(options.report, "w") as stream:
+            stream.write(report.text(seconds) + "\n")
 
 
 def main() -> int:
@@ -191,9 +200,7 @@ def main() -> int:
         report = run(options, log)
     text = report.text(time.monotonic() - begin)
     print(text)
-    if options.report:
-        with open(options.report, "w") as stream:
-            stream.write(text + "\n")
+    write(options, report, time.monotonic() - begin)
     return 1 if report.findings else 0
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from launch_quantization import signals
+from launch_quantization import cli, signals
 from launch_quantization.errors import Interrupted
 from launch_quantization.signals import handed_over, patience, shield
 
@@ -92,3 +92,16 @@ def test_after_the_end_nothing_interrupts() -> None:
     signals.retire()
     for signum in signals.SIGNALS:
         send(signum)
+
+
+def test_a_signal_before_the_options_are_read_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Importing what the command needs takes a while on a machine under load."""
+
+    def prepare(argv: list[str], view: object) -> None:
+        send(signal.SIGTERM)
+
+    monkeypatch.setattr(cli, "_prepare", prepare)
+    assert cli.main(["-g", "net.pb"]) == 143
+    assert capsys.readouterr().err.startswith("error: interrupted by SIGTERM")

@@ -2,7 +2,8 @@
 
 A GraphDef ends with its versions, and a frozen one has no constant that nobody reads: freezing keeps what the outputs
 need. Where both are otherwise, the readers are most likely missing, and with them the outputs. Of the places where 13
-real graphs can be cut, this finds three of four.
+real graphs can be cut, this finds three of four. Behind an op whose operands are all there, a cut leaves a graph that
+is whole in every respect, and only smaller; the missing version alone says nothing, as 4 of those 13 have none either.
 """
 
 from __future__ import annotations
