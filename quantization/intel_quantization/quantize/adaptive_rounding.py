@@ -84,6 +84,7 @@ def round_adaptively(
     # float32 is twice as fast, and exact enough to tell up from down
     columns, steps = as_columns(node, weights), as_columns(node, step).astype(np.float32)
     inputs = _inputs(node, patches)
+    inputs *= np.float32(2.0 ** -np.frexp(np.abs(inputs).max())[1])  # exact, and no square of them overflows
     inputs -= inputs.mean(axis=1, keepdims=True)  # what the mean does the bias takes back
     proving = np.zeros(len(patches), bool)
     proving[_PROVING - 1 :: _PROVING] = True

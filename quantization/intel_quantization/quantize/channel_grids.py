@@ -30,11 +30,12 @@ from intel_quantization.calibration.collectors import Ranges
 from intel_quantization.calibration.statistics import Statistics
 from intel_quantization.graph import tensors
 from intel_quantization.graph.graph import Graph
+from intel_quantization.graph.inferred_shapes import InferredShapes
 from intel_quantization.quantize.carries import Carry
 from intel_quantization.quantize.groups import Group
 from intel_quantization.quantize.lifting import NO_PADS, Item
 from intel_quantization.quantize.local_error import rounded_weights
-from intel_quantization.quantize.scaled_source import InferredShapes, absorbs_scale
+from intel_quantization.quantize.scaled_source import absorbs_scale
 from intel_quantization.quantize.trial import Grid, Trial
 
 # Scales are widths of channels to the power of one of these.
@@ -158,9 +159,12 @@ class _Finder:
         maker = self._made.get(tensor)
         if maker is None:
             return True
-        outside = {reader.name for reader, _index in self._graph.readers(tensor)} - self._reading[tensor]
-        outputs = {tensors.node_of(name) for name in self._graph.outputs}
-        return maker.shifted and not outside and tensors.node_of(tensor) not in outputs
+        return maker.shifted and not self._is_read_outside(tensor)
+
+    def _is_read_outside(self, tensor: str) -> bool:
+        """Whether FP32 reads a tensor, too, or it is an output."""
+        readers = {reader.name for reader, _index in self._graph.readers(tensor)}
+        return self._graph.is_output(tensors.node_of(tensor)) or not readers <= self._reading[tensor]
 
     def choose(self, together: Sequence[str]) -> Dict[str, ChannelGrid]:
         """The grids of some tensors that have the same scales."""
@@ -193,7 +197,7 @@ class _Finder:
         makers = [self._made.get(name) for name in together]
         if makers == [None] and not any(group.summand in among for group in self._groups):
             name = together[0]
-            alone = all(reader.name in self._reading[name] for reader, _index in self._graph.readers(name))
+            alone = not self._is_read_outside(name)
             return _LEAST_GAIN if alone and absorbs_scale(self._graph, name, self._shapes) else _LEAST_GAIN_OF_PRODUCT
         if any(maker is None or (maker.summand and maker.summand not in among) for maker in makers):
             return float("inf")

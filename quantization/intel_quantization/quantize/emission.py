@@ -18,6 +18,7 @@ from intel_quantization.calibration.statistics import Statistics
 from intel_quantization.graph import tensors
 from intel_quantization.graph.attributes import DT_FLOAT, DT_INT32, DT_QINT8, DT_QUINT8, attribute, dtype_attr
 from intel_quantization.graph.graph import Graph, NodeDef
+from intel_quantization.graph.inferred_shapes import InferredShapes
 from intel_quantization.graph.waits import waits_of
 from intel_quantization.quantize.carries import Carry
 from intel_quantization.quantize.carry_emission import carry_ops
@@ -30,7 +31,7 @@ from intel_quantization.quantize.lifting import NO_PADS, Item, Pads
 from intel_quantization.quantize.plan import gives_float, is_unsigned, quantized_op
 from intel_quantization.quantize.ranges import shared_ranges
 from intel_quantization.quantize.refinement import Refinement
-from intel_quantization.quantize.scaled_source import InferredShapes, scale_source
+from intel_quantization.quantize.scaled_source import scale_source
 from intel_quantization.quantize.target_cpu import ANY
 from intel_quantization.transforms.support.linear import LINEAR_OPS
 

@@ -9,7 +9,7 @@ not; an end is flat where the results change by less than a share of their range
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple
+from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -91,8 +91,9 @@ def find_ends(graph: Graph, tensor: str, seen: TensorStatistics) -> Optional[Tup
             return None
         tolerance = float((values.max(axis=0) - values.min(axis=0)).max()) * _FLAT
         # scores must not tie at the end where they are large
-        first = min(first, _flat_points(values, tolerance))
-        last = max(last, _POINTS - 1 - (0 if reaches_output else _flat_points(values[::-1], tolerance)))
+        falls, rises = (reaches_output and bool(np.any(sign * (values[-1] - values[0]) >= 0)) for sign in (-1, 1))
+        first = min(first, 0 if falls else _flat_points(values, tolerance))
+        last = max(last, _POINTS - 1 - (0 if rises else _flat_points(values[::-1], tolerance)))
     points = np.linspace(low, high, _POINTS)
     if last <= first or points[last] - points[first] < (high - low) * _LEAST_SHARE:
         return None
@@ -111,48 +112,26 @@ def _follow(graph: Graph, tensor: str, points: np.ndarray) -> List[Tuple[np.ndar
     Empty where anything but such a chain reads the tensor.
     """
     known: Dict[str, np.ndarray] = {tensor: points[:, None]}
-    queue, results, visited = [tensor], [], 0
-    if graph.is_output(tensors.node_of(tensor)):
-        return []
-    while queue:
-        name = queue.pop(0)
-        ends_here = graph.is_output(tensors.node_of(name))
-        for reader, _index in graph.readers(name):
-            if reader.name in known:
-                continue
-            values = _compute(graph, reader, known)
-            if values is None:
-                pending = reader.op in _BINARY and _may_come(graph, reader, known, queue)
-                if not pending:
-                    ends_here = True
-                continue
-            visited += 1
-            if visited > _MOST_NODES:
-                return []
-            known[reader.name] = values
-            queue.append(reader.name)
-        if ends_here:
-            if name == tensor:
-                return []
-            results.append((known[name], _reaches_output(graph, name)))
-    return results
-
-
-def _may_come(graph: Graph, reader: NodeDef, known: Dict[str, np.ndarray], queue: Sequence[str]) -> bool:
-    """Whether the other operand of a reader is still to be computed from what waits in the queue."""
-    missing = [name for name in graph.data_inputs(reader) if name not in known and graph.constant(name) is None]
-    seen: Set[str] = set()
-    stack = list(missing)
-    while stack:
-        name = stack.pop()
-        if name in queue:
-            return True
-        node = graph.producer(name)
-        if name in seen or len(seen) > _MOST_NODES or node.op not in (*_UNARY, *_BINARY):
+    waiting = [reader for reader, _index in graph.readers(tensor)]
+    while waiting:
+        reader = waiting.pop(0)
+        # one that reads two results of the chain comes again when the other is there
+        values = None if reader.name in known else _compute(graph, reader, known)
+        if values is None:
             continue
-        seen.add(name)
-        stack.extend(graph.data_inputs(node))
-    return False
+        if len(known) > _MOST_NODES:
+            return []
+        known[reader.name] = values
+        waiting.extend(behind for behind, _index in graph.readers(reader.name))
+    ends = [name for name in known if _ends(graph, name, known)]
+    return [] if tensor in ends else [(known[name], _reaches_output(graph, name)) for name in ends]
+
+
+def _ends(graph: Graph, name: str, known: Dict[str, np.ndarray]) -> bool:
+    """Whether a result of the chain is an output, or anything reads it that does not belong to the chain."""
+    return graph.is_output(tensors.node_of(name)) or any(
+        reader.name not in known for reader, _index in graph.readers(name)
+    )
 
 
 def _reaches_output(graph: Graph, name: str) -> bool:

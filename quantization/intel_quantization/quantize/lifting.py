@@ -20,12 +20,9 @@ from __future__ import annotations
 
 from typing import Dict, List, Optional, Sequence, Tuple, Union
 
-import tensorflow as tf
-from tensorflow.core.framework import graph_pb2
-
-from intel_quantization.graph import tensors
 from intel_quantization.graph.attributes import attribute
 from intel_quantization.graph.graph import Graph
+from intel_quantization.graph.inferred_shapes import infer_shape
 from intel_quantization.quantize.carries import ALIASING, POOLS, Carry
 from intel_quantization.quantize.groups import Group
 
@@ -104,7 +101,8 @@ def pads_ahead(graph: Graph, group: Group, shape: Optional[Sequence[Optional[int
     windows = [(size - 1) * dilation + 1 for size, dilation in zip(weights.shape[:2], dilations)]
     sizes: Sequence[Optional[int]] = (None, None)
     if any(stride > 1 for stride in strides):
-        sizes = _static_size(graph, group.source)
+        known = infer_shape(graph, group.source)
+        sizes = known[1:3] if known and len(known) == 4 else sizes
     result: List[int] = []
     for size, window, stride in zip(sizes, windows, strides):
         if stride == 1:
@@ -115,21 +113,3 @@ def pads_ahead(graph: Graph, group: Group, shape: Optional[Sequence[Optional[int
             total = max((-(-size // stride) - 1) * stride + window - size, 0)
         result += [total // 2, total - total // 2]
     return (result[0], result[1], result[2], result[3])
-
-
-def _static_size(graph: Graph, tensor: str) -> Sequence[Optional[int]]:
-    """Height and width of a tensor in every run, as far as TensorFlow can tell."""
-    needed, stack = set(), [tensors.node_of(tensor)]
-    while stack:
-        name = stack.pop()
-        if name not in needed:
-            needed.add(name)
-            stack.extend(tensors.node_of(source) for source in graph.nodes[name].input)
-    part = graph_pb2.GraphDef(library=graph.library)
-    part.node.extend(node for name, node in graph.nodes.items() if name in needed)
-    with tf.Graph().as_default() as imported:
-        tf.import_graph_def(part, name="")
-        shape = imported.get_tensor_by_name("%s:%d" % tensors.split(tensor)).shape
-    if shape.rank != 4:
-        return (None, None)
-    return tuple(tf.compat.v1.dimension_value(size) for size in shape[1:3])

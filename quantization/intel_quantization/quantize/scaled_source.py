@@ -9,34 +9,16 @@ from __future__ import annotations
 from typing import Callable, List, Optional, Sequence, Tuple
 
 import numpy as np
-import tensorflow as tf
-from tensorflow.core.framework import graph_pb2
 
 from intel_quantization.graph import tensors
 from intel_quantization.graph.attributes import DT_FLOAT, dtype_attr
 from intel_quantization.graph.graph import Graph, NodeDef
+from intel_quantization.graph.inferred_shapes import Shape
+from intel_quantization.graph.waits import waits_of
 
-Shapes = Callable[[str], Optional[Sequence[Optional[int]]]]
+Shapes = Callable[[str], Shape]
 # How many products are looked at, one before the other.
 _DEPTH = 3
-
-
-class InferredShapes:
-    """The static shapes of a graph's tensors, inferred when the first is asked for."""
-
-    def __init__(self, graph: Graph) -> None:
-        self._graph = graph
-        self._imported: Optional[tf.Graph] = None
-
-    def __call__(self, tensor: str) -> Optional[Sequence[Optional[int]]]:
-        """The shape of a tensor; None where not even the number of dimensions is known."""
-        if self._imported is None:
-            graph_def = graph_pb2.GraphDef(library=self._graph.library)
-            graph_def.node.extend(self._graph.nodes.values())
-            with tf.Graph().as_default() as self._imported:
-                tf.import_graph_def(graph_def, name="")
-        shape = self._imported.get_tensor_by_name("%s:%d" % tensors.split(tensor)).shape
-        return None if shape.rank is None else [tf.compat.v1.dimension_value(size) for size in shape]
 
 
 def absorbs_scale(graph: Graph, tensor: str, shapes: Shapes) -> bool:
@@ -106,8 +88,11 @@ def _scaled(graph: Graph, tensor: str, scale: np.ndarray, way: Way) -> str:
         operands[number] = _scaled(graph, operands[number], scale, before)
     else:
         divides = node.op == "RealDiv" and number == 1
-        scaled = value.reshape(-1) / scale if divides else value.reshape(-1) * scale
-        operands[number] = graph.add_constant(stem + "/by", scaled.astype(np.float32), beside=tensor)
+        # as many dimensions as before: the product has no more than those of its operands
+        value = value.reshape((1,) * (value.ndim - 1) + (-1,))
+        scaled = (value / scale if divides else value * scale).astype(np.float32)
+        waits = waits_of(graph, [operands[number]])
+        operands[number] = graph.add_constant(stem + "/by", scaled, beside=tensor, waits=waits)
     return _product(graph, stem, operands, node)
 
 

@@ -36,8 +36,11 @@ def _concerns(graph: Graph, node: NodeDef) -> bool:
 def _refuse(graph: Graph, node: NodeDef, _found: Match) -> Union[str, Mismatch]:
     if not graph.is_private(node.name) or graph.control_inputs(node):
         return "'%s' is also read elsewhere, or waits for other nodes" % node.name
-    if any(graph.constant(name) is None for name in graph.data_inputs(node)[1:]):
+    block, crops = (graph.constant(name) for name in graph.data_inputs(node)[1:])
+    if block is None or crops is None:
         return "the block or the crops of '%s' are not constant" % node.name
+    if block.size > 2:
+        return "'%s' moves channels" % node.name
     reader = graph.consumers(node.name)[0]
     reason = _refuse_reader(graph, node, reader)
     return Mismatch(reason, node=reader.name) if reason else ""
@@ -53,7 +56,8 @@ def _refuse_reader(graph: Graph, node: NodeDef, reader: NodeDef) -> str:
     if reader.op in _NORMS:
         if inputs[0] != node.name or not is_channels_last(reader) or attribute(reader, "is_training").b:
             return "'%s' does not norm each channel by itself" % reader.name
-        read = {index for output in range(1, 6) for _r, index in graph.readers("%s:%d" % (reader.name, output))}
+        results = ["%s:%d" % (reader.name, output) for output in range(1, 6)]
+        read = any(graph.readers(name) or name in graph.outputs for name in results)
         return "'%s' gives more than the normed values" % reader.name if read else ""
     if reader.op == "BiasAdd" and not is_channels_last(reader):
         return "'%s' is not NHWC" % reader.name
@@ -78,7 +82,7 @@ def _follows_linear(graph: Graph, node: NodeDef) -> bool:
     while True:
         node = graph.producer(graph.data_inputs(node)[0])
         if node.op in LINEAR_OPS:
-            return True
+            return node.op != "MatMul"  # whose results have no height and width
         if node.op not in (*_UNARY, *_NORMS, *_BINARY):
             return False
 

@@ -67,6 +67,54 @@ def test_what_helps_only_those_that_taught_it_is_dropped():
     assert not find_activation_shift(found, patches, WEIGHTS, BIAS).any()
 
 
+@pytest.mark.parametrize("activation", ["Relu", "Relu6"])
+@pytest.mark.parametrize("seed", range(5))
+def test_no_channel_gets_worse_on_patches_that_prove(activation, seed):
+    draw = np.random.RandomState(seed)
+    bias = draw.uniform(-4.0, 8.0, 6).astype(np.float32)
+    found = Trial(NODE, WEIGHTS, bias, activation, draw.normal(size=(128, 1, 4)).astype(np.float32))
+    patches = noisy(found, 1.0)
+    change = find_activation_shift(found, patches, WEIGHTS, bias)
+    assert change.any()
+
+    def noise(added):
+        given = found.activate(found.multiply(patches, WEIGHTS) + (bias + added).astype(np.float32))
+        return np.square(given - found.wanted)[7::8].mean(axis=0)
+
+    assert np.all(noise(change) <= noise(0.0))
+    assert np.all((noise(change) < noise(0.0)) == (change != 0))
+
+
+def test_where_few_values_move_the_steps_are_short():
+    """A channel is above zero once in a while: its mean is corrected by those values alone, which are too few."""
+    patches = random("x", (512, 1, 4))
+    bias = np.full(6, -100.0, np.float32)
+    patches[3::37] *= 200.0
+    found = Trial(NODE, WEIGHTS, bias, "Relu", patches)
+    assert 0 < (found.wanted > 0).mean() < 0.05
+    assert not find_activation_shift(found, noisy(found, 8.0), WEIGHTS, bias).any()
+
+
+def test_depthwise_and_matrix_products():
+    for kind, weights, shape in (("depthwise", (3, 3, 4, 2), (512, 9, 4)), ("dense", (12, 6), (512, 1, 12))):
+        node = b.node(
+            b.build(lambda: getattr(b, kind)(b.image((None, 12) if kind == "dense" else (None, 8, 8, 4)), name="op")),  # noqa: B023
+            "op",
+        )
+        values = random("w", weights, 0.5)
+        outputs = 8 if kind == "depthwise" else 6
+        found = Trial(node, values, np.zeros(outputs, np.float32), "Relu", random("x", shape))
+        patches = noisy(found) + np.float32(0.05)
+        change = find_activation_shift(found, patches, values, np.zeros(outputs))
+        assert change.shape == (outputs,)
+
+        def off(added, found=found, patches=patches, values=values):
+            given = found.activate(found.multiply(patches, values) + np.float32(added))
+            return np.abs((given - found.wanted).mean(axis=0)).sum()
+
+        assert off(change) < 0.5 * off(0.0)
+
+
 def test_conversion_uses_it():
     def net():
         x = b.image((None, 8, 8, 8))

@@ -66,6 +66,53 @@ def test_outputs_err_less_than_with_nearest_weights(kind, per_channel):
     assert noise(kind, node, found, unseen) < limit * noise(kind, node, nearest, unseen)
 
 
+@pytest.mark.parametrize("per_channel", [True, False])
+@pytest.mark.parametrize("kind", ["dense", "transposed"])
+def test_products_of_channels_that_go_together(kind, per_channel):
+    def drawn(seed):
+        return np.float32(
+            random(seed, (600, 1, 3)).dot(random("mix", (3, 12))) + 0.2 * random(seed + "2", (600, 1, 12))
+        )
+
+    node, weights = node_of(kind), weights_of(kind)
+    nearest = quantize_weights(node, weights, per_channel, True)
+    found = round_adaptively(node, weights, drawn("p"), per_channel, True)
+    assert noise(kind, node, found, drawn("unseen")) < 0.5 * noise(kind, node, nearest, drawn("unseen"))
+
+
+@pytest.mark.parametrize("size", [1e25, 1e3, 1e-25])
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_size_of_inputs_does_not_matter(kind, size, recwarn):
+    node, weights = node_of(kind), weights_of(kind)
+    want = round_adaptively(node, weights, patches_of(kind), True, True)[0]
+    size = np.float32(2.0 ** np.rint(np.log2(size)))
+    np.testing.assert_array_equal(round_adaptively(node, weights, patches_of(kind) * size, True, True)[0], want)
+    assert np.any(want != quantize_weights(node, weights, True, True)[0])
+    assert not recwarn.list
+
+
+def test_mean_values_do_not_matter():
+    """The bias takes them back."""
+    node, weights, patches = node_of("conv"), weights_of("conv"), patches_of("conv")
+    found, shifted = (round_adaptively(node, weights, patches + np.float32(add), True, True)[0] for add in (0, 64))
+    assert np.count_nonzero(found != shifted) < 5
+
+
+def test_an_output_that_does_not_gain_keeps_its_nearest_weights():
+    """The patches that prove are unlike those that teach: there the inputs are independent of one another."""
+    node, weights, patches = node_of("conv"), weights_of("conv"), patches_of("conv", 800)
+    patches[7::8] = random("independent", (100, 9, 4)) * np.where(np.arange(4) % 2, 10, 1)
+    nearest, step = quantize_weights(node, weights, True, True)
+    found = round_adaptively(node, weights, patches, True, True)
+    columns = range(weights.shape[-1])
+    changed = [np.any(found[0][..., column] != nearest[..., column]) for column in columns]
+    proving = patches[7::8]
+    errors = [outputs_of("conv", dequantized(node, values, step) - weights, proving) for values in (found[0], nearest)]
+    powers = [np.square(error - error.mean(axis=0)).sum(axis=0) for error in errors]
+    assert np.all(powers[0] <= powers[1] * 1.01)
+    assert not all(changed)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_weights_on_the_grid_stay(kind):
     node, weights = node_of(kind), weights_of(kind)

@@ -12,6 +12,7 @@ from intel_quantization.quantize.channel_grids import ChannelGrid, find_channel_
 from intel_quantization.quantize.local_error import find_by_channel
 from tests.quantization import builders as b
 from tests.quantization.prepare import prepare
+from tests.quantization.simulation import check_int8_op
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("everything_pays")]
 # means of channels that are far from one another, next to what varies in them
@@ -77,7 +78,10 @@ def by_fp32(kind="gate"):
 
 
 def grids_of(graph_def, outputs=("out",), per_channel=True, patches=True):
-    prepared = prepare(graph_def, [FEED], outputs, patches=patches)
+    return find(prepare(graph_def, [FEED], outputs, patches=patches), per_channel)
+
+
+def find(prepared, per_channel=True):
     arguments = (prepared.graph, prepared.items, prepared.statistics)
     by_channel = find_by_channel(*arguments, prepared.trials, per_channel)
     return find_channel_grids(*arguments, by_channel, prepared.trials, min_max, {})
@@ -163,18 +167,132 @@ def test_without_patches_nothing_is_known():
     assert grids_of(b.build(unlike_means), patches=False) == {}
 
 
-def test_a_matrix_product_reads_them():
+def exact(graph_def, feed, outputs=("out",), **options):
+    """A conversion each INT8 op of which gives what integers give."""
+    conversion = b.convert(graph_def, [feed], outputs=list(outputs), **options)
+    for item in conversion.graph.node:
+        if item.op.startswith(("Quantized", "_FusedQuantized")) and "WithBias" in item.op and item.name != "out":
+            check_int8_op(conversion.graph, feed, item.name)
+    return conversion
+
+
+def without_grids(monkeypatch):
+    monkeypatch.setattr("intel_quantization.quantize.refinement.find_channel_grids", lambda *arguments: {})
+
+
+GRAPHS = {
+    "means": (unlike_means,),
+    "sizes": (unlike_sizes,),
+    "depthwise": (unlike_sizes, "depthwise"),
+    "residual": (residual,),
+    "gate": (by_fp32, "gate"),
+}
+
+
+@pytest.mark.parametrize("kind", GRAPHS)
+@pytest.mark.parametrize("per_channel", [True, False])
+def test_each_int8_op_is_what_integers_give(kind, per_channel):
+    graph_def = b.build(*GRAPHS[kind])
+    assert grids_of(graph_def, per_channel=per_channel)
+    assert b.error(exact(graph_def, FEED, per_channel=per_channel), FEED) < 0.1
+
+
+@pytest.mark.parametrize("kind", GRAPHS)
+def test_the_same_twice(kind):
+    graph_def = b.build(*GRAPHS[kind])
+    conversions = [b.convert(graph_def, [FEED], outputs=["out"]) for _ in range(2)]
+    first, second = (conversion.graph.SerializeToString(deterministic=True) for conversion in conversions)
+    assert first == second
+
+
+@pytest.mark.parametrize("transpose", [False, True])
+@pytest.mark.parametrize("kind", ["means", "sizes"])
+def test_a_matrix_product_reads_them(kind, transpose, monkeypatch):
+    """It has but one range for its weights."""
+    means, sizes = (np.linspace(-40, 40, 512), 1) if kind == "means" else (0, np.geomspace(0.02, 20, 512))
+    means, sizes = np.float32(means), np.float32(sizes)
+
     def net():
-        x = tf.nn.relu(b.bias(b.dense(b.image((None, 12)), 8, name="first"), "first/bias"))
-        x = tf.reshape(x, [-1, 1, 1, 8])
-        y = bottleneck(x, "narrow")
-        tf.identity(reader(y, "last"), "out")
+        x = tf.tanh(b.image((None, 512))) * sizes + means
+        if kind == "sizes":
+            x = x * tf.constant(np.float32(0.5))
+        weights = b.weights_for("d", (512, 1024)) / np.reshape(sizes, (-1, 1))
+        y = b.dense(x, transpose=transpose, weights=weights.T if transpose else weights, name="d")
+        tf.nn.relu(b.bias(y, "bias"), name="out")
 
     graph_def = b.build(net)
-    feed = {"input:0": b.random("v", (64, 12))}
-    conversion = b.convert(graph_def, [feed], outputs=["out"])
-    want, got = b.run(graph_def, feed, "out:0")[0], b.run(conversion.graph, feed, "out:0")[0]
-    assert np.abs(want - got).max() < 0.05 * np.abs(want).max()
+    feed, other = b.batch(graph_def, 64, seed=1), b.batch(graph_def, 64, seed=2)
+    (grid,) = find(prepare(graph_def, [feed])).values()
+    assert (grid.scale.max() > 5 * grid.scale.min()) == (kind == "sizes")
+    refined = b.error(exact(graph_def, feed), other)
+    without_grids(monkeypatch)
+    assert refined < 0.5 * b.error(exact(graph_def, feed), other)
+
+
+def test_one_channel():
+    def net():
+        y = b.conv(b.conv_block(b.image(), "first"), 1, 1, name="narrow")
+        y = b.bias(y, "narrow/bias", np.float32([30.0]))
+        tf.nn.relu(b.bias(b.conv(y, 4, 1, name="last"), "last/bias"), name="out")
+
+    assert b.error(exact(b.build(net), FEED), OTHER) < 0.05
+
+
+@pytest.mark.parametrize("kind", GRAPHS)
+def test_within_a_loop(kind, monkeypatch):
+    function, *arguments = GRAPHS[kind]
+
+    def body(x):
+        monkeypatch.setattr(b, "image", lambda: x)
+        function(*arguments)
+        monkeypatch.undo()
+        value = tf.compat.v1.get_default_graph().get_tensor_by_name("while/out:0")
+        return tf.tanh(value[..., :4])
+
+    def net():
+        x = b.image((8, 8, 8, 4))
+        with b.old_control_flow():
+            _, y = tf.while_loop(lambda i, t: i < 2, lambda i, t: (i + 1, body(t)), [0, x], name="while")
+        tf.identity(y, name="result")
+
+    graph_def = b.build(net)
+    assert grids_of(graph_def, ("result",))
+    conversion = b.convert(graph_def, [FEED], outputs=["result"])
+    assert b.error(conversion, OTHER, "result") < 0.15
+    without_grids(monkeypatch)
+    assert b.convert(graph_def, [FEED], outputs=["result"]).graph != conversion.graph
+
+
+def test_fp32_reads_what_fp32_makes_as_it_is():
+    """What makes it multiplies, but its product is needed twice then."""
+
+    def net(second):
+        by_fp32()
+        product = tf.compat.v1.get_default_graph().get_operation_by_name("last").inputs[0]
+        if second:
+            tf.nn.elu(product, name="second")
+        return product
+
+    products = []
+    for second, outputs in ((False, ("out",)), (True, ("out", "second"))):
+        graph_def = b.build(net, second)
+        conversion = exact(graph_def, FEED, outputs)
+        products.append(b.ops(conversion.graph)["Mul"])
+        for name in outputs:
+            assert b.error(conversion, OTHER, name) < (0.06 if name == "second" else 0.15)
+    assert products[1] == products[0] + 1, "one for the readers in INT8"
+
+
+def test_what_waits_for_a_tensor_finds_it():
+    def net():
+        unlike_means()
+        narrow = tf.compat.v1.get_default_graph().get_operation_by_name("narrow/bias")
+        with tf.control_dependencies([narrow]):
+            tf.constant([1.0, 2.0], name="late")
+
+    conversion = exact(b.build(net), FEED, ("out", "late"))
+    np.testing.assert_array_equal(b.run(conversion.graph, FEED, "late:0")[0], [1.0, 2.0])
+    assert b.error(conversion, OTHER) < 0.05
 
 
 def test_the_grid_itself():

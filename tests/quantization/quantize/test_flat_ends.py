@@ -86,11 +86,43 @@ def test_two_readers_tell_more_than_one():
         lambda x: x * b.conv(b.image(name="other"), name="gate"),
         tf.nn.softmax,
         lambda x: tf.nn.relu(x + tf.constant(np.full(8, np.nan, np.float32))),
+        lambda x: x * (tf.nn.relu(x) + tf.nn.elu(b.image((None, 8, 8, 8), name="other"))),
+        lambda x: tf.nn.relu(x) + x[:, ::-1],
+        lambda x: tf.nn.relu(x * b.random("map", (8, 8, 8))),
+        lambda x: tf.nn.relu(tf.nn.bias_add(x, b.random("rows", (8,)), data_format="NCHW")),
+        lambda x: 1.0 / x,
     ],
-    ids=["convolution", "both", "leaky", "linear", "other tensor", "softmax", "nan"],
+    ids=["convolution", "both", "leaky", "linear", "other tensor", "softmax", "nan"]
+    + ["a product with other tensors", "moved", "a factor of each value", "NCHW", "a pole"],
 )
 def test_what_tells_all_values_apart_or_cannot_be_followed(activation):
     assert ends(activation) is None
+
+
+@pytest.mark.parametrize("length", [30, 40])
+def test_long_chains_are_not_followed(length):
+    def activation(x):
+        for _ in range(length):
+            x = tf.nn.relu6(x)
+        return x
+
+    found = ends(activation)
+    assert (found is None) is (length == 40)
+
+
+def test_nodes_in_any_order():
+    """A product may come first whose other operand is what the tensor goes through."""
+
+    def net():
+        x = tf.identity(b.conv_block(b.image(), "c", activation=None), name="x")
+        tf.identity(b.conv(x * tf.nn.relu6(x + 3.0) / 6.0, name="next"), name="out")
+
+    graph_def = b.build(net)
+    nodes = list(graph_def.node)
+    for number in range(len(nodes)):
+        del graph_def.node[:]
+        graph_def.node.extend([*nodes[number:], *nodes[:number]][::-1])
+        near(find_ends(Graph(graph_def, ["out"]), "x", SEEN), -3.0, 12.0)
 
 
 def test_an_output_keeps_all():
@@ -102,6 +134,40 @@ def test_scores_do_not_tie_where_they_are_large():
     assert found is not None
     assert found[0] == pytest.approx(-8.3, abs=0.5)
     assert found[1] == 12.0
+
+
+@pytest.mark.parametrize(
+    ("activation", "low", "high"),
+    [
+        (lambda x: 1.0 - tf.nn.sigmoid(x), -20.0, 8.3),
+        (lambda x: tf.nn.relu6(tf.abs(x)), None, None),
+        (lambda x: tf.nn.relu6(x * tf.constant(np.float32([1, -1] * 4))), None, None),
+        (lambda x: x * tf.nn.relu6(x + 3.0) / 6.0, -3.0, 12.0),
+    ],
+    ids=["falling", "both ends", "some channels fall", "rising"],
+)
+def test_which_end_is_large(activation, low, high):
+    found = ends(activation, behind=False)
+    assert (found is None) is (low is None)
+    if found is not None:
+        near(found, low, high)
+    else:
+        near(ends(activation), -6.0, 6.0)
+
+
+@pytest.mark.parametrize(
+    "last",
+    [lambda x: tf.argmax(x, -1), lambda x: tf.nn.top_k(x, 2)[1], tf.nn.softmax, lambda x: tf.cast(x, tf.float16)],
+    ids=["argmax", "top k", "softmax", "none"],
+)
+def test_what_looks_for_the_largest(last):
+    def net():
+        x = tf.identity(b.conv_block(b.image(), "c", activation=None), name="x")
+        tf.identity(last(tf.nn.sigmoid(x)), name="out")
+
+    found = find_ends(Graph(b.build(net), ["out"]), "x", SEEN)
+    scores = last(tf.zeros((1, 3))).dtype != tf.float16
+    near(found, -8.3, 12.0 if scores else 8.3)
 
 
 @pytest.mark.parametrize(
@@ -154,6 +220,28 @@ def test_values_beyond_leave_the_histogram():
     found = narrow_ranges(graph, [replace(group, root="x", activation="")], statistics).tensors["x"]
     assert found.histogram.sum() == 2
     assert (found.minimum, found.maximum) == pytest.approx((-3.0, 3.0), abs=0.05)
+
+
+def test_only_what_has_no_activation_of_its_own():
+    prepared = prepare(b.build(hard_swish_net), [b.batch(b.build(hard_swish_net), 8)])
+    group = prepared.groups["first"]
+    for kept in (replace(group, activation="Relu6"), replace(group, root="unknown")):
+        assert narrow_ranges(prepared.graph, [kept], prepared.statistics).tensors == prepared.statistics.tensors
+    never = replace(prepared.statistics, tensors={group.root: TensorStatistics()})
+    assert narrow_ranges(prepared.graph, [group], never).tensors == never.tensors
+
+
+@pytest.mark.parametrize("algo", ["DIRECT", "MA", "KL", "PERCENTILE", "MSE", "AUTO"])
+def test_with_every_algorithm(algo):
+    """What is cut off makes no difference; a sigmoid's values lie beyond both ends here."""
+
+    def net():
+        x = b.bias(b.conv(b.image(), weights=b.weights_for("first", (1, 1, 4, 8)) * 30.0, name="first"), "first/bias")
+        tf.identity(b.bias(b.conv(tf.nn.sigmoid(x), kernel=1, name="last"), "last/bias"), "out")
+
+    graph_def = b.build(net)
+    feed = {"input:0": np.sign(b.random("signs", (8, 8, 8, 4)))}
+    assert b.error(b.convert(graph_def, [feed], outputs=["out"], algo=algo), feed) < 0.05
 
 
 def test_finer_steps_for_what_counts(monkeypatch):

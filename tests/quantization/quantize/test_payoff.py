@@ -172,6 +172,48 @@ def test_an_error_out_of_proportion(monkeypatch):
     assert b.reasons(conversion)["bad0"] == OUT_OF_PROPORTION
 
 
+def between():
+    """A small layer that hands INT8 values on behind much work."""
+    x = tf.nn.max_pool2d(large(b.image((None, 32, 32, 4))), 8, 8, "SAME")
+    x = bad(b.conv_block(x, "before", kernel=1, filters=4), "bad0")
+    tf.identity(b.conv_block(x, "behind", kernel=1, filters=4), "out")
+
+
+@pytest.mark.parametrize(
+    ("net", "converted"),
+    [(beside(), 0), (between, 4 * 4 * 4 + 4 * 3 * 4)],
+    ids=["between FP32 ops", "between INT8 ops"],
+)
+@pytest.mark.parametrize(("times", "stays"), [(9.9, False), (10.1, True)])
+def test_ten_times_its_share_of_the_work(monkeypatch, net, converted, times, stays):
+    """What its neighbours would have to convert is work, too: 50 for each value."""
+    monkeypatch.setattr(payoff, "_CONVERSION_WORK", 0)
+    feed = smooth()
+    _, prepared = unpaying(net, feed)
+    work = {group.root: count_work(prepared.graph, group, prepared.statistics) for group in prepared.groups.values()}
+    name = prepared.groups["bad0"].root
+    share = times * (work[name] + 50 * converted) / sum(work.values())
+    assert 0.0 < share < 0.9
+
+    def told(graph, group, *arguments):
+        """Only this one and the large ones err, the latter by what is left of all errors."""
+        if group.linear.startswith("large"):
+            return 0.4 * (1 / share - 1) / 3
+        return 0.4 if group.root == name else 0.0
+
+    monkeypatch.setattr(payoff, "local_error", told)
+    monkeypatch.setattr(payoff, "_TIMES_MEDIAN", 0.0)
+    assert unpaying(net, feed)[0] == ({"bad0": OUT_OF_PROPORTION} if stays else {})
+
+
+def test_conversions_are_part_of_what_may_stay(monkeypatch):
+    monkeypatch.setattr(payoff, "_CONVERSION_WORK", 0)
+    monkeypatch.setattr(payoff, "local_error", lambda graph, group, *arguments: float(group.linear == "bad0"))
+    assert unpaying(between, smooth())[0] == {"bad0": OUT_OF_PROPORTION}
+    monkeypatch.setattr(payoff, "_WORK_OF_A_VALUE", 5000)
+    assert unpaying(between, smooth())[0] == {}
+
+
 def test_one_that_is_as_bad_as_the_others_stays_int8(monkeypatch):
     """Where all lose much, there is no proportion to be out of."""
     monkeypatch.setattr(payoff, "_CONVERSION_WORK", 0)
