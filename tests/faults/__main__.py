@@ -19,7 +19,8 @@ PARTS = ("engine", "docker", "local")
 def main() -> int:
     """Run the parts that were named, or all."""
     wanted = sys.argv[1:] or list(PARTS)
-    for signum in (signal.SIGINT, signal.SIGQUIT):  # a shell's background jobs ignore them, and so would the launcher
+    # What is started in the background, or by nohup, ignores some, and so would the launcher.
+    for signum in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
         signal.signal(signum, signal.SIG_DFL)
     found: list[Row] = []
     not_run: list[str] = []

@@ -207,7 +207,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--report", type=Path, default=Path("build/soak.md"))
     options = parser.parse_args()
-    for signum in (signal.SIGINT, signal.SIGQUIT):  # a shell's background jobs ignore them, and so would the launcher
+    # What is started in the background, or by nohup, ignores some, and so would the launcher.
+    for signum in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
         signal.signal(signum, signal.SIG_DFL)
     parts: tuple[tuple[str, Callable[[Ground], Iterator[tuple[str, str, list[str]]]]], ...] = (
         ("kills", lambda ground: soak(ground, options.runs, options.seed)),
