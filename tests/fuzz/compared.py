@@ -109,6 +109,8 @@ def check(rng, graph_def) -> None:
     fed = {info.name for info in loaded.inputs}
     draws = [_draw(graph_def, fed, number) for number in range(4)]
     outputs = [info.name for info in loaded.outputs]
+    if any(_has_mixed_formats(function.node_def) for function in graph_def.library.function):
+        raise NotValidError("functions are run with Grappler, whatever the session says")
     original = _runnable(graph_def, outputs)
     _check_valid(original, outputs, draws)
     options = {
@@ -125,6 +127,10 @@ def check(rng, graph_def) -> None:
             report = evaluate.compare(fp32, int8, _Feed(draws[2]), names=outputs)
             measured = _measure(outputs, fp32, int8, draws[3])
     _judge(report, measured, options)
+
+
+def _has_mixed_formats(nodes) -> bool:
+    return len({node.attr["data_format"].s for node in nodes if "data_format" in node.attr}) > 1
 
 
 def _runnable(graph_def, outputs):
