@@ -107,9 +107,9 @@ def _flat_points(values: np.ndarray, tolerance: float) -> int:
 
 
 def _follow(graph: Graph, tensor: str, points: np.ndarray) -> List[Tuple[np.ndarray, bool]]:
-    """What the chain behind a tensor hands on: values [points, 1 or channels], and whether it is an output.
+    """What the chain that begins with a tensor hands on: values [points, 1 or channels], and whether it is an output.
 
-    Empty where anything but such a chain reads the tensor.
+    Empty where the chain is long, or nothing reads the tensor.
     """
     known: Dict[str, np.ndarray] = {tensor: points[:, None]}
     waiting = [reader for reader, _index in graph.readers(tensor)]
@@ -123,8 +123,7 @@ def _follow(graph: Graph, tensor: str, points: np.ndarray) -> List[Tuple[np.ndar
             return []
         known[reader.name] = values
         waiting.extend(behind for behind, _index in graph.readers(reader.name))
-    ends = [name for name in known if _ends(graph, name, known)]
-    return [] if tensor in ends else [(known[name], _reaches_output(graph, name)) for name in ends]
+    return [(values, _reaches_output(graph, name)) for name, values in known.items() if _ends(graph, name, known)]
 
 
 def _ends(graph: Graph, name: str, known: Dict[str, np.ndarray]) -> bool:

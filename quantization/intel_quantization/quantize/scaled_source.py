@@ -10,7 +10,6 @@ from typing import Callable, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from intel_quantization.graph import tensors
 from intel_quantization.graph.attributes import DT_FLOAT, dtype_attr
 from intel_quantization.graph.graph import Graph, NodeDef
 from intel_quantization.graph.inferred_shapes import Shape
@@ -50,24 +49,23 @@ Way = List[Tuple[str, int]]
 
 
 def _way(graph: Graph, tensor: str, shapes: Shapes, depth: int) -> Optional[Way]:
-    name, index = tensors.split(tensor)
-    node = graph.nodes[name]
-    if index or not depth or node.op not in ("Mul", "RealDiv") or graph.control_inputs(node):
+    node = graph.producer(tensor)
+    if not depth or node.op not in ("Mul", "RealDiv") or graph.control_inputs(node):
         return None
     operands = graph.data_inputs(node)
     possible = (0, 1) if node.op == "Mul" else (0,)
     for number in (0, 1):
         value = graph.constant(operands[number])
         if value is not None and _is_of_channels(value.shape):
-            return [(name, number)]
+            return [(node.name, number)]
     for number in possible:
         shape = shapes(operands[number])
         if shape is not None and len(shape) == 4 and shape[1] == shape[2] == 1:
-            return [(name, number)]
+            return [(node.name, number)]
     for number in possible:
         before = _way(graph, operands[number], shapes, depth - 1)
         if before is not None:
-            return [(name, number), *before]
+            return [(node.name, number), *before]
     return None
 
 

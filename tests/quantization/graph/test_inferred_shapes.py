@@ -48,3 +48,11 @@ def test_of_a_loop_nothing_is_known(ask):
         )
     relu = next(node.name for node in graph_def.node if node.op == "Relu")
     assert ask(Graph(graph_def), relu) is None
+
+
+def test_of_one_tensor_nothing_else_is_imported():
+    graph_def = b.build(net)
+    graph_def.node.add(name="unknown op", op="NoSuchOp", input=["mean"])
+    assert infer_shape(Graph(graph_def), "mean") == [None, 1, 1, 4]
+    with pytest.raises((ValueError, tf.errors.OpError)):
+        InferredShapes(Graph(graph_def))("mean")

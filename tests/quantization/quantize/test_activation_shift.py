@@ -85,6 +85,15 @@ def test_no_channel_gets_worse_on_patches_that_prove(activation, seed):
     assert np.all((noise(change) < noise(0.0)) == (change != 0))
 
 
+def test_a_channel_that_is_off_most_of_the_time():
+    """Of five values one is above zero, so that the bias has to move by five times what the mean is off by."""
+    bias = np.full(6, -0.9, np.float32)
+    found = Trial(NODE, WEIGHTS, bias, "Relu", random("x", (1024, 1, 4)))
+    assert 0.05 < (found.wanted > 0).mean() < 0.3
+    change = find_activation_shift(found, found.patches, WEIGHTS, bias + 0.2)
+    np.testing.assert_allclose(change, -0.2, atol=0.04)
+
+
 def test_where_few_values_move_the_steps_are_short():
     """A channel is above zero once in a while: its mean is corrected by those values alone, which are too few."""
     patches = random("x", (512, 1, 4))

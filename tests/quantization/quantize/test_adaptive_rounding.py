@@ -156,6 +156,48 @@ def test_no_two_neighbours_exceed_an_int16(channels, taps, seed, same):
     assert np.abs(values).max() <= 127
 
 
+@pytest.mark.parametrize("channels", [6, 7])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_pairs_at_the_limit(channels, sign):
+    """Both weights of each pair would be rounded up to take back what others were rounded down."""
+    draw = np.random.RandomState(channels)
+    weights = np.zeros((3, 3, channels, 64), np.float32)
+    first = draw.uniform(1.0, 126.0, weights[:, :, 1::2].shape).astype(np.float32)
+    weights[:, :, 1::2] = 127.0 - first
+    weights[:, :, 0 : channels - 1 : 2] = first
+    if channels % 2:
+        weights[:, :, -1] = draw.uniform(100.0, 127.0, weights[:, :, -1].shape)
+    patches = (1.0 + draw.normal(size=(600, 1, 1)) + 0.02 * draw.normal(size=(600, 9, channels))).astype(np.float32)
+    arguments = (node_of("conv"), sign * weights, patches, True)
+    found, limit = round_adaptively(*arguments, True)
+    np.testing.assert_allclose(limit, 127.0, rtol=1e-6)
+
+    def largest_pair(values):
+        return np.abs(values[:, :, 0 : channels - 1 : 2].astype(int) + values[:, :, 1::2]).max()
+
+    assert largest_pair(found) <= 128
+    assert largest_pair(round_adaptively(*arguments, False)[0]) > 128, "what nothing keeps from it"
+    if channels % 2:
+        assert np.all(np.abs(found[:, :, -1].astype(int)) > 90), "the last channel has no neighbour, in no tap"
+    assert np.any(found != quantize_weights(*arguments[:2], True, True)[0])
+
+
+def test_many_inputs():
+    """More than are rounded at a time: what is left over reaches the others, too."""
+
+    def drawn(seed):
+        common = random(seed, (900, 1, 20)).dot(random("mix", (20, 200)))
+        return np.float32(common + 0.1 * random(seed + "2", (900, 1, 200)))
+
+    node, weights = node_of("dense"), random("w", (200, 6), 0.3)
+
+    def error(found):
+        return np.square(drawn("unseen")[:, 0] @ (dequantized(node, *found) - weights)).sum()
+
+    nearest = quantize_weights(node, weights, True, True)
+    assert error(round_adaptively(node, weights, drawn("p"), True, True)) < 0.25 * error(nearest)
+
+
 def layers():
     def net():
         x = b.conv_block(b.image(), "small", kernel=1)

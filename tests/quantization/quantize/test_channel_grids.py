@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from intel_quantization.calibration.collectors import min_max
 from intel_quantization.graph_converter import GraphConverter
+from intel_quantization.quantize import channel_grids as module
 from intel_quantization.quantize.channel_grids import ChannelGrid, find_channel_grids
 from intel_quantization.quantize.local_error import find_by_channel
 from tests.quantization import builders as b
@@ -58,11 +59,15 @@ def unlike_sizes(maker="conv"):
     tf.identity(reader(y, "last", SIZES), "out")
 
 
-def residual(sizes=SIZES):
+def residual(sizes=SIZES, second=""):
     x = b.conv_block(b.image(), "first")
     zero = np.zeros(8, np.float32)
     y = bottleneck(x, "one", zero, sizes)
     z = bottleneck(reader(y, "inner", sizes), "two", zero, sizes)
+    if second == "fp32":
+        tf.nn.elu(y, name="second")
+    elif second == "pool":
+        y = tf.nn.max_pool2d(y, 1, 1, "SAME", name="pool")
     y = tf.add(z, y, "sum")
     tf.identity(reader(y, "last", sizes), "out")
 
@@ -126,6 +131,64 @@ def test_tensors_that_are_added_have_the_same_scales():
     assert sqnr(graph_def) > sqnr(graph_def, equalize=False) + 3
 
 
+@pytest.mark.parametrize(
+    ("second", "outputs"),
+    [("fp32", ("out", "second")), ("pool", ("out",)), ("", ("out", "sum")), ("", ("out", "one/bias"))],
+    ids=["FP32 reads what is added", "what is added is pooled", "the sum is an output", "what is added is one"],
+)
+def test_added_to_what_has_no_scales(second, outputs):
+    """Both would need them; offsets are their own affair. What is read elsewhere is added in FP32."""
+    graph_def = b.build(residual, second=second)
+    prepared = prepare(graph_def, [FEED], outputs)
+    int8 = {group.root for group in prepared.groups.values()}
+    assert ("sum" in int8) is (second == "pool" or "sum" in outputs)
+    assert all(np.all(grid.scale == 1) for name, grid in find(prepared).items() if name in int8)
+    refined, plain = (exact(graph_def, FEED, outputs, equalize=value) for value in (True, False))
+    for name in outputs:
+        assert b.error(refined, FEED, name) < 1.1 * b.error(plain, FEED, name)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "wanted"),
+    [
+        (("out",), "_LEAST_GAIN"),
+        (("out", "second"), "_LEAST_GAIN_OF_PRODUCT"),
+        (("out", "made"), "_LEAST_GAIN_OF_PRODUCT"),
+    ],
+    ids=["INT8 alone reads it", "FP32 reads it", "an output"],
+)
+def test_one_more_product_has_to_gain_more(outputs, wanted):
+    def net():
+        x = b.conv_block(b.image(), "first", activation=None)
+        x = tf.multiply(tf.tanh(x), SIZES, name="made")
+        if "second" in outputs:
+            tf.nn.elu(x, name="second")
+        tf.identity(reader(x, "last", SIZES), "out")
+
+    prepared = prepare(b.build(net), [FEED], outputs)
+    arguments = (prepared.graph, prepared.items, prepared.statistics)
+    finder = module._Finder(*arguments, frozenset(), prepared.trials, min_max, {})
+    assert ["made"] in finder.find_tied()
+    assert finder._least_gain(["made"]) == getattr(module, wanted)
+
+
+def test_a_signed_summand_leaves_half_of_the_range():
+    """Kernels of AVX2 give 127 at most then; see emission."""
+
+    def net():
+        y = bottleneck(b.conv_block(b.image(), "first"), "one", np.zeros(8, np.float32))
+        z = b.bias(b.conv(b.conv_block(y, "inner"), 8, 1, name="two"), "two/bias", MEANS)
+        tf.identity(reader(tf.add(z, y, "sum"), "last"), "out")
+
+    graph_def = b.build(net)
+    prepared = prepare(graph_def, [FEED])
+    assert not prepared.groups["inner"].lifted
+    assert prepared.groups["two"].root == "sum"
+    assert "sum" in find(prepared)
+    conversion = exact(graph_def, FEED)
+    assert b.error(conversion, FEED) < 0.05
+
+
 @pytest.mark.parametrize("kind", ["gate", "swish"])
 def test_what_fp32_makes(kind):
     graph_def = b.build(by_fp32, kind)
@@ -150,6 +213,22 @@ def test_what_a_padding_convolution_reads_stays():
     graph_def = b.build(unlike_means, padding=True)
     assert grids_of(graph_def, ("out", "padding/out")) == {}
     assert min(sqnr(graph_def, ("out", "padding/out"))) > 15
+
+
+@pytest.mark.parametrize("channels", [3, 8])
+def test_what_fp32_makes_and_a_padding_convolution_reads_stays(channels):
+    """Its zeros would be other numbers in each channel; of few channels FP32 pads ahead of lifting."""
+
+    def net():
+        x = tf.tanh(b.image((None, 8, 8, channels))) + np.linspace(-20, 20, channels).astype(np.float32)
+        b.conv_block(x, "padding")
+
+    graph_def = b.build(net)
+    feed = b.batch(graph_def, 8, seed=1)
+    prepared = prepare(graph_def, [feed], ("padding/out",))
+    assert prepared.groups["padding"].lifted is (channels == 3)
+    assert find(prepared) == {}
+    assert b.error(exact(graph_def, feed, ("padding/out",)), feed, "padding/out") < 0.03
 
 
 def test_an_output_stays():

@@ -74,6 +74,8 @@ def test_the_channel_that_tells_most_counts():
 
 def test_two_readers_tell_more_than_one():
     near(ends(lambda x: tf.nn.relu(x) + tf.nn.relu6(x + 10.0)), -10.0, 12.0)
+    for order in (1, -1):
+        near(ends(lambda x: tf.concat([tf.nn.relu6(x), tf.nn.relu6(x + 10.0)][::order], 3)), -10.0, 6.0)  # noqa: B023
 
 
 @pytest.mark.parametrize(
@@ -91,9 +93,10 @@ def test_two_readers_tell_more_than_one():
         lambda x: tf.nn.relu(x * b.random("map", (8, 8, 8))),
         lambda x: tf.nn.relu(tf.nn.bias_add(x, b.random("rows", (8,)), data_format="NCHW")),
         lambda x: 1.0 / x,
+        lambda x: tf.concat([tf.nn.relu(x), 1.0 / x], 3),
     ],
     ids=["convolution", "both", "leaky", "linear", "other tensor", "softmax", "nan"]
-    + ["a product with other tensors", "moved", "a factor of each value", "NCHW", "a pole"],
+    + ["a product with other tensors", "moved", "a factor of each value", "NCHW", "a pole", "also a pole"],
 )
 def test_what_tells_all_values_apart_or_cannot_be_followed(activation):
     assert ends(activation) is None
@@ -201,6 +204,7 @@ def test_statistics_are_narrowed_in_a_copy():
     assert found.tensors[name].minimum == pytest.approx(-3.0, abs=0.1)
     assert found.tensors[name].maximum == before.tensors[name].maximum
     assert prepared.statistics.tensors[name].minimum == before.tensors[name].minimum < -10
+    np.testing.assert_array_equal(prepared.statistics.tensors[name].histogram, before.tensors[name].histogram)
     assert found.tensors[name].histogram.sum() < before.tensors[name].histogram.sum()
     assert found.tensors["first/bias"].count == before.tensors[name].count
     assert found.tensors["input"] is prepared.statistics.tensors["input"]
