@@ -159,22 +159,36 @@ def test_no_two_neighbours_exceed_an_int16(channels, taps, seed, same):
 @pytest.mark.parametrize("channels", [6, 7])
 @pytest.mark.parametrize("sign", [1, -1])
 def test_pairs_at_the_limit(channels, sign):
-    """Both weights of a pair would be rounded up to take back what others were rounded down."""
+    """What a large input's weight was rounded by a small neighbour's takes back fourfold."""
     draw = np.random.RandomState(channels)
-    weights = draw.uniform(-40.0, 40.0, (3, 3, channels, 64)).astype(np.float32)
-    weights[:, :, 0] = draw.uniform(1.0, 126.0, (3, 3, 64))
-    weights[:, :, 1] = 127.0 - weights[:, :, 0]
-    patches = (1.0 + draw.normal(size=(600, 1, 1)) + 0.02 * draw.normal(size=(600, 9, channels))).astype(np.float32)
-    arguments = (node_of("conv"), sign * weights, patches, True)
-    found, limit = round_adaptively(*arguments, True)
-    np.testing.assert_allclose(limit, 127.0, rtol=1e-6)
+    weights = draw.uniform(1.0, 126.0, (3, 3, channels, 256)).astype(np.float32)
+    weights[:, :, 1::2] = 127.0 - weights[:, :, 0 : channels - 1 : 2]
+    inputs = draw.normal(size=(1, 600, 9, 1)) * ([4.0, -1.0] + [0.01] * (channels - 2))
+    inputs = inputs.reshape(1, 600, -1).astype(np.float32)
+    columns = sign * weights.reshape(1, 9 * channels, 256)
 
-    def largest_pair(values):
-        return np.abs(values[:, :, 0].astype(int) + values[:, :, 1]).max()
+    def largest_pair(neighbours):
+        found = module._round(columns, np.ones_like(columns), inputs, neighbours).reshape(weights.shape)
+        return np.abs(found[:, :, 0 : channels - 1 : 2] + found[:, :, 1::2]).max()
 
-    assert largest_pair(found) <= 128
-    assert largest_pair(round_adaptively(*arguments, False)[0]) > 128, "what nothing keeps from it"
-    assert np.any(found != quantize_weights(*arguments[:2], True, True)[0])
+    assert largest_pair(channels) == 128
+    assert largest_pair(0) > 128, "what nothing keeps from it"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_who_adds_in_an_int16(monkeypatch, kind):
+    """Depthwise kernels do not, nor those that read qint8."""
+    told = []
+
+    def round_columns(columns, steps, inputs, channels):
+        told.append(channels)
+        return original(columns, steps, inputs, channels)
+
+    original = module._round
+    monkeypatch.setattr(module, "_round", round_columns)
+    for saturates in (True, False):
+        round_adaptively(node_of(kind), weights_of(kind), patches_of(kind), True, saturates)
+    assert told == [{"conv": 4, "depthwise": 0}.get(kind, 12), 0]
 
 
 def test_many_inputs():
