@@ -11,6 +11,7 @@ from pathlib import Path
 from launch_quantization.errors import BadInputError, UsageError
 from launch_quantization.paths import absolute, resolved, status
 
+_MAPS = (".png", ".npy")
 _HOLDS = "put some images there, directly or in class folders, or TFRecords, or .npy or .npz files"
 
 
@@ -20,6 +21,8 @@ def check_data(options: argparse.Namespace) -> None:
     Raises:
         UsageError: an option is missing, or has nothing to work on.
     """
+    if options.metric is not None and options.data_location is None and options.data_function is None:
+        raise UsageError("--metric needs samples to judge on", "add --data_location or --data_function")
     sources = (options.data_location, options.data_function, options.callback)
     if all(source is None for source in sources) and not options.dry_run:
         raise UsageError(
@@ -58,33 +61,40 @@ def data_location(options: argparse.Namespace) -> Path | None:
     return path
 
 
-def labels_file(options: argparse.Namespace) -> Path | None:
-    """The file of labels, links resolved.
+def labels_path(options: argparse.Namespace) -> Path | None:
+    """The file of labels, or the folder of maps of pixels, links resolved.
 
     Raises:
         BadInputError: it is not there, or cannot be read.
     """
     if options.labels is None:
         return None
-    return regular_file(resolved(absolute(options.labels, "--labels"), "--labels"), "--labels")
+    path = resolved(absolute(options.labels, "--labels"), "--labels")
+    if not path.is_dir():
+        return regular_file(path, "--labels")
+    if not any(name.lower().endswith(_MAPS) for name in os.listdir(path)):
+        raise BadInputError(
+            f"--labels: {path} is no regular file, nor a folder of maps with a class for each pixel",
+            "put a .png or .npy there for each image, of the same name",
+        )
+    return path
 
 
-def data_function(options: argparse.Namespace) -> tuple[Path | None, str | None]:
-    """The file of --data_function, links resolved, and the name of the function.
+def python_function(value: str | None, option: str) -> tuple[Path | None, str | None]:
+    """The file of an option FILE.py:FUNCTION, links resolved, and the name of the function.
 
     Raises:
         UsageError: the value is not FILE.py:FUNCTION.
         BadInputError: the file is not there, or cannot be read.
     """
-    if options.data_function is None:
+    if value is None:
         return None, None
-    file, _colon, name = options.data_function.rpartition(":")
+    file, _colon, name = value.rpartition(":")
     if not file.endswith(".py") or not name.isidentifier():
         raise UsageError(
-            f"--data_function: {options.data_function!r} names no function in a file",
-            "write FILE.py:FUNCTION, such as feed.py:batches",
+            f"{option}: {value!r} names no function in a file", "write FILE.py:FUNCTION, such as feed.py:batches"
         )
-    return regular_file(resolved(absolute(file, "--data_function"), "--data_function"), "--data_function"), name
+    return regular_file(resolved(absolute(file, option), option), option), name
 
 
 def regular_file(path: Path, option: str) -> Path:

@@ -149,6 +149,26 @@ _ALARM = _object(
     }
 )
 _DROP = _object({"points": _OPTIONAL_NUMBER, "low": _OPTIONAL_NUMBER, "high": _OPTIONAL_NUMBER})
+_VERDICT = _object(
+    {
+        "word": _text(16),
+        "max_drop": _number,
+        "text": _text(600),
+        "metric": _text(300),
+        "needed": _optional(_integer),
+    }
+)
+_MEASURE = _object(
+    {
+        "metric": _text(300),
+        "fp32": _OPTIONAL_NUMBER,
+        "int8": _OPTIONAL_NUMBER,
+        "points": _OPTIONAL_NUMBER,
+        "low": _OPTIONAL_NUMBER,
+        "high": _OPTIONAL_NUMBER,
+        "samples": _integer,
+    }
+)
 _OUTPUT = _object(
     {
         "outputs": _list(_text(300), 8),
@@ -169,6 +189,7 @@ _ACCURACY = _object(
         "agreement": _OPTIONAL_NUMBER,
         "sqnr_db": _OPTIONAL_NUMBER,
         "drop": _optional(_DROP),
+        "measures": _optional(_list(_MEASURE, 8)),
         "outputs": _optional(_list(_OUTPUT, 100)),
     }
 )
@@ -206,6 +227,7 @@ SHAPES: Mapping[str, Mapping[str, Clean]] = {
     "progress": {"stage": _text(32), "done": _integer, "total": _optional(_integer), "unit": _text(32)},
     "log": {"level": _text(16), "message": _text(4000)},
     "result": {
+        "verdict": _optional(_VERDICT),
         "alarms": _optional(_list(_ALARM, 50)),  # images of before have none
         "ops": _list(_OP, 100),
         "reasons": _list(_REASON, 200),

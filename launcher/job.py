@@ -48,7 +48,7 @@ class Job:
             ``data_function``.
         data_function: a Python file with a function that gives feed dicts, or None.
         data_function_name: the function's name, or None.
-        labels: a file with the labels of the data, or None.
+        labels: a file with the labels of the data, or a folder with a map of each image's pixels; or None.
         models_zoo: a checkout of the Model Zoo, or None.
         models_source_dir: sources of TensorFlow models, or None.
         model_name: the name of the model in the zoo, or None.
@@ -72,6 +72,9 @@ class Job:
         resize: how a picture comes to the size of the input, as ``intel_quantization.resizing`` reads it; None:
             stretched.
         evaluate: how many images to compare FP32 and INT8 on; None: chosen inside.
+        max_drop: points that INT8 may lose; None: any.
+        metric: a Python file with a function that judges outputs, or None.
+        metric_name: the function's name, or None.
         seed: which samples are drawn; None: chosen inside.
         algo: the calibration algorithm, one of ``launch_quantization.values.ALGORITHMS``; None: chosen inside.
         target_tensorflow: the oldest TensorFlow the INT8 graph must run in; None: the one that runs the job.
@@ -116,6 +119,9 @@ class Job:
     channel_order: str | None = None
     resize: str | None = None
     evaluate: int | None = None
+    max_drop: float | None = None
+    metric: Path | None = None
+    metric_name: str | None = None
     seed: int | None = None
     algo: str | None = None
     target_tensorflow: str | None = None
@@ -162,6 +168,7 @@ class Job:
             (self.data_location, self._dataset_inside()),
             (self.data_function, self._data_function_inside()),
             (self.labels, self._labels_inside()),
+            (self.metric, self._metric_inside()),
             (self.models_zoo, "models_zoo"),
             (self.models_source_dir, "models_source_dir"),
             (self.models_config, self._models_config_inside()),
@@ -207,6 +214,8 @@ class Job:
             "channel_order": self.channel_order,
             "resize": self.resize,
             "evaluate": self.evaluate,
+            "max_drop": self.max_drop,
+            "metric": None if self.metric is None else f"{self._metric_inside()}:{self.metric_name}",
             "seed": self.seed,
             "algo": self.algo,
             "target_tensorflow": self.target_tensorflow,
@@ -256,7 +265,12 @@ class Job:
         return None if self.data_function is None else f"data_function/{self.data_function.name}"
 
     def _labels_inside(self) -> str | None:
-        return None if self.labels is None else f"labels/{self.labels.name}"
+        if self.labels is None:
+            return None
+        return "labels" if self.labels.is_dir() else f"labels/{self.labels.name}"
+
+    def _metric_inside(self) -> str | None:
+        return None if self.metric is None else f"metric/{self.metric.name}"
 
     def _models_config_inside(self) -> str | None:
         return None if self.models_config is None else f"models_config/{self.models_config.name}"

@@ -8,7 +8,13 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 
-from launch_quantization.errors import BadInputError, LauncherError, QuantizationFailedError, error_for_kind
+from launch_quantization.errors import (
+    AccuracyError,
+    BadInputError,
+    LauncherError,
+    QuantizationFailedError,
+    error_for_kind,
+)
 from launch_quantization.events import Event, parse
 from launch_quantization.progress import View
 from launch_quantization.sanitize import safe_line
@@ -84,11 +90,17 @@ class Listener:
             data = self._error.data
             message, remedy = self._translate(data["message"]), self._translate(data["remedy"] or "")
             raise error_for_kind(data["kind"])(message, remedy)
-        if status == 0 and self.result is not None:
+        if self.result is not None and status == (AccuracyError.exit_code if self.broken else 0):
             return
         for line in self._tail:
             self._view.warn(self._shown(line))
         raise self._unexplained(status)
+
+    @property
+    def broken(self) -> bool:
+        """Whether the job said that more was lost than is allowed; its results are there all the same."""
+        verdict = None if self.result is None else self.result.data["verdict"]
+        return verdict is not None and verdict["word"] == "broken"
 
     def _shown(self, line: bytes) -> str:
         return self._translate(safe_line(line))

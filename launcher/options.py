@@ -27,6 +27,7 @@ from launch_quantization.values import (
     memory_size,
     names,
     patience,
+    points,
     positive_int,
     release,
     variant,
@@ -50,7 +51,8 @@ sub-commands (each has its own --help):
 Each option may be spelt with hyphens or underscores.
 Exit codes: 0 ok, 2 usage, 3 bad input, 4 engine unreachable, 5 engine too old, 6 build failed,
 7 image missing, 8 quantization failed, 9 out of memory, 10 deadline, 11 output refused,
-13 busy, 70 internal, 129/130/131/141/143 signals; --debug returns the shell's own.
+12 more lost than --max_drop (the graph is there), 13 busy, 70 internal,
+129/130/131/141/143 signals; --debug returns the shell's own.
 """
 
 
@@ -221,7 +223,10 @@ def _add_paths(parser: Parser) -> None:
         help="a Python function that gives feed dicts to calibrate on; it may take the path of --data_location",
     )
     group.add_argument(
-        "--labels", metavar="FILE", help="labels of the images or rows: lines 'NAME LABEL', CSV, or .npy"
+        "--labels",
+        metavar="PATH",
+        help="labels of the images or rows: lines 'NAME LABEL', CSV, .npy, COCO's JSON of boxes, or a folder of maps "
+        "with a class for each pixel",
     )
     group.add_argument("-z", *_spellings("models_zoo"), metavar="DIR", help="a checkout of the Intel Model Zoo")
     group.add_argument(
@@ -295,6 +300,17 @@ def _add_quantization(parser: Parser) -> None:
         type=whole_number,
         metavar="N",
         help="images to compare FP32 and INT8 on; 0: none (default: chosen by the tool)",
+    )
+    group.add_argument(
+        *_spellings("max_drop"),
+        type=points,
+        metavar="POINTS",
+        help="what INT8 may lose of the first metric; exit code 12 where more is lost (default: no limit)",
+    )
+    group.add_argument(
+        "--metric",
+        metavar="FILE.py:NAME",
+        help="a Python function of outputs and labels, to judge by; 1 is all right (default: by the labels)",
     )
     group.add_argument(
         "--algo",

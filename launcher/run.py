@@ -13,7 +13,7 @@ from pathlib import Path
 from launch_quantization.base_image import BaseUnavailableError, with_base
 from launch_quantization.build_site import named_certificates
 from launch_quantization.collect import collect
-from launch_quantization.errors import EngineTooOldError, EngineUnreachableError, Interrupted
+from launch_quantization.errors import AccuracyError, EngineTooOldError, EngineUnreachableError, Interrupted
 from launch_quantization.host_paths import HostPaths
 from launch_quantization.job import Job
 from launch_quantization.listener import Listener
@@ -57,7 +57,7 @@ def _run(options: argparse.Namespace, job: Job, out_graph: Path, view: View) -> 
         except Interrupted as interruption:
             interruption.in_place = True
             raise
-    return 0
+    return AccuracyError.exit_code if listener.broken else 0
 
 
 def _shell(options: argparse.Namespace, job: Job, view: View) -> int:

@@ -36,13 +36,26 @@ def alarms(result: Mapping[str, Any], *, notices: bool = True) -> list[tuple[boo
         notices: also what is no more than doubtful.
     """
     found = [alarm for alarm in result.get("alarms") or () if notices or alarm["severity"] == _GRAVE]
-    lines = []
+    lines = verdict(result, notices=notices)
     for index, alarm in enumerate(found):
         grave = alarm["severity"] == _GRAVE
         what = f"{'ALARM' if grave else 'notice'}: {alarm['what']}{_of(alarm['output'])}"
         again = [each["try"] for each in found[index + 1 : index + 2]] == [alarm["try"]]  # once is enough
         lines.append((grave, what, "" if again else f"  try {alarm['try']}"))
     return lines
+
+
+def verdict(result: Mapping[str, Any], *, notices: bool = True) -> list[tuple[bool, str, str]]:
+    """What is said of --max_drop, in the same form; nothing where nobody asked.
+
+    Args:
+        result: data of a result event.
+        notices: also that the limit is held.
+    """
+    said = result.get("verdict")
+    if said is None or (said["word"] == "held" and not notices):
+        return []
+    return [(said["word"] == "broken", said["text"], "")]
 
 
 def _of(output: str) -> str:
@@ -143,6 +156,7 @@ def _accuracy(accuracy: Mapping[str, Any]) -> list[str]:
     parts = []
     if accuracy["top1_fp32"] is not None and accuracy["top1_int8"] is not None:
         parts.append(f"top-1 {accuracy['top1_fp32']:.2f} % -> {accuracy['top1_int8']:.2f} %{_interval(accuracy)}")
+    parts += [_measure(each) for each in accuracy.get("measures") or () if each["metric"] != "top-1"]
     if accuracy["agreement"] is not None:
         parts.append(f"same answer {accuracy['agreement']:.2f} %")
     outputs: Sequence[Mapping[str, Any]] = accuracy.get("outputs") or ()
@@ -159,6 +173,14 @@ def _accuracy(accuracy: Mapping[str, Any]) -> list[str]:
     if len(outputs) > _OUTPUTS_SHOWN:
         lines.append(f"and {len(outputs) - _OUTPUTS_SHOWN} more outputs, in the report")
     return lines or [f"nothing to compare by on {accuracy['images']} {unit}"]
+
+
+def _measure(measure: Mapping[str, Any]) -> str:
+    low, high = measure["low"], measure["high"]
+    if any(measure[key] is None for key in ("fp32", "int8", "low", "high")):
+        return f"{measure['metric']} not known"
+    figures = f"{measure['metric']} {measure['fp32']:.2f} -> {measure['int8']:.2f}"
+    return f"{figures} (lost {low:+.1f} to {high:+.1f}, 95 %)"
 
 
 def _interval(accuracy: Mapping[str, Any]) -> str:

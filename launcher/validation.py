@@ -14,7 +14,7 @@ import stat
 from pathlib import Path
 
 from launch_quantization.callback import check_callback
-from launch_quantization.data import check_data, data_function, data_location, labels_file
+from launch_quantization.data import check_data, data_location, labels_path, python_function
 from launch_quantization.errors import BadInputError, OutputRefusedError, UsageError
 from launch_quantization.input_graph import input_graph
 from launch_quantization.job import Job
@@ -42,14 +42,15 @@ def checked_job(options: argparse.Namespace) -> Job:
     out_graph = _output_graph(options, in_graph)
     if out_graph is None:
         here()  # it becomes /workspace/output
-    function_file, function_name = data_function(options)
+    function_file, function_name = python_function(options.data_function, "--data_function")
+    metric_file, metric_name = python_function(options.metric, "--metric")
     job = Job(
         in_graph=in_graph,
         out_graph=out_graph,
         data_location=data_location(options),
         data_function=function_file,
         data_function_name=function_name,
-        labels=labels_file(options),
+        labels=labels_path(options),
         models_zoo=_directory(options.models_zoo, "--models_zoo"),
         models_source_dir=_directory(options.models_source_dir, "--models_source_dir"),
         model_name=options.model_name,
@@ -74,6 +75,9 @@ def checked_job(options: argparse.Namespace) -> Job:
         channel_order=options.channel_order,
         resize=options.resize,
         evaluate=options.evaluate,
+        max_drop=options.max_drop,
+        metric=metric_file,
+        metric_name=metric_name,
         seed=options.seed,
         algo=options.algo,
         target_tensorflow=options.target_tensorflow,

@@ -36,6 +36,13 @@ def whole_number(text: str) -> int:
     return int(text)
 
 
+def points(text: str) -> float:
+    """Read a number of points, hundredths of what is measured; 0 included."""
+    if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,6})?", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of points such as 1 or 0.5")
+    return float(text)
+
+
 def cpu_count(text: str) -> float:
     """Read a number of CPUs, fractions allowed."""
     if not re.fullmatch(r"[0-9]{1,5}(\.[0-9]{1,3})?", text) or float(text) < 0.01:

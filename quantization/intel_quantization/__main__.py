@@ -55,7 +55,7 @@ class _Verdict:
         if isinstance(error, BrokenPipeError):  # nobody listens any more
             self.status = INTERNAL
         elif error is None:
-            self._events.emit("end", exit_code=0)
+            self._events.emit("end", exit_code=self.status)
         else:
             self._fail(error, trace)
         return True
@@ -99,7 +99,7 @@ def main(argv=None) -> int:
         limit_threads(job.threads)
         from intel_quantization.run import run_job  # only now: this imports TensorFlow
 
-        run_job(job, events, clean_ups)
+        verdict.status = run_job(job, events, clean_ups)
     return verdict.status
 
 

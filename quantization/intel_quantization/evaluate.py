@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Sequence
 
 import numpy as np
@@ -15,9 +15,14 @@ from intel_quantization.comparison.findings import VERDICTS, Concern, Findings
 from intel_quantization.comparison.labelled import drop_of, judge_drop, judge_labels
 from intel_quantization.comparison.noise import Noise
 from intel_quantization.errors import QuantizationError
+from intel_quantization.measure.choose import measures_for
+from intel_quantization.measure.custom import Custom
+from intel_quantization.measure.paired import Paired, paired_shares
+from intel_quantization.measure.verdict import Verdict, judge, judge_answers, undecided
 
 _NAN_REMEDY = "report this with the graph; --excluded_ops or --excluded_nodes may go around it"
 UNLABELLED = outputs.Labelling()
+_FIRST = 5  # classes, among which the right one is
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,7 @@ class Accuracy:
         findings: of each output, compared as what it is.
         concerns: what labels say.
         unit: what the images are called, for people; there may be rows of an array, or samples of a function.
+        measures: each metric that labels allow, of both graphs and their difference; the first is the one to judge by.
     """
 
     images: int
@@ -47,6 +53,15 @@ class Accuracy:
     findings: tuple[Findings, ...] = ()
     concerns: tuple[Concern, ...] = ()
     unit: str = "images"
+    measures: tuple[Paired, ...] = ()
+
+    def verdict(self, max_drop: float) -> Verdict:
+        """Whether the INT8 graph has lost no more than ``max_drop`` points."""
+        if self.measures:
+            return judge(self.measures[0], max_drop, self.unit)
+        if self.agreement is not None:
+            return judge_answers(self.agreement, self.images, max_drop, self.unit)
+        return undecided(max_drop, f"without labels of these {self.unit}, or a --metric, nobody knows what is right")
 
     def as_dict(self, most: int | None = None) -> dict:
         """JSON-ready, without the concerns, of which :func:`intel_quantization.comparison.alarms.alarms_of` tells.
@@ -65,6 +80,7 @@ class Accuracy:
             "agreement": self.agreement,
             "sqnr_db": self.sqnr_db,
             "drop": None if drop is None else {"points": drop.points, "low": drop.low, "high": drop.high},
+            "measures": [each.as_dict() for each in self.measures],
             "outputs": [
                 {
                     "outputs": list(each.outputs),
@@ -85,6 +101,7 @@ class _Classified:
     def __init__(self, classes: outputs.Classes) -> None:
         self._classes = classes
         self._best: list = []
+        self._first: list = []  # the best classes, [graphs, samples, _FIRST]
         self._labels: list = []
         self.noise = Noise()
 
@@ -96,6 +113,8 @@ class _Classified:
         own = [each[: len(images)] for each in (fp32, int8)]
         self.noise.add(*(outputs.log_scores(each, self._classes.probabilities) for each in own))
         self._best.append(np.stack([each.argmax(axis=1) for each in own]))
+        if self._classes.count > _FIRST:
+            self._first.append(np.stack([np.argpartition(-each, _FIRST)[:, :_FIRST] for each in own]))
         self._labels.extend(image.label for image in images)
         return True
 
@@ -111,11 +130,41 @@ class _Classified:
         right = best == labels
         drop, (before, after) = drop_of(right), 100.0 * right.mean(axis=1)
         concerns = judge_labels(labels, right[0], count) + judge_drop(drop, images)
-        return Accuracy(images, True, float(before), float(after), agreement, noise, drop, findings, concerns)
+        return Accuracy(
+            images,
+            True,
+            float(before),
+            float(after),
+            agreement,
+            noise,
+            drop,
+            findings,
+            concerns,
+            measures=self._measures(right, labels),
+        )
+
+    def _measures(self, right: np.ndarray, labels: np.ndarray) -> tuple[Paired, ...]:
+        found = [_shares("top-1", right)]
+        if self._first:
+            among = (np.concatenate(self._first, axis=1) == labels[:, np.newaxis]).any(axis=2)
+            found.append(_shares(f"top-{_FIRST}", among))
+        return tuple(found)
+
+
+def _shares(name: str, right: np.ndarray) -> Paired:
+    before, after = right
+    only_fp32, only_int8 = int((before & ~after).sum()), int((after & ~before).sum())
+    return paired_shares(name, only_fp32, only_int8, int((before & after).sum()), len(before))
 
 
 def compare(
-    fp32, int8, feed, labelling: outputs.Labelling = UNLABELLED, on_progress=None, names: Sequence[str] = ()
+    fp32,
+    int8,
+    feed,
+    labelling: outputs.Labelling = UNLABELLED,
+    on_progress=None,
+    names: Sequence[str] = (),
+    custom: Custom | None = None,
 ) -> Accuracy:
     """Run both graphs over the images of ``feed`` and compare their outputs.
 
@@ -125,31 +174,44 @@ def compare(
         labelling: what the labels mean.
         on_progress: callable(images done).
         names: of the outputs.
+        custom: a metric of the user's.
 
     Raises:
+        BadInputError: the user's metric fails.
         QuantizationError: an INT8 value is not finite where the FP32 graph's are, or a graph does not run.
     """
     classified: _Classified | None = None
     comparison: Comparison | None = None
+    measures: list = []
     images = 0
     plain = Noise()
     for batch in feed.batches():
         before, after = (list(map(np.asarray, runner.run(batch.feed))) for runner in (fp32, int8))
         _check_finite(before, after)
         if comparison is None:
-            comparison = Comparison(names or [f"output {number}" for number in range(len(before))])
+            names = names or [f"output {number}" for number in range(len(before))]
+            comparison = Comparison(names)
+            measures = measures_for(names, before, batch.images, batch.feed)
             classes = outputs.find_classes(before)
             classified = None if classes is None else _Classified(classes)
         images += len(batch.images)
-        comparison.add(before, after, len(batch.images), batch_of(batch.feed))
+        fed = batch_of(batch.feed)
+        comparison.add(before, after, len(batch.images), fed)
+        for measure in measures:
+            measure.add(before, after, batch.images)
+        if custom is not None:
+            custom.add(before, after, batch.images, fed)
         if classified is None or not classified.add(before, after, batch.images):
             _add_plain(plain if classified is None else classified.noise, before, after)
         if on_progress is not None:
             on_progress(images)
     findings = () if comparison is None else tuple(comparison.finish())
     if classified is None:
-        return Accuracy(images, False, None, None, None, plain.decibels(), None, findings)
-    return classified.accuracy(images, labelling, findings)
+        found = Accuracy(images, False, None, None, None, plain.decibels(), None, findings)
+    else:
+        found = classified.accuracy(images, labelling, findings)
+    told = [measure.finish() for measure in ([custom] if custom is not None else []) + measures]
+    return replace(found, measures=tuple(each for each in told if each is not None) + found.measures)
 
 
 def _check_finite(before: list, after: list) -> None:

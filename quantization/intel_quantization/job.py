@@ -53,6 +53,8 @@ class Job:
     channel_order: str | None = None
     resize: str | None = None
     evaluate: int | None = None
+    max_drop: float | None = None
+    metric: str | None = None
     seed: int | None = None
     algo: str | None = None
     target_tensorflow: str | None = None
@@ -135,6 +137,8 @@ def _checked(key: str, value):
         least = _COUNTS[key]
         ok = isinstance(value, int) and not isinstance(value, bool) and value >= least
         return _require(key, value, ok, f"a whole number from {least}")
+    if key == "max_drop":
+        return float(_require(key, value, _is_number(value) and value >= 0, "a number of points from 0"))
     if key in _NUMBERS:
         ok = isinstance(value, list) and len(value) in (1, 3) and all(map(_is_number, value))
         _require(
@@ -147,7 +151,7 @@ def _checked(key: str, value):
     _require(key, value, isinstance(value, str) and bool(value) and "\0" not in value, "a text")
     if key in _PATHS:
         return _require(key, value, _inside(value), "a path inside the workspace")
-    if key == "data_function":
+    if key in ("data_function", "metric"):
         path, _colon, name = value.rpartition(":")
         return _require(key, value, _inside(path) and name.isidentifier(), "FILE.py:FUNCTION inside the workspace")
     if key == "preprocess":

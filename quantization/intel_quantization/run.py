@@ -22,6 +22,8 @@ from intel_quantization.graph.capabilities import Capabilities
 from intel_quantization.graph.explain import explained
 from intel_quantization.graph.load import load_graph
 from intel_quantization.graph_converter import GraphConverter
+from intel_quantization.measure.custom import Custom
+from intel_quantization.measure.verdict import BROKEN, EXIT_CODE, Verdict, undecided
 from intel_quantization.preprocess_choice import Candidate
 from intel_quantization.preprocess_options import is_chosen, settle, warnings_about
 from intel_quantization.publish import Publication
@@ -41,11 +43,14 @@ _TRIED = 16  # images, to see whether another preprocessing fits better
 _SMALL = 320 * 320  # pixels of images of which many may be tried in every mode
 
 
-def run_job(job: jobs.Job, events: EventStream, clean_ups: list) -> None:
+def run_job(job: jobs.Job, events: EventStream, clean_ups: list) -> int:
     """Do ``job``, tell ``events``, and leave the results in the workspace's output folder.
 
     Args:
         clean_ups: gets what is to be called if a signal ends the process.
+
+    Returns:
+        0, or measure.verdict.EXIT_CODE where the INT8 graph lost more than is allowed; the results are there then, too.
 
     Raises:
         QuantizationError: or one of its subclasses, with nothing left behind.
@@ -55,7 +60,8 @@ def run_job(job: jobs.Job, events: EventStream, clean_ups: list) -> None:
     out = jobs.path(job.out_graph)
     with Publication(os.path.dirname(out), job.stem) as publication:
         clean_ups.append(publication.discard)
-        _Run(job, events, surroundings, publication).everything()
+        verdict = _Run(job, events, surroundings, publication).everything()
+    return EXIT_CODE if verdict is not None and verdict.word == BROKEN else 0
 
 
 class _Run:
@@ -73,7 +79,7 @@ class _Run:
         self._data: Dataset | None = None
         self._guess = ""  # why the preprocessing may be another
 
-    def everything(self) -> None:
+    def everything(self) -> Optional[Verdict]:
         job, stages = self._job, self._stages
         stages.enter("read")
         Capabilities(job.target_tensorflow)  # it is known
@@ -104,7 +110,9 @@ class _Run:
         stages.enter("measure")
         obstacle = self._obstacle()
         accuracy, latency = (None, None) if obstacle else self._compare(conversion)
-        self._finish(conversion, calibration, accuracy, latency, obstacle)
+        verdict = self._verdict(accuracy, obstacle)
+        self._finish(conversion, calibration, accuracy, latency, obstacle, verdict)
+        return verdict
 
     def _dataset(self) -> Dataset:
         job = self._job
@@ -275,16 +283,31 @@ class _Run:
         def on_progress(done):
             self._events.progress("measure", min(done, len(part)), len(part), data.unit)
 
-        accuracy = evaluate.compare(fp32, int8, feed, labelling, on_progress, self._outputs)
+        accuracy = evaluate.compare(fp32, int8, feed, labelling, on_progress, self._outputs, self._metric())
         if not accuracy.images:
             self._events.log("nothing was left to compare FP32 and INT8 on", "warning")
             return None
         given = f"{labelling.classes} classes" if labelling.classes else "the labels" if self._job.labels else ""
-        if given and not accuracy.labelled:
+        if given and not accuracy.labelled and not accuracy.measures:
             self._events.log(
                 f"top-1 is not known: {given} do not fit the classes that the graph tells apart", "warning"
             )
         return replace(accuracy, unit=data.unit, concerns=accuracy.concerns + self._doubts(data, fp32))
+
+    def _metric(self) -> Optional[Custom]:
+        if self._job.metric is None:
+            return None
+        path, name = self._job.metric.rsplit(":", 1)
+        return Custom(jobs.path(path), name, self._outputs)
+
+    def _verdict(self, accuracy: Optional[evaluate.Accuracy], obstacle: str) -> Optional[Verdict]:
+        """What is said of --max_drop; None where nobody asked."""
+        limit = self._job.max_drop
+        if limit is None:
+            return None
+        if accuracy is None:
+            return undecided(limit, obstacle or "there was nothing to compare on")
+        return accuracy.verdict(limit)
 
     def _doubts(self, data: Dataset, fp32: Runner):
         """Whether the preprocessing was guessed, or FP32 does better under another than the one that was given."""
@@ -301,7 +324,9 @@ class _Run:
 
         return judge_mode(mode, preprocess.modes_for(layout.dtype, layout.channels), run, self._outputs)
 
-    def _finish(self, conversion, calibration: Dict[str, Any], accuracy, latency, obstacle: str) -> None:
+    def _finish(
+        self, conversion, calibration: Dict[str, Any], accuracy, latency, obstacle: str, verdict: Optional[Verdict]
+    ) -> None:
         job, publication = self._job, self._publication
         conversion.statistics.save(publication.path(".statistics.json"))
         in_graph = jobs.path(job.in_graph)
@@ -317,11 +342,13 @@ class _Run:
             not_measured=obstacle,
             calibration=calibration,
             environment=self._surroundings,
+            verdict=None if verdict is None else verdict.as_dict(),
         )
         write_report(report, publication.path(".report.html"), publication.path(".report.json"))
         names = publication.commit()
         self._events.emit(
             "result",
+            verdict=report["verdict"],
             alarms=report["alarms"],
             ops=report["ops"],
             reasons=report["reasons"][:_MOST_REASONS],

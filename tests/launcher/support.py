@@ -67,7 +67,17 @@ ALARM = {
 }
 """One of a result."""
 
+VERDICT = {
+    "word": "broken",
+    "max_drop": 0.5,
+    "text": "--max_drop 0.5 is broken: INT8 loses 2.00 points of top-1",
+    "metric": "top-1",
+    "needed": None,
+}
+"""One of a result."""
+
 RESULT = {
+    "verdict": None,
     "alarms": [],
     "ops": [{"op": "Conv2D", "total": 53, "int8": 52, "fp32": 1}],
     "reasons": [{"node": "conv1", "op": "Conv2D", "reason": "excluded by name"}],
@@ -80,6 +90,17 @@ RESULT = {
         "agreement": 97.0,
         "sqnr_db": 24.5,
         "drop": {"points": 0.2, "low": -0.6, "high": 1.0},
+        "measures": [
+            {
+                "metric": "top-1",
+                "fp32": 82.6,
+                "int8": 82.4,
+                "points": 0.2,
+                "low": -0.6,
+                "high": 1.0,
+                "samples": 500,
+            }
+        ],
         "outputs": [
             {
                 "outputs": ["softmax:0"],

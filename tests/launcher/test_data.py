@@ -97,3 +97,31 @@ def test_a_folder_is_no_labels_file(graph: Path, tmp_path: Path) -> None:
 )
 def test_combinations_that_make_no_sense(graph: Path, argv: tuple[str, ...]) -> None:
     assert isinstance(refused("-g", graph, *argv), UsageError)
+
+
+def test_a_folder_of_maps_is_mounted_as_one(graph: Path, tmp_path: Path) -> None:
+    (tmp_path / "maps").mkdir()
+    (tmp_path / "maps" / "a.png").write_bytes(b"map")
+    job = checked_job(options("-g", graph, "-d", graph, "--labels", tmp_path / "maps"))
+    assert job.inside()["labels"] == "labels"
+    assert Mount(tmp_path / "maps", "/workspace/labels") in job.mounts()
+
+
+def test_a_metric_and_what_may_be_lost(graph: Path, tmp_path: Path) -> None:
+    (tmp_path / "f1.py").write_text("def score(outputs, labels): pass")
+    argv = ("-g", graph, "-d", graph, "--metric", f"{tmp_path}/f1.py:score", "--max-drop", "0.5")
+    job = checked_job(options(*argv))
+    assert (job.inside()["metric"], job.inside()["max_drop"]) == ("metric/f1.py:score", 0.5)
+    assert Mount(tmp_path / "f1.py", "/workspace/metric/f1.py") in job.mounts()
+
+
+def test_what_is_wrong_with_a_metric(graph: Path, tmp_path: Path) -> None:
+    assert "--metric" in refused("-g", graph, "-d", graph, "--metric", "f1.py").message
+    assert "does not exist" in refused("-g", graph, "-d", graph, "--metric", f"{tmp_path}/f1.py:score").message
+    command = ("--callback", "python x.py --graph {}")
+    assert "needs samples" in refused("-g", graph, *command, "--metric", "f1.py:score").message
+
+
+@pytest.mark.parametrize("text", ["-1", "much", "1e3", "1000"])
+def test_points_are_numbers_from_0(graph: Path, text: str) -> None:
+    assert isinstance(refused("-g", graph, "-d", graph, f"--max_drop={text}"), UsageError)

@@ -12,7 +12,7 @@ from launch_quantization.errors import (
 from launch_quantization.listener import Listener
 from launch_quantization.progress import PlainView
 from launch_quantization.sanitize import safe_line
-from tests.launcher.support import RESULT, line
+from tests.launcher.support import RESULT, VERDICT, line
 
 
 @pytest.fixture
@@ -152,6 +152,23 @@ def test_a_result_does_not_excuse_a_bad_end(listener: Listener) -> None:
     listener(line("result", **RESULT), "stdout")
     with pytest.raises(QuantizationFailedError, match="killed from outside"):
         listener.check(137)
+
+
+def test_a_broken_limit_ends_with_its_own_status_and_the_result_counts(listener: Listener) -> None:
+    listener(line("result", **{**RESULT, "verdict": VERDICT}), "stdout")
+    listener.check(12)
+    assert listener.broken
+    with pytest.raises(QuantizationFailedError):
+        listener.check(0)
+
+
+@pytest.mark.parametrize("word", ["held", "undecided"])
+def test_a_limit_that_is_not_broken_is_a_success(listener: Listener, word: str) -> None:
+    listener(line("result", **{**RESULT, "verdict": {**VERDICT, "word": word}}), "stdout")
+    listener.check(0)
+    assert not listener.broken
+    with pytest.raises(QuantizationFailedError):
+        listener.check(12)
 
 
 def test_being_killed_is_not_told_as_lack_of_memory(listener: Listener) -> None:

@@ -17,7 +17,7 @@ from launch_quantization.json_view import JsonView
 from launch_quantization.progress import PlainView, choose_view, write_line
 from launch_quantization.summary import human_bytes
 from launch_quantization.terminal import TerminalView
-from tests.launcher.support import ALARM, RESULT, line, result_event
+from tests.launcher.support import ALARM, RESULT, VERDICT, line, result_event
 
 FILES = (Path("/x/out.pb"), Path("/x/out.report.html"))
 
@@ -332,3 +332,20 @@ def test_the_view_fits_the_options(options: dict[str, bool], expected: type) -> 
 def test_sizes_have_three_digits() -> None:
     shown = [human_bytes(count) for count in (999, 1_999_596, 30_023, 999_600, 4_000_000_000)]
     assert shown == ["999 bytes", "2.00 MB", "30.0 kB", "1000 kB", "4.00 GB"]
+
+
+@pytest.mark.parametrize(("word", "loud"), [("broken", True), ("undecided", True), ("held", False)])
+def test_the_verdict_stands_first(word: str, loud: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    result = Event("result", {**RESULT, "verdict": {**VERDICT, "word": word}})
+    PlainView().finished(result, FILES)
+    lines = [text for text in capsys.readouterr().out.splitlines() if text]
+    assert lines[0] == VERDICT["text"]
+    PlainView(quiet=True).finished(result, FILES)
+    assert (VERDICT["text"] in capsys.readouterr().err) == loud
+
+
+def test_other_metrics_than_top1(capsys: pytest.CaptureFixture[str]) -> None:
+    accuracy = dict(RESULT["accuracy"], labelled=False, top1_fp32=None, top1_int8=None, drop=None)  # type: ignore[call-overload]
+    boxes = {"metric": "COCO AP", "fp32": 25.1, "int8": 24.8, "points": 0.3, "low": -0.2, "high": 0.9, "samples": 128}
+    PlainView().finished(Event("result", {**RESULT, "accuracy": {**accuracy, "measures": [boxes]}}), FILES)
+    assert "COCO AP 25.10 -> 24.80 (lost -0.2 to +0.9, 95 %)" in capsys.readouterr().out

@@ -551,3 +551,54 @@ def test_an_unknown_target_is_refused_at_once(workspace):
     assert "1.14" in error["message"]
     assert "1.15.2" in error["remedy"]
     assert not os.listdir(workspace / "output")
+
+
+# the first call for each batch is for FP32, the second for INT8
+_METRIC = """
+calls = []
+
+def score(outputs, labels):
+    calls.append(1)
+    return [1.0 if len(calls) % 2 else {int8}] * len(labels)
+"""
+
+
+@pytest.mark.parametrize(
+    ("int8", "limit", "word", "code"),
+    [(0.25, 50.0, "broken", 12), (0.25, 80.0, "held", 0), (1.0, 1.0, "undecided", 0), (1.0, 100.0, "held", 0)],
+)
+def test_what_may_be_lost(workspace, int8, limit, word, code):
+    (workspace / "metric").mkdir()
+    (workspace / "metric" / "m.py").write_text(_METRIC.format(int8=int8))
+    text = job(samples=8, threads=1, max_drop=limit, metric="metric/m.py:score")
+    status, events, log = run(workspace, "--job", text)
+    assert status == code, log
+    (result,) = by_name(events, "result")
+    assert result["verdict"]["word"] == word
+    assert result["verdict"]["metric"] == "m.py:score"
+    assert events[-1]["exit_code"] == code
+    assert result["accuracy"]["measures"][0]["points"] == pytest.approx(100 * (1 - int8))
+    assert [each["metric"] for each in result["accuracy"]["measures"]] == ["m.py:score", "top-1"]
+    report = json.loads((workspace / "output" / "in_int8.report.json").read_text())
+    assert report["verdict"] == result["verdict"]
+    assert (workspace / "output" / "in_int8.pb").is_file()
+    page = (workspace / "output" / "in_int8.report.html").read_text()
+    assert page.index("--max_drop") < page.index("<h1>")
+
+
+def test_a_limit_with_nothing_to_measure_is_undecided(workspace):
+    status, events, log = run(workspace, "--job", job(samples=8, evaluate=0, threads=1, max_drop=1))
+    assert status == 0, log
+    (result,) = by_name(events, "result")
+    assert result["verdict"]["word"] == "undecided"
+    assert "nothing to compare on" in result["verdict"]["text"]
+
+
+@pytest.mark.parametrize(
+    "changes", [{"max_drop": -1}, {"max_drop": "1"}, {"metric": "m.py"}, {"metric": "../m.py:score"}], ids=str
+)
+def test_limits_and_metrics_are_checked(workspace, changes):
+    status, events, _log = run(workspace, "--job", job(**changes))
+    assert status == 3
+    (error,) = by_name(events, "error")
+    assert next(iter(changes)) in error["message"]

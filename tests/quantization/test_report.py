@@ -10,6 +10,7 @@ import pytest
 from intel_quantization.report import render, write_report
 
 REPORT = {
+    "verdict": None,
     "alarms": [],
     "schema": 1,
     "created": "2026-01-02 03:04:05 UTC",
@@ -32,6 +33,7 @@ REPORT = {
         "agreement": 95.25,
         "sqnr_db": 17.25,
         "drop": {"points": 0.8, "low": -0.3, "high": 1.9},
+        "measures": [],
         "outputs": [
             {
                 "outputs": ["softmax:0"],

@@ -23,6 +23,7 @@ from intel_quantization.calibration.given import converts, fits, shape_text
 from intel_quantization.calibration.images import Image, Split, sizes
 from intel_quantization.calibration.labels import row_labels
 from intel_quantization.errors import BadInputError
+from intel_quantization.measure.truth import Mask
 from intel_quantization.outputs import Labelling
 
 LABELS = ("labels", "label", "y")
@@ -68,7 +69,7 @@ def array_data(paths, inputs, samples=None, evaluate=None, seed=0, labels: str |
         return ArrayFeed(names, part, layout, mode, batch_size, known)
 
     what = f"{rows} rows of {', '.join(array.label for array in names.values())}"
-    labelling = Labelling(numbered=known is not None)
+    labelling = Labelling(numbered=known is not None and known.ndim == 1)
     return Dataset(what, rows, split, labelling, layout, make_feed, warnings, resizes=False, unit="rows")
 
 
@@ -81,7 +82,7 @@ class ArrayFeed:
         layout: of the input that takes pixels, None without one.
         mode: a Preprocessing or one of preprocess.MODES, for those pixels.
         batch_size: rows in one feed where the graph does not fix it.
-        labels: of all rows, int64 [rows], or None.
+        labels: of all rows, int64 [rows], or [rows, height, width] of their pixels; or None.
     """
 
     def __init__(
@@ -116,7 +117,11 @@ class ArrayFeed:
             yield Batch(feed, tuple(self._image(number) for number in numbers))
 
     def _image(self, number: int) -> Image:
-        return Image(f"row {number}", None if self._labels is None else int(self._labels[number]))
+        if self._labels is None:
+            return Image(f"row {number}")
+        if self._labels.ndim > 1:
+            return Image(f"row {number}", truth=Mask(self._labels[number]))
+        return Image(f"row {number}", int(self._labels[number]))
 
     def _fitting(self, info, values: np.ndarray) -> np.ndarray:
         if self._layout is not None and values.dtype == np.uint8:
@@ -222,7 +227,9 @@ def _rows(names) -> int:
 
 
 def _known_labels(array: StoredArray, rows: int) -> np.ndarray:
-    """The labels, int64 [rows]; BadInputError where they are none."""
+    """The labels, int64 [rows] or [rows, height, width]; BadInputError where they are none."""
+    if array.dtype.kind in "iu" and len(array.shape) == 3 and array.shape[0] == rows:
+        return array.whole().astype(np.int64, copy=False)
     if array.dtype.kind not in "iu" or array.shape not in ((rows,), (rows, 1)):
         raise BadInputError(
             f"{array.label} is {array.dtype} {shape_text(array.shape)}; expected a whole number for each row",

@@ -11,6 +11,7 @@ from intel_quantization.calibration.array_file import EXTENSIONS
 from intel_quantization.calibration.dataset import Dataset
 from intel_quantization.calibration.feeds import ImageFeed, image_input, layout_of
 from intel_quantization.calibration.labels import labelled
+from intel_quantization.calibration.truths import coco_annotations, with_boxes, with_masks
 from intel_quantization.errors import BadInputError
 from intel_quantization.outputs import Labelling
 
@@ -22,11 +23,12 @@ def open_dataset(path: str, inputs, samples=None, evaluate=None, seed=0, labels:
 
     Args:
         path: a folder of images, or of a sub-folder of images for each class; a folder of COCO's (images, and
-            ``annotations``, which are not read); TFRecords with ``image/encoded``, or a folder of those; a .npy
+            ``annotations``, whose boxes are labels); TFRecords with ``image/encoded``, or a folder of those; a .npy
             or .npz file, or a folder of those.
         inputs: the graph's inputs, TensorInfos.
         samples, evaluate, seed: as for :func:`intel_quantization.calibration.images.split`.
-        labels: a file with the labels of the images or rows, or None.
+        labels: a file with the labels of the images or rows; of images also COCO's JSON with boxes, or a folder of
+            maps with a class for each pixel; or None.
 
     Raises:
         BadInputError: there are no such data, or they do not fit the inputs.
@@ -49,14 +51,27 @@ def open_dataset(path: str, inputs, samples=None, evaluate=None, seed=0, labels:
 
 def _folder(path, inputs, samples, evaluate, seed, labels) -> Dataset:
     tensor, constants = image_input(inputs)
-    found = images.discover_coco(path) or images.discover(path)
+    coco = images.discover_coco(path)
+    found = coco or images.discover(path)
     numbered = False
-    if labels is not None:
+    warnings = []
+    if labels is None and coco is not None:
+        boxes = coco_annotations(path, coco)
+        try:
+            found = coco if boxes is None else with_boxes(coco, boxes)
+        except BadInputError as error:  # nobody asked for them
+            warnings.append(f"the boxes of the images are not read: {error.message}")
+    elif labels is not None and os.path.isdir(labels):
+        found = with_masks(found, labels)
+    elif labels is not None and labels.lower().endswith(".json"):
+        found = with_boxes(found, labels)
+    elif labels is not None:
         found, numbered = labelled(found, path, labels)
     kind = f"in {len(found.classes)} class folders" if found.classes else "in a flat folder"
     if labels is not None:
         kind = f"with labels of {os.path.basename(labels)}"
-    ignored = f"{found.ignored} sub-folders are ignored, as there are images beside them"
+    if found.ignored:
+        warnings.append(f"{found.ignored} sub-folders are ignored, as there are images beside them")
     return Dataset(
         f"{len(found.files)} images {kind}",
         len(found.files),
@@ -64,7 +79,7 @@ def _folder(path, inputs, samples, evaluate, seed, labels) -> Dataset:
         Labelling(len(found.classes), numbered),
         layout_of(tensor),
         partial(_image_feed, tensor, constants),
-        (ignored,) if found.ignored else (),
+        tuple(warnings),
     )
 
 

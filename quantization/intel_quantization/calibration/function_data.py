@@ -15,6 +15,7 @@ from intel_quantization.calibration.feeds import Batch
 from intel_quantization.calibration.given import as_feed
 from intel_quantization.calibration.images import DEFAULT_EVALUATE, DEFAULT_SAMPLES, Image, Split
 from intel_quantization.errors import BadInputError, QuantizationError
+from intel_quantization.measure.truth import Mask
 from intel_quantization.outputs import Labelling
 
 _PLAIN = inspect.Parameter.POSITIONAL_OR_KEYWORD
@@ -36,7 +37,7 @@ def function_data(path: str, name: str, inputs, samples=None, evaluate=None, dat
     Raises:
         BadInputError: there is no such function.
     """
-    function = _function(path, name)
+    function = load_function(path, name)
     call = (lambda: function(data_location)) if _takes_a_path(function, data_location) else function
     what = f"{os.path.basename(path)}:{name}"
     first = DEFAULT_SAMPLES if samples is None else samples
@@ -107,11 +108,16 @@ class FunctionFeed:
     def _images(self, labels, count: int) -> tuple[Image, ...]:
         if labels is None:
             return (Image(self._what),) * count
-        numbers = np.asarray(labels).reshape(-1)
+        rows = np.asarray(labels)
+        if rows.ndim == 3 and rows.dtype.kind in "iu" and len(rows) == count:
+            return tuple(Image(self._what, truth=Mask(row)) for row in rows)
+        if rows.dtype.kind == "f" and rows.ndim and len(rows) == count:  # for a metric of the user's
+            return tuple(Image(self._what, truth=row) for row in rows)
+        numbers = rows.reshape(-1)
         if numbers.dtype.kind not in "iu" or len(numbers) != count:
             raise BadInputError(
                 f"{self._what} gives {len(numbers)} labels of type {numbers.dtype} for {count} samples",
-                "give a whole number for each sample, or no labels",
+                "give a whole number for each sample, or for each of its pixels, or no labels",
             )
         return tuple(Image(self._what, int(number)) for number in numbers)
 
@@ -130,7 +136,7 @@ class FunctionFeed:
             except QuantizationError as error:
                 raise type(error)(f"{self._what}: {error.message}", error.remedy) from None
             except Exception as error:  # anything can be wrong with the user's own code
-                raise BadInputError(f"{self._what} failed: {_told(error)}", "correct the function") from error
+                raise BadInputError(f"{self._what} failed: {told_error(error)}", "correct the function") from error
             yield dict(self._flags, **feed), labels.pop() if labels else None
 
     def _without_labels(self, labels: list):
@@ -155,25 +161,37 @@ class FunctionFeed:
             yield item
 
 
-def _function(path: str, name: str):
+def load_function(path: str, name: str, option: str = "--data_function"):
+    """A function of a Python file, which is imported; what lies beside the file can be imported by it.
+
+    Args:
+        path: the file.
+        name: of the function.
+        option: by which it was given.
+
+    Raises:
+        BadInputError: the file cannot be imported, or has no such function.
+    """
     folder = os.path.dirname(os.path.abspath(path))
     if folder not in sys.path:
         sys.path.insert(0, folder)  # so that it can import what lies beside it
-    spec = importlib.util.spec_from_file_location("data_function", path)
+    spec = importlib.util.spec_from_file_location(option.lstrip("-"), path)
     if spec is None or spec.loader is None:
-        raise BadInputError(f"{path} is no Python file", "give --data_function FILE.py:FUNCTION")
+        raise BadInputError(f"{path} is no Python file", f"give {option} FILE.py:FUNCTION")
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
     except Exception as error:  # anything can be wrong with the user's own code
-        raise BadInputError(f"{os.path.basename(path)} cannot be imported: {_told(error)}", "correct it") from error
+        raise BadInputError(
+            f"{os.path.basename(path)} cannot be imported: {told_error(error)}", "correct it"
+        ) from error
     function = getattr(module, name, None)
     if not callable(function):
         known = sorted(key for key, value in vars(module).items() if inspect.isfunction(value))
         there = ", ".join(known[:8]) or "none"
         raise BadInputError(
             f"there is no function {name!r} in {os.path.basename(path)}; there is: {there}",
-            "give --data_function FILE.py:FUNCTION",
+            f"give {option} FILE.py:FUNCTION",
         )
     return function
 
@@ -189,8 +207,8 @@ def _takes_a_path(function, path) -> bool:
     return path is not None or parameters[0].default is inspect.Parameter.empty
 
 
-def _told(error: Exception) -> str:
-    """The error and the line of the user's code that it came from."""
+def told_error(error: Exception) -> str:
+    """For people, the error and the line of the user's code that it came from."""
     frames = traceback.extract_tb(error.__traceback__)
     where = f" (line {frames[-1].lineno} of {os.path.basename(frames[-1].filename)})" if frames else ""
     text = str(error).split("\n")[0][:200]

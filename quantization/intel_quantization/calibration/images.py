@@ -18,12 +18,14 @@ DEFAULT_EVALUATE = 500
 class Image:
     """One sample: an image file, or what ``path`` calls it in messages where it is none.
 
-    ``label`` is its class, or None. ``data`` are the bytes of an image that is in no file of its own.
+    ``label`` is its class, or None. ``data`` are the bytes of an image that is in no file of its own. ``truth`` is what
+    is right where that is no class: Boxes or a Mask, or None.
     """
 
     path: str
     label: int | None = None
     data: bytes | None = field(default=None, repr=False, compare=False)
+    truth: Any = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def _by_number(name: str) -> tuple[int, str, str]:
 def discover_coco(root: str) -> Images | None:
     """The images of COCO's own layout: sub-folders of images beside ``annotations`` with JSON files; else None.
 
-    The annotations are not read, so that no image has a label. Of several sub-folders, those of validation
+    The annotations are not read here. Of several sub-folders, those of validation
     are taken.
     """
     files, folders = _list(root)

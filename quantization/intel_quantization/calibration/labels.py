@@ -52,7 +52,9 @@ def labelled(images: Images, root: str, path: str) -> tuple[Images, bool]:
 
 
 def row_labels(path: str, rows: int) -> np.ndarray:
-    """Labels of an array's rows, int64 [rows]: from a .npy or .npz file, or from a text with a number a line.
+    """Labels of an array's rows, int64 [rows], or [rows, height, width] of pixels.
+
+    They are in a .npy or .npz file, or in a text with a number a line.
 
     Raises:
         BadInputError: the file cannot be read, or has not as many whole numbers.
@@ -64,6 +66,8 @@ def row_labels(path: str, rows: int) -> np.ndarray:
         (array,) = arrays.values()
         if array.dtype.kind not in "iu":
             raise BadInputError(f"{path} has labels of type {array.dtype}", "expected a whole number a row")
+        if len(array.shape) == 3 and array.shape[0] == rows:
+            return array.whole().astype(np.int64, copy=False)
         values = array.whole().reshape(-1)
     else:
         words = [line.replace(",", " ").split() for line in _lines(path)]

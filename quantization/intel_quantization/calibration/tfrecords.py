@@ -11,6 +11,7 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 
 from intel_quantization.calibration.images import Image, Split, sizes
+from intel_quantization.calibration.truths import truth_of_record
 from intel_quantization.errors import BadInputError
 from intel_quantization.graph.session import first_line
 
@@ -164,4 +165,5 @@ def _image(path: str, number: int, record: bytes) -> Image:
             f"{name} has no {IMAGE!r}; it has {found}", f"expected {IMAGE!r}, a JPEG or PNG, and maybe {LABEL!r}"
         )
     values = features[LABEL].int64_list.value if LABEL in features else []
-    return Image(name, int(values[0]) if len(values) == 1 else None, features[IMAGE].bytes_list.value[0])
+    label = int(values[0]) if len(values) == 1 else None
+    return Image(name, label, features[IMAGE].bytes_list.value[0], truth_of_record(features))

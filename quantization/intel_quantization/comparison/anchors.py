@@ -24,7 +24,8 @@ class Anchors(Detections):
         self._background = background
         self._empty: int | None = None
 
-    def _images(self, arrays: list) -> list[Found]:
+    def images(self, arrays: list) -> list[Found]:
+        """What is found in each image of a batch, before suppression."""
         scores = np.array(arrays[self._members.scores], np.float32)
         if self._background:
             if self._empty is None:

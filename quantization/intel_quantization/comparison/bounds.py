@@ -47,15 +47,56 @@ class Drop:
     high: float
 
 
-def paired_drop(only_first: int, only_second: int, count: int) -> Drop:
+def paired_drop(only_first: float, only_second: float, count: float) -> Drop:
     """The drop from the samples that only one of two graphs gets right.
 
     Paired: what both get right or wrong says nothing of the difference, so the interval is much narrower than that of
-    two accuracies. It is the adjusted Wald interval for paired proportions (Bonett and Price 2012): one sample is
-    added to each of the two counts, which makes it hold for few samples and for no difference at all.
+    two accuracies. It is the score interval for paired proportions, of counts with a twentieth of a sample added to
+    each: where only one of the graphs is ever wrong alone, the plain one holds the truth but 93 times of 100 (1 % of
+    400 samples), this one 96, and elsewhere 94.5 to 96 as well, see the tests.
+
+    Args:
+        only_first, only_second: samples that only the one gets right; may be fractional, to try what more would tell.
+        count: of all samples.
     """
-    first, second = (only_first + 1) / (count + 2), (only_second + 1) / (count + 2)
-    centre = first - second
-    half = Z * math.sqrt(max(first + second - centre * centre, 0.0) / (count + 2))
     points = 100.0 * (only_first - only_second) / count
-    return Drop(points, 100.0 * max(centre - half, -1.0), 100.0 * min(centre + half, 1.0))
+    low, high = score_interval(only_first + _ADDED, only_second + _ADDED, count + 2 * _ADDED)
+    return Drop(points, min(100.0 * low, points), max(100.0 * high, points))
+
+
+_ADDED = 0.05
+_HALVINGS = 50
+
+
+def score_interval(only_first: float, only_second: float, count: float) -> tuple[float, float]:
+    """Tango's interval of a difference of paired shares, -1..1 (Statistics in Medicine 17:891, 1998).
+
+    Its coverage stays near 95 % for few samples and few discordant pairs, where that of Wald's interval collapses. With
+    no discordant pair at all it is plus and minus z^2 / (n + z^2).
+    """
+    return -_score_limit(only_second, only_first, count), _score_limit(only_first, only_second, count)
+
+
+def _score_limit(first: float, second: float, count: float) -> float:
+    """The largest difference that the score test does not reject: between the measured one and 1."""
+    low, high = (first - second) / count, 1.0
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        if _score(first, second, count, middle) >= -Z:
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2
+
+
+def _score(first: float, second: float, count: float, difference: float) -> float:
+    """Tango's statistic of a true difference: the share of ``second`` at its maximum likelihood under it."""
+    a = 2.0 * count
+    b = -first - second + (2.0 * count - first + second) * difference
+    c = -second * difference * (1.0 - difference)
+    share = (math.sqrt(max(b * b - 4.0 * a * c, 0.0)) - b) / (2.0 * a)
+    variance = count * (2.0 * share + difference * (1.0 - difference))
+    distance = first - second - count * difference
+    if variance <= 0:
+        return 0.0 if distance == 0 else math.copysign(math.inf, distance)
+    return distance / math.sqrt(variance)

@@ -39,7 +39,7 @@ class ClassMap:
         """The same samples by both graphs."""
         if fp32[0].shape != int8[0].shape:
             return
-        for before, after in zip(self._classes(fp32[0]), self._classes(int8[0])):
+        for before, after in zip(self.classes(fp32[0]), self.classes(int8[0])):
             counts = _counts(before, after)
             grown = np.zeros((3, max(self._table.shape[1], counts.shape[1])))
             grown[:, : self._table.shape[1]] += self._table
@@ -50,7 +50,14 @@ class ClassMap:
             largest = int(counts[1].argmax())
             self._dominant.append(largest if counts[1, largest] >= thresholds.WHOLE_MAP * before.size else -1)
 
-    def _classes(self, array: np.ndarray) -> np.ndarray:
+    def size(self, array: np.ndarray) -> tuple[int, int]:
+        """Height and width of the maps of an output of the graph."""
+        channels_first = self.axis == 1 or (self.axis == MASK and array.ndim == 4 and array.shape[1] == 1)
+        start = 2 if channels_first else 1
+        return array.shape[start], array.shape[start + 1]
+
+    def classes(self, array: np.ndarray) -> np.ndarray:
+        """The class of each pixel, int64 [samples, pixels], of an output of the graph."""
         if self.axis is INTEGERS:
             return np.clip(array, 0, MOST_CLASSES - 1).astype(np.int64).reshape(len(array), -1)
         if self.axis == MASK:

@@ -32,7 +32,7 @@ class Comparison:
 
     def add(self, fp32: list, int8: list, count: int, fed: int) -> None:
         """What both graphs give for a batch of ``count`` samples; ``fed`` with those that only fill it up."""
-        pair = (_own(fp32, count, fed), _own(int8, count, fed))
+        pair = (own_rows(fp32, count, fed), own_rows(int8, count, fed))
         self._samples += count
         if self._tasks is not None:
             self._compare(pair)
@@ -79,7 +79,7 @@ def _without_guesses(found: list[Findings]) -> list[Findings]:
     ]
 
 
-def _own(arrays: list, count: int, fed: int) -> list:
+def own_rows(arrays: list, count: int, fed: int) -> list:
     """Arrays without the rows that only fill a batch up; what has no row for each sample becomes one row."""
     return [_rows(np.asarray(array), count, fed) for array in arrays]
 

@@ -55,9 +55,10 @@ class Detections:
 
     def add(self, fp32: list, int8: list) -> None:
         """The same samples by both graphs."""
-        self._pairs.extend(zip(self._images(fp32), self._images(int8)))
+        self._pairs.extend(zip(self.images(fp32), self.images(int8)))
 
-    def _images(self, arrays: list) -> list[Found]:
+    def images(self, arrays: list) -> list[Found]:
+        """What is found in each image of a batch, of the arrays that are this detector's."""
         members = self._members
         boxes, scores = arrays[members.boxes], arrays[members.scores]
         scores = scores.reshape(scores.shape[0], -1)

@@ -18,7 +18,18 @@ _MOST_NODES = 20
 
 
 def build(
-    job, conversion, *, in_graph, int8_graph, accuracy, alarms, latency, not_measured, calibration, environment
+    job,
+    conversion,
+    *,
+    in_graph,
+    int8_graph,
+    accuracy,
+    alarms,
+    latency,
+    not_measured,
+    calibration,
+    environment,
+    verdict=None,
 ) -> dict:
     """Gather the report.
 
@@ -35,14 +46,16 @@ def build(
             ``function``, or ``command``. Of a function, which makes its own batches, ``batch_size`` and ``seed`` are
             None.
         environment: the start event's fields.
+        verdict: measure.verdict.Verdict as a dict, or None where there is no limit.
 
     Returns:
-        A dict that JSON can say without NaN: alarms, schema, created, names, size, interface, ops, reasons, others
-        (what else stays FP32: op, reason, count, and the first nodes), accuracy, latency, not_measured, calibration,
-        options, provenance.
+        A dict that JSON can say without NaN: verdict, alarms, schema, created, names, size, interface, ops, reasons,
+        others (what else stays FP32: op, reason, count, and the first nodes), accuracy, latency, not_measured,
+        calibration, options, provenance.
     """
     names = {"fp32": os.path.basename(in_graph), "int8": os.path.basename(job.out_graph)}
     return {
+        "verdict": verdict,
         "alarms": alarms,  # first: whoever looks into the file must see them
         "schema": SCHEMA,
         "created": time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime()),
@@ -74,7 +87,7 @@ def build(
 
 _FOLDERS = ("in_graph", "out_graph", "data_location", "models_zoo", "models_source_dir")
 """Paths that have other names in the workspace than the user gave them; the graphs' are told apart from these."""
-_FILES = ("data_function", "labels", "models_config")
+_FILES = ("data_function", "metric", "labels", "models_config")
 """Of these, the names of the files are the user's; the folders they are in are the workspace's."""
 
 

@@ -1,0 +1,137 @@
+"""COCO AP of both graphs' detections on labelled images."""
+
+from __future__ import annotations
+
+from typing import Sequence
+
+import numpy as np
+
+from intel_quantization.comparison.anchors import Anchors
+from intel_quantization.comparison.detections import Detections
+from intel_quantization.measure.average_precision import Detected, Matched, overlap
+from intel_quantization.measure.bootstrap import RESAMPLES, interval
+from intel_quantization.measure.paired import BOOTSTRAP, Paired
+from intel_quantization.measure.truth import Boxes
+
+_LEAST_RESAMPLES = 200
+_MOST_WORK = 20_000_000  # boxes times resamples
+_PIXELS = 2.0  # coordinates above are no shares of the image
+_SAME = 0.5  # the overlap from which on the less sure of two boxes is dropped
+_SURE = 0.5  # the overlap from which on a box is the labelled one
+_CLEARLY = 1.1  # so much more often right has a numbering to be that is found by counting
+
+
+class AveragePrecision:
+    """Gathers what both graphs find, and how classes of the graph and of the labels are numbered.
+
+    Args:
+        indices: of the detector's outputs.
+        comparer: that knows which of them is what.
+        size: height and width of the input; some graphs give boxes in its pixels.
+    """
+
+    def __init__(self, indices: tuple[int, ...], comparer: Detections, size: tuple[int, int]) -> None:
+        self._indices = indices
+        self._comparer = comparer
+        self._size = size
+        self._truths: list[Boxes] = []
+        self._found: tuple[list[Detected], list[Detected]] = ([], [])
+
+    def add(self, before: Sequence[np.ndarray], after: Sequence[np.ndarray], images: Sequence) -> None:
+        """The outputs of both graphs for a batch, and its samples, whose truth is Boxes."""
+        found = [
+            self._comparer.images([np.asarray(each[index]) for index in self._indices]) for each in (before, after)
+        ]
+        for number, image in enumerate(images):
+            if isinstance(image.truth, Boxes) and all(len(each) > number for each in found):
+                self._truths.append(image.truth)
+                for mine, each in zip(self._found, found):
+                    one = each[number]
+                    boxes = _as_shares(one.boxes, self._size)
+                    kept = self._kept(boxes, one.classes)
+                    mine.append(Detected(boxes[kept], one.scores[kept], one.classes[kept]))
+
+    def _kept(self, boxes: np.ndarray, classes: np.ndarray) -> np.ndarray:
+        """Indices of what is left after suppression: of a graph that gives its anchors, that is done here."""
+        if not isinstance(self._comparer, Anchors):
+            return np.arange(len(boxes))
+        near = overlap(boxes, boxes, np.zeros(len(boxes), bool)) > _SAME
+        near &= classes[:, np.newaxis] == classes[np.newaxis]
+        kept: list[int] = []
+        for number in range(len(boxes)):
+            if not near[number, kept].any():
+                kept.append(number)
+        return np.array(kept, int)
+
+    def finish(self) -> Paired | None:
+        """None where no image had labels."""
+        count = len(self._truths)
+        if not count:
+            return None
+        turned = [[_turned(each) for each in found] for found in self._found]
+        best = max((self._found, turned), key=lambda found: _hits(self._truths, found[0]).sum())
+        fitting, classes = numbering(self._truths, best[0])
+        matched = [Matched(self._truths, [_renamed(each, fitting) for each in found], classes) for found in best]
+        work = sum(each.size for each in matched) * 10
+        resamples = int(np.clip(_MOST_WORK // max(work, 1), _LEAST_RESAMPLES, RESAMPLES))
+        fp32, int8 = (float(each.precision()[0]) for each in matched)
+        differing = sum(not np.array_equal(first.scores, second.scores) for first, second in zip(*best))
+        low, high = interval(
+            lambda weights: matched[0].precision(weights) - matched[1].precision(weights),
+            count,
+            100.0,
+            differing,
+            resamples,
+        )
+        return Paired("COCO AP", fp32, int8, fp32 - int8, low, high, count, BOOTSTRAP)
+
+
+def numbering(truths: Sequence[Boxes], found: Sequence[Detected]) -> tuple[dict[int, int], list[int]]:
+    """What the graph's classes are in the labels: by number, or in order from 1 or 0, or as FP32's boxes tell.
+
+    Returns:
+        The label of each class of the graph, and the labels that count: all, or those that the graph knows.
+    """
+    labels = sorted({int(each) for truth in truths for each in truth.classes})
+    hits = _hits(truths, found)
+    given = range(hits.shape[0])
+    candidates = [{number: number for number in labels}]
+    candidates += [{start + place: label for place, label in enumerate(labels)} for start in (1, 0)]
+    known = [_right(hits, each) for each in candidates]
+    counted = {number: int(hits[number].argmax()) for number in given if hits[number].any()}
+    if counted and _right(hits, counted) > _CLEARLY * max(known):
+        return counted, sorted(set(counted.values()))
+    return candidates[int(np.argmax(known))], labels
+
+
+def _right(hits: np.ndarray, names: dict[int, int]) -> int:
+    return sum(int(hits[number, label]) for number, label in names.items() if number < hits.shape[0])
+
+
+def _hits(truths: Sequence[Boxes], found: Sequence[Detected]) -> np.ndarray:
+    """How often a found box of one class is a labelled one of another: [classes of the graph, labels]."""
+    graph = 1 + max((int(each.classes.max(initial=0)) for each in found), default=0)
+    label = 1 + max((int(truth.classes.max(initial=0)) for truth in truths), default=0)
+    table = np.zeros((graph, label), np.int64)
+    for truth, each in zip(truths, found):
+        if len(truth.boxes) and len(each.boxes):
+            near = overlap(each.boxes, truth.boxes, truth.crowd)
+            best = near.argmax(axis=1)
+            sure = near[np.arange(len(best)), best] >= _SURE
+            np.add.at(table, (each.classes[sure], truth.classes[best[sure]]), 1)
+    return table
+
+
+def _renamed(found: Detected, names: dict[int, int]) -> Detected:
+    classes = np.array([names.get(int(each), -1) for each in found.classes], np.int64)
+    return Detected(found.boxes, found.scores, classes)
+
+
+def _as_shares(boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    boxes = np.asarray(boxes, np.float64)
+    return boxes / np.array([*size, *size], np.float64) if np.abs(boxes).max(initial=0.0) > _PIXELS else boxes
+
+
+def _turned(found: Detected) -> Detected:
+    """Left, top, right, bottom as top, left, bottom, right."""
+    return Detected(found.boxes[:, [1, 0, 3, 2]], found.scores, found.classes)
