@@ -158,6 +158,20 @@ _VERDICT = _object(
         "needed": _optional(_integer),
     }
 )
+_SUSPECT = _object(
+    {
+        "nodes": _list(_text(300), 50),
+        "op": _text(100),
+        "cause": _text(32),
+        "detail": _text(600),
+        "try": _text(300),
+        "share": _OPTIONAL_NUMBER,
+        "points": _OPTIONAL_NUMBER,
+        "local_db": _OPTIONAL_NUMBER,
+        "accumulated_db": _OPTIONAL_NUMBER,
+        "given_back_ms": _OPTIONAL_NUMBER,
+    }
+)
 _MEASURE = _object(
     {
         "metric": _text(300),
@@ -231,6 +245,7 @@ SHAPES: Mapping[str, Mapping[str, Clean]] = {
         "alarms": _optional(_list(_ALARM, 50)),  # images of before have none
         "ops": _list(_OP, 100),
         "reasons": _list(_REASON, 200),
+        "blame": _optional(_list(_SUSPECT, 20)),  # the best opportunities first
         "accuracy": _optional(_ACCURACY),
         "latency": _optional(_LATENCY),
         "size": _object({"fp32": _integer, "int8": _integer}),

@@ -73,6 +73,7 @@ class Job:
             stretched.
         evaluate: how many images to compare FP32 and INT8 on; None: chosen inside.
         max_drop: points that INT8 may lose; None: any.
+        blame: measure which layers lose, and why.
         metric: a Python file with a function that judges outputs, or None.
         metric_name: the function's name, or None.
         seed: which samples are drawn; None: chosen inside.
@@ -120,6 +121,7 @@ class Job:
     resize: str | None = None
     evaluate: int | None = None
     max_drop: float | None = None
+    blame: bool = True
     metric: Path | None = None
     metric_name: str | None = None
     seed: int | None = None
@@ -215,6 +217,7 @@ class Job:
             "resize": self.resize,
             "evaluate": self.evaluate,
             "max_drop": self.max_drop,
+            "blame": self.blame,
             "metric": None if self.metric is None else f"{self._metric_inside()}:{self.metric_name}",
             "seed": self.seed,
             "algo": self.algo,

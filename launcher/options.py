@@ -308,6 +308,15 @@ def _add_quantization(parser: Parser) -> None:
         help="what INT8 may lose of the first metric; exit code 12 where more is lost (default: no limit)",
     )
     group.add_argument(
+        "--blame",
+        nargs="?",
+        const=True,
+        default=True,
+        type=boolean,
+        metavar="BOOL",
+        help="measure which layers lose, why, and what they gain in time (default: true)",
+    )
+    group.add_argument(
         "--metric",
         metavar="FILE.py:NAME",
         help="a Python function of outputs and labels, to judge by; 1 is all right (default: by the labels)",

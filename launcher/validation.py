@@ -76,6 +76,7 @@ def checked_job(options: argparse.Namespace) -> Job:
         resize=options.resize,
         evaluate=options.evaluate,
         max_drop=options.max_drop,
+        blame=options.blame,
         metric=metric_file,
         metric_name=metric_name,
         seed=options.seed,

@@ -12,6 +12,7 @@ from intel_quantization.calibration.statistics import Statistics
 from intel_quantization.errors import QuantizationError
 from intel_quantization.graph.graph import Graph
 from intel_quantization.graph.interface import TensorInfo
+from intel_quantization.quantize.emitted_layer import EmittedLayer
 from intel_quantization.quantize.groups import Decision
 
 
@@ -39,6 +40,7 @@ class Conversion:
         decisions: for every convolution, matrix product, pool and concatenation, whether it became INT8, and
             why not. Nodes of function bodies are named ``function/node``.
         remaining: what else stays FP32 and computes something, each with its reason.
+        layers: how each layer that became INT8 was emitted.
         op_table: counts by op, of the ops that have an INT8 form here.
         output_graph: path of the INT8 graph; None where none was written.
         made_for: the TensorFlow versions whose registries have all that the INT8 graph uses: the one that runs,
@@ -57,6 +59,7 @@ class Conversion:
     output_graph: Optional[str] = None
     made_for: Tuple[str, ...] = ()
     remaining: Tuple[Decision, ...] = field(default=(), repr=False)
+    layers: Tuple[EmittedLayer, ...] = field(default=(), repr=False)
 
 
 def in_graph_order(graph_def: graph_pb2.GraphDef, decisions: Sequence[Decision]) -> Tuple[Decision, ...]:

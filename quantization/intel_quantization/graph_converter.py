@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from typing import Callable, Optional, Sequence, Tuple, Union
+from typing import Callable, List, Optional, Sequence, Tuple, Union
 
 from tensorflow.core.framework import graph_pb2
 
@@ -37,6 +37,7 @@ from intel_quantization.graph.verify import verify, verify_quantized
 from intel_quantization.graph.verify_target import check_target, verify_target
 from intel_quantization.graph_files import FROZEN_RANGES, LOGGED, OPTIMIZED, GraphFiles, check_paths, default_output
 from intel_quantization.quantize.candidates import find_candidates
+from intel_quantization.quantize.emitted_layer import EmittedLayer
 from intel_quantization.quantize.groups import Decision
 from intel_quantization.quantize.quantize_graph import Options, quantize_graph
 from intel_quantization.quantize.target_cpu import ANY, check_target_cpu
@@ -257,7 +258,10 @@ class GraphConverter:
         def stop(decided: Sequence[Decision]) -> None:
             raise nothing_to_quantize(graph, in_graph_order(fp32_graph, decided))
 
-        decided, remaining = quantize_graph(graph, candidates, refused, statistics, options, capabilities, stop)
+        layers: List[EmittedLayer] = []
+        decided, remaining = quantize_graph(
+            graph, candidates, refused, statistics, options, capabilities, stop, layers.extend
+        )
         decisions = in_graph_order(fp32_graph, decided)
         files.debug(FROZEN_RANGES, graph)
         op_table = op_counts(decisions)
@@ -283,6 +287,7 @@ class GraphConverter:
             self.output_graph,
             capabilities.versions(),
             remaining,
+            tuple(layers),
         )
 
     def _calibrate_by_command(

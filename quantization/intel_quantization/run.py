@@ -9,6 +9,8 @@ from typing import Any, Dict, List, Optional, Sequence
 
 from intel_quantization import benchmark, environment, evaluate, int8_kernels, preprocess
 from intel_quantization import job as jobs
+from intel_quantization.blame.blame import Blame
+from intel_quantization.blame.of_job import blame_of_job
 from intel_quantization.calibration.callback import DEFAULT_SAMPLES
 from intel_quantization.calibration.command import command_words, display
 from intel_quantization.calibration.dataset import Dataset, batch_of
@@ -27,6 +29,7 @@ from intel_quantization.measure.verdict import BROKEN, EXIT_CODE, Verdict, undec
 from intel_quantization.preprocess_choice import Candidate
 from intel_quantization.preprocess_options import is_chosen, settle, warnings_about
 from intel_quantization.publish import Publication
+from intel_quantization.quantize.quantize_graph import options_of
 from intel_quantization.report import write_report
 from intel_quantization.report.content import build
 from intel_quantization.runner import Runner
@@ -39,6 +42,7 @@ ALGORITHM = "AUTO"
 """The default; measured best, see docs/explanation/calibration.md."""
 _MOST_REASONS = 200
 _MOST_OUTPUTS = 20
+_MOST_SUSPECTS = 10
 _TRIED = 16  # images, to see whether another preprocessing fits better
 _SMALL = 320 * 320  # pixels of images of which many may be tried in every mode
 
@@ -109,9 +113,9 @@ class _Run:
             )
         stages.enter("measure")
         obstacle = self._obstacle()
-        accuracy, latency = (None, None) if obstacle else self._compare(conversion)
+        accuracy, latency, blame = (None, None, None) if obstacle else self._compare(conversion)
         verdict = self._verdict(accuracy, obstacle)
-        self._finish(conversion, calibration, accuracy, latency, obstacle, verdict)
+        self._finish(conversion, calibration, accuracy, latency, obstacle, verdict, blame)
         return verdict
 
     def _dataset(self) -> Dataset:
@@ -250,16 +254,24 @@ class _Run:
         return why
 
     def _compare(self, conversion):
-        """(Accuracy | None, Latency | None)."""
+        """(Accuracy | None, Latency | None, Blame | None)."""
         threads, outputs = self._job.threads, self._outputs
         with Runner(self._runnable, outputs, threads, "the FP32 graph") as fp32, Runner(
             conversion.graph, outputs, threads, "the INT8 graph"
         ) as int8:
             latency = self._latency(conversion, fp32, int8)
             accuracy = self._accuracy(self._data, fp32, int8) if self._data is not None else None
+            blame = self._blame(conversion, fp32, int8) if self._job.blame else None
         if latency is not None and latency.speedup < 1:
             self._events.log(_slower_text(latency, self._surroundings["cpu"]), "warning")
-        return accuracy, latency
+        return accuracy, latency, blame
+
+    def _blame(self, conversion, fp32: Runner, int8: Runner) -> Optional[Blame]:
+        def feed(part):
+            return self._data.feed(part, self._mode, self._job.batch_size)  # type: ignore[union-attr]
+
+        options = options_of(self._job, self._algo)
+        return blame_of_job(conversion, options, self._data, feed, self._job.threads, (fp32, int8), self._events)
 
     def _latency(self, conversion, fp32, int8):
         if self._data is not None:
@@ -325,7 +337,14 @@ class _Run:
         return judge_mode(mode, preprocess.modes_for(layout.dtype, layout.channels), run, self._outputs)
 
     def _finish(
-        self, conversion, calibration: Dict[str, Any], accuracy, latency, obstacle: str, verdict: Optional[Verdict]
+        self,
+        conversion,
+        calibration: Dict[str, Any],
+        accuracy,
+        latency,
+        obstacle: str,
+        verdict: Optional[Verdict],
+        blame: Optional[Blame],
     ) -> None:
         job, publication = self._job, self._publication
         conversion.statistics.save(publication.path(".statistics.json"))
@@ -343,12 +362,14 @@ class _Run:
             calibration=calibration,
             environment=self._surroundings,
             verdict=None if verdict is None else verdict.as_dict(),
+            blame=None if blame is None else blame.as_dict(_lost(accuracy)),
         )
         write_report(report, publication.path(".report.html"), publication.path(".report.json"))
         names = publication.commit()
         self._events.emit(
             "result",
             verdict=report["verdict"],
+            blame=blame and blame.as_dict(_lost(accuracy), _MOST_SUSPECTS)["opportunities"],
             alarms=report["alarms"],
             ops=report["ops"],
             reasons=report["reasons"][:_MOST_REASONS],
@@ -374,6 +395,12 @@ class _Run:
         if accuracy is None:
             return alarms_of((), () if self._job.evaluate == 0 else (NOT_COMPARED,), settings)
         return alarms_of(accuracy.findings, accuracy.concerns, settings)
+
+
+def _lost(accuracy: Optional[evaluate.Accuracy]) -> Optional[float]:
+    """Points of the first measure that were lost; None where there is none, or none were."""
+    points = accuracy.measures[0].points if accuracy is not None and accuracy.measures else 0.0
+    return points if points > 0 else None
 
 
 def _slower_text(latency, cpu) -> str:

@@ -81,6 +81,20 @@ RESULT = {
     "alarms": [],
     "ops": [{"op": "Conv2D", "total": 53, "int8": 52, "fp32": 1}],
     "reasons": [{"node": "conv1", "op": "Conv2D", "reason": "excluded by name"}],
+    "blame": [
+        {
+            "nodes": ["conv1", "conv2"],
+            "op": "Conv2D",
+            "cause": "clipped",
+            "detail": "3 % of the values of relu1 lie outside of its range",
+            "try": "--algo DIRECT",
+            "share": 0.4,
+            "points": 0.1,
+            "local_db": 12.5,
+            "accumulated_db": 9.0,
+            "given_back_ms": 0.7,
+        }
+    ],
     "accuracy": {
         "images": 500,
         "unit": "images",

@@ -553,6 +553,24 @@ def test_an_unknown_target_is_refused_at_once(workspace):
     assert not os.listdir(workspace / "output")
 
 
+def test_which_layers_lose(finished):
+    root, _, events, _ = finished
+    (result,) = by_name(events, "result")
+    report = json.loads((root / "output" / "in_int8.report.json").read_text())["blame"]
+    assert report["samples"] == 12
+    assert [each["nodes"] for each in result["blame"]] == [each["nodes"] for each in report["opportunities"]]
+    named = {name for each in report["suspects"] for name in each["nodes"]}
+    assert named
+    assert all(each["local_db"] > 15 and each["fp32_ms"] > 0 for each in report["suspects"])
+
+
+def test_which_layers_lose_need_not_be_measured(workspace):
+    status, events, log = run(workspace, "--job", job(samples=8, threads=1, blame=False))
+    assert status == 0, log
+    (result,) = by_name(events, "result")
+    assert result["blame"] is None
+
+
 # the first call for each batch is for FP32, the second for INT8
 _METRIC = """
 calls = []

@@ -7,7 +7,7 @@ an INT8 tensor is [0, limit] where nothing negative was seen, else [-limit, limi
 from __future__ import annotations
 
 import difflib
-from typing import Callable, Dict, Tuple
+from typing import Callable, Dict, Mapping, Tuple
 
 from intel_quantization.calibration.entropy import kl_divergence
 from intel_quantization.calibration.magnitudes import check_seen
@@ -75,3 +75,12 @@ def collector(name: str) -> Ranges:
         remedy = "did you mean %s?" % near[0] if near else "choose one of %s" % ", ".join(ALGORITHMS)
         raise BadInputError("there is no calibration algorithm '%s'" % name, remedy)
     return found
+
+
+def with_given(ranges: Ranges, given: Mapping[str, Tuple[float, float]]) -> Ranges:
+    """The same, but for tensors whose range is given."""
+
+    def found(tensor: str, statistics: TensorStatistics) -> Tuple[float, float]:
+        return given[tensor] if tensor in given else ranges(tensor, statistics)
+
+    return found if given else ranges

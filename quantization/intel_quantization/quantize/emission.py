@@ -22,6 +22,7 @@ from intel_quantization.graph.inferred_shapes import InferredShapes
 from intel_quantization.graph.waits import waits_of
 from intel_quantization.quantize.carries import Carry
 from intel_quantization.quantize.carry_emission import carry_ops
+from intel_quantization.quantize.emitted_layer import EmittedLayer
 from intel_quantization.quantize.equalization import equalized_limit
 from intel_quantization.quantize.fused_depthwise import FUSED_DEPTHWISE, fused_attrs, needs_fused_op
 from intel_quantization.quantize.groups import WITHOUT_KERNEL, Group
@@ -49,7 +50,7 @@ def emit(
     how: Refinement,
     correct_bias: bool = True,
     target_cpu: str = ANY,
-) -> None:
+) -> Tuple[EmittedLayer, ...]:
     """Replace groups, and what carries INT8 values between them, by INT8 ops, in place.
 
     Args:
@@ -61,6 +62,9 @@ def emit(
         how: what patches told.
         correct_bias: see :func:`intel_quantization.quantize.weights.bias_correction` and :mod:`.activation_shift`.
         target_cpu: one of TARGET_CPUS.
+
+    Returns:
+        How each group was emitted, in the order of the items.
     """
     emitter = _Emitter(graph, statistics, ranges, items, how, correct_bias, target_cpu)
     for item in items:
@@ -69,6 +73,7 @@ def emit(
         else:
             emitter.emit(item)
     graph.prune()
+    return tuple(emitter.layers)
 
 
 class _Emitter:
@@ -86,11 +91,12 @@ class _Emitter:
         self._whole = _possible_scores(graph, items)
         self._shapes = InferredShapes(graph)
         self._layers = LayerWeights(graph, statistics, how, correct_bias, target_cpu == ANY)
-        self.scales, self.grids = how.scales, how.grids
+        self.scales, self.grids, self._by_channel = how.scales, how.grids, how.by_channel
         self._activations = {item.root: item.activation for item in items if isinstance(item, Group)}
         self.shared = shared_ranges(graph, items)
         self.graph = graph
         self.statistics = statistics
+        self.layers: List[EmittedLayer] = []
         self.int8: Dict[str, Int8Tensor] = {}  # what INT8 ops gave, by the name of the FP32 tensor
         self.plain: Dict[str, Int8Tensor] = {}  # what was quantized as it is, by the same name
         self.lifted: Dict[Tuple[str, Optional[Pads]], Int8Tensor] = {}  # what was lifted first, and how FP32 pads it
@@ -111,6 +117,7 @@ class _Emitter:
         inputs = [source.tensor] + self._weights_and_bias(group, node, source, taken_back)
         if gives_float(group):
             self._emit_float(group, node, source, inputs)
+            self._note(group, group.root, source, None, None)
             return
         attrs = self._attrs(group, node, source)
         summand_inputs: List[str] = []
@@ -127,7 +134,22 @@ class _Emitter:
             attrs = fused_attrs(group, attrs)
         name = self.graph.unique_name(group.root + "/int8")
         self.graph.add(op, name, inputs, attrs, node.device)
-        self._give(group.root, Int8Tensor(name, group.gives_unsigned, limit, low, high, offset))
+        result = Int8Tensor(name, group.gives_unsigned, limit, low, high, offset)
+        self._give(group.root, result)
+        self._note(group, name, source, summand, result)
+
+    def _note(
+        self,
+        group: Group,
+        node: str,
+        source: Int8Tensor,
+        summand: Optional[Int8Tensor],
+        result: Optional[Int8Tensor],
+    ) -> None:
+        read, given = self.scales.get(group.source), self.scales.get(group.root)
+        shared = self.shared.get(group.root, (group.root,))
+        by_channel = group.root in self._by_channel
+        self.layers.append(EmittedLayer(group, node, source, summand, result, read, given, shared, by_channel))
 
     def carry(self, carry: Carry) -> None:
         node = self.graph.nodes[carry.root]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Callable, Sequence, Tuple
+from dataclasses import dataclass, field
+from typing import Any, Callable, Mapping, Sequence, Tuple
 
-from intel_quantization.calibration.collectors import AUTO, collector
+from intel_quantization.calibration.collectors import AUTO, collector, with_given
 from intel_quantization.calibration.statistics import Statistics
 from intel_quantization.graph.capabilities import RUNNING, Capabilities
 from intel_quantization.graph.graph import Graph
@@ -13,6 +13,7 @@ from intel_quantization.quantize.auto_ranges import auto_ranges
 from intel_quantization.quantize.candidates import find_candidates
 from intel_quantization.quantize.carries import find_carries
 from intel_quantization.quantize.emission import emit
+from intel_quantization.quantize.emitted_layer import EmittedLayer
 from intel_quantization.quantize.flat_ends import narrow_ranges
 from intel_quantization.quantize.groups import Decision, Group
 from intel_quantization.quantize.leftovers import leftovers
@@ -37,6 +38,7 @@ class Options:
         bias_correction: see :func:`intel_quantization.quantize.weights.bias_correction` and :mod:`.activation_shift`.
         target_cpu: one of TARGET_CPUS.
         adaptive_rounding: see :mod:`intel_quantization.quantize.adaptive_rounding`.
+        ranges: of some tensors, the smallest and the largest value that INT8 is to represent, whatever ``algo`` says.
     """
 
     excluded_ops: Tuple[str, ...] = ()
@@ -47,6 +49,21 @@ class Options:
     bias_correction: bool = True
     target_cpu: str = ANY
     adaptive_rounding: bool = True
+    ranges: Mapping[str, Tuple[float, float]] = field(default_factory=dict)
+
+
+def options_of(job: Any, algo: str) -> Options:
+    """The options that a Job asks for."""
+    return Options(
+        job.excluded_ops,
+        job.excluded_nodes,
+        job.per_channel,
+        algo,
+        job.equalize,
+        job.bias_correction,
+        job.target_cpu or ANY,
+        job.adaptive_rounding,
+    )
 
 
 def quantize_graph(
@@ -57,6 +74,7 @@ def quantize_graph(
     options: Options,
     capabilities: Capabilities = RUNNING,
     stop: Callable[[Sequence[Decision]], None] = lambda decisions: None,
+    on_emitted: Callable[[Sequence[EmittedLayer]], None] = lambda layers: None,
 ) -> Tuple[Tuple[Decision, ...], Tuple[Decision, ...]]:
     """Decide what becomes INT8, and emit it, in place.
 
@@ -68,17 +86,18 @@ def quantize_graph(
         options: how to quantize.
         capabilities: of the TensorFlow that the graph is made for.
         stop: called with the decisions, ahead of emitting, where nothing becomes INT8; it raises.
+        on_emitted: called with how each layer was emitted.
 
     Returns:
         The decisions for linear ops, pools and concatenations, and those for what else stays FP32.
     """
     statistics = narrow_ranges(graph, candidates, statistics)
     carries, left = find_carries(graph, options.excluded_ops, options.excluded_nodes)
-    ranges = collector(options.algo)
+    ranges = with_given(collector(options.algo), options.ranges)
     automatic = options.algo.upper() == AUTO
     items, decided = decide(graph, candidates, statistics, carries, capabilities)
     trials = make_trials(graph, items, statistics)
-    chosen = auto_ranges(items, statistics, trials) if automatic else ranges
+    chosen = with_given(auto_ranges(items, statistics, trials), options.ranges) if automatic else ranges
     by_channel = find_by_channel(graph, items, statistics, trials, options.per_channel)
     unpaying = find_unpaying(graph, items, statistics, trials, chosen, by_channel)
     if unpaying:
@@ -86,7 +105,7 @@ def quantize_graph(
         candidates, refused = found
         items, decided = decide(graph, candidates, statistics, carries, capabilities)
         trials = make_trials(graph, items, statistics)
-        chosen = auto_ranges(items, statistics, trials) if automatic else ranges
+        chosen = with_given(auto_ranges(items, statistics, trials), options.ranges) if automatic else ranges
     decisions = (*refused, *left, *decided)
     if not items:
         stop(decisions)
@@ -94,5 +113,5 @@ def quantize_graph(
     how = refine(
         graph, items, statistics, trials, chosen, options.per_channel, options.equalize, options.adaptive_rounding
     )
-    emit(graph, items, statistics, chosen, how, options.bias_correction, options.target_cpu)
+    on_emitted(emit(graph, items, statistics, chosen, how, options.bias_correction, options.target_cpu))
     return decisions, remaining

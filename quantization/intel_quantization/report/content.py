@@ -30,6 +30,7 @@ def build(
     calibration,
     environment,
     verdict=None,
+    blame=None,
 ) -> dict:
     """Gather the report.
 
@@ -47,11 +48,12 @@ def build(
             None.
         environment: the start event's fields.
         verdict: measure.verdict.Verdict as a dict, or None where there is no limit.
+        blame: blame.Blame as a dict, or None where it was not measured.
 
     Returns:
         A dict that JSON can say without NaN: verdict, alarms, schema, created, names, size, interface, ops, reasons,
-        others (what else stays FP32: op, reason, count, and the first nodes), accuracy, latency, not_measured,
-        calibration, options, provenance.
+        others (what else stays FP32: op, reason, count, and the first nodes), accuracy, blame, latency,
+        not_measured, calibration, options, provenance.
     """
     names = {"fp32": os.path.basename(in_graph), "int8": os.path.basename(job.out_graph)}
     return {
@@ -71,6 +73,7 @@ def build(
         ],
         "others": _others(conversion.remaining),
         "accuracy": accuracy,
+        "blame": blame,
         "latency": latency,
         "not_measured": not_measured,
         "calibration": calibration,
