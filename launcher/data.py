@@ -23,6 +23,10 @@ def check_data(options: argparse.Namespace) -> None:
     """
     if options.metric is not None and options.data_location is None and options.data_function is None:
         raise UsageError("--metric needs samples to judge on", "add --data_location or --data_function")
+    if options.tune and not options.blame:
+        raise UsageError("--tune asks which layers lose, which --blame false leaves out", "drop one of them")
+    if options.tune and options.evaluate == 0:
+        raise UsageError("--tune compares on images that --evaluate 0 leaves out", "drop one of them")
     sources = (options.data_location, options.data_function, options.callback)
     if all(source is None for source in sources) and not options.dry_run:
         raise UsageError(

@@ -172,6 +172,7 @@ _SUSPECT = _object(
         "given_back_ms": _OPTIONAL_NUMBER,
     }
 )
+_TUNING = _object({"text": _text(600), "met": _boolean, "excluded_nodes": _list(_text(300), 500)})
 _MEASURE = _object(
     {
         "metric": _text(300),
@@ -246,6 +247,7 @@ SHAPES: Mapping[str, Mapping[str, Clean]] = {
         "ops": _list(_OP, 100),
         "reasons": _list(_REASON, 200),
         "blame": _optional(_list(_SUSPECT, 20)),  # the best opportunities first
+        "tuning": _optional(_TUNING),
         "accuracy": _optional(_ACCURACY),
         "latency": _optional(_LATENCY),
         "size": _object({"fp32": _integer, "int8": _integer}),

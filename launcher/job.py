@@ -74,6 +74,7 @@ class Job:
         evaluate: how many images to compare FP32 and INT8 on; None: chosen inside.
         max_drop: points that INT8 may lose; None: any.
         blame: measure which layers lose, and why.
+        tune: put layers back to FP32 until no more than ``max_drop`` is lost.
         metric: a Python file with a function that judges outputs, or None.
         metric_name: the function's name, or None.
         seed: which samples are drawn; None: chosen inside.
@@ -122,6 +123,7 @@ class Job:
     evaluate: int | None = None
     max_drop: float | None = None
     blame: bool = True
+    tune: bool = False
     metric: Path | None = None
     metric_name: str | None = None
     seed: int | None = None
@@ -218,6 +220,7 @@ class Job:
             "evaluate": self.evaluate,
             "max_drop": self.max_drop,
             "blame": self.blame,
+            "tune": self.tune,
             "metric": None if self.metric is None else f"{self._metric_inside()}:{self.metric_name}",
             "seed": self.seed,
             "algo": self.algo,

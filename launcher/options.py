@@ -308,6 +308,11 @@ def _add_quantization(parser: Parser) -> None:
         help="what INT8 may lose of the first metric; exit code 12 where more is lost (default: no limit)",
     )
     group.add_argument(
+        "--tune",
+        action="store_true",
+        help="put layers back to FP32 until no more than --max_drop is lost (1 by default): at most 12 evaluations",
+    )
+    group.add_argument(
         "--blame",
         nargs="?",
         const=True,

@@ -77,6 +77,7 @@ def checked_job(options: argparse.Namespace) -> Job:
         evaluate=options.evaluate,
         max_drop=options.max_drop,
         blame=options.blame,
+        tune=options.tune,
         metric=metric_file,
         metric_name=metric_name,
         seed=options.seed,

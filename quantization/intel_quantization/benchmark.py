@@ -6,6 +6,8 @@ import statistics
 import time
 from dataclasses import dataclass
 
+from intel_quantization import environment
+
 WARM_UP = 3
 LEAST_RUNS = 10
 MOST_RUNS = 100
@@ -23,10 +25,10 @@ class Latency:
     runs: int
 
 
-def measure(fp32, int8, feed: dict, batch: int, clock=time.perf_counter) -> Latency:
+def measure(fp32, int8, feed: dict, batch: int, clock=time.perf_counter, seconds: float = BUDGET_SECONDS) -> Latency:
     """Time ``fp32`` and ``int8`` alternately on the same ``feed``.
 
-    At least LEAST_RUNS of each, then more until BUDGET_SECONDS have passed or MOST_RUNS are done.
+    At least LEAST_RUNS of each, then more until ``seconds`` have passed or MOST_RUNS are done.
 
     Args:
         fp32, int8: Runners.
@@ -37,10 +39,18 @@ def measure(fp32, int8, feed: dict, batch: int, clock=time.perf_counter) -> Late
         int8.run(feed)
     times: tuple[list[float], list[float]] = ([], [])
     begin = clock()
-    while len(times[0]) < MOST_RUNS and (len(times[0]) < LEAST_RUNS or clock() - begin < BUDGET_SECONDS):
+    while len(times[0]) < MOST_RUNS and (len(times[0]) < LEAST_RUNS or clock() - begin < seconds):
         for runner, taken in zip((fp32, int8), times):
             start = clock()
             runner.run(feed)
             taken.append(clock() - start)
     before, after = (statistics.median(taken) * 1000 for taken in times)
     return Latency(batch, before, after, before / after if after else 1.0, len(times[0]))
+
+
+def slower_text(latency: Latency, cpu: list) -> str:
+    """That INT8 is slower, and what of the CPU's features explains it."""
+    text = f"INT8 is slower than FP32 here: {latency.int8_ms:.2f} ms against {latency.fp32_ms:.2f} ms"
+    if not environment.has_int8(cpu):
+        text += f"; this CPU has no INT8 dot products (avx512_vnni, avx_vnni or amx_int8; it has {', '.join(cpu)})"
+    return text

@@ -85,15 +85,16 @@ STAGES = ("read", "optimize", "calibrate", "quantize", "verify", "measure")
 
 
 class Stages:
-    """Announces the stages of a job, each once and in order, whoever reports them."""
+    """Announces the stages of a job, each once and in order, whoever reports them; ``more`` follow the usual ones."""
 
-    def __init__(self, events: EventStream) -> None:
+    def __init__(self, events: EventStream, more: tuple[str, ...] = ()) -> None:
         self._events = events
+        self._names = (*STAGES, *more)
         self._reached = 0
 
     def enter(self, name: str) -> None:
         """Announce ``name`` unless it, or a later stage, was announced before."""
-        index = STAGES.index(name) + 1
+        index = self._names.index(name) + 1
         if index > self._reached:
             self._reached = index
-            self._events.emit("stage", name=name, index=index, total=len(STAGES))
+            self._events.emit("stage", name=name, index=index, total=len(self._names))

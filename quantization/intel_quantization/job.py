@@ -55,6 +55,7 @@ class Job:
     evaluate: int | None = None
     max_drop: float | None = None
     blame: bool = True
+    tune: bool = False
     metric: str | None = None
     seed: int | None = None
     algo: str | None = None
@@ -121,7 +122,7 @@ def parse(text: str) -> Job:
 
 _PATHS = ("in_graph", "out_graph", "data_location", "labels", "models_zoo", "models_source_dir", "models_config")
 _LISTS = ("inputs", "outputs", "excluded_ops", "excluded_nodes", "allow_op")
-_FLAGS = ("per_channel", "equalize", "bias_correction", "adaptive_rounding", "blame", "intermediate")
+_FLAGS = ("per_channel", "equalize", "bias_correction", "adaptive_rounding", "blame", "tune", "intermediate")
 _NUMBERS = ("scale", "mean", "std")
 _COUNTS = {"samples": 1, "batch_size": 1, "threads": 1, "evaluate": 0, "seed": 0}
 

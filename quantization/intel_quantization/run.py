@@ -14,18 +14,18 @@ from intel_quantization.blame.of_job import blame_of_job
 from intel_quantization.calibration.callback import DEFAULT_SAMPLES
 from intel_quantization.calibration.command import command_words, display
 from intel_quantization.calibration.dataset import Dataset, batch_of
-from intel_quantization.calibration.datasets import open_dataset
-from intel_quantization.calibration.function_data import function_data
 from intel_quantization.comparison.alarms import NOT_COMPARED, Settings, alarms_of
 from intel_quantization.comparison.other_modes import guessed_mode, judge_mode
 from intel_quantization.errors import BadInputError, QuantizationError
 from intel_quantization.events import EventStream, Stages
 from intel_quantization.graph.capabilities import Capabilities
 from intel_quantization.graph.explain import explained
+from intel_quantization.graph.io import write_graph
 from intel_quantization.graph.load import load_graph
 from intel_quantization.graph_converter import GraphConverter
-from intel_quantization.measure.custom import Custom
-from intel_quantization.measure.verdict import BROKEN, EXIT_CODE, Verdict, undecided
+from intel_quantization.job_data import open_data
+from intel_quantization.measure.of_job import metric_of, points_lost, verdict_of
+from intel_quantization.measure.verdict import BROKEN, EXIT_CODE, Verdict
 from intel_quantization.preprocess_choice import Candidate
 from intel_quantization.preprocess_options import is_chosen, settle, warnings_about
 from intel_quantization.publish import Publication
@@ -35,6 +35,8 @@ from intel_quantization.report.content import build
 from intel_quantization.runner import Runner
 from intel_quantization.synthetic import synthetic_feed
 from intel_quantization.transforms.convert_layout import in_nhwc
+from intel_quantization.tune.of_job import tune_job
+from intel_quantization.tune.tune import Tuning
 from intel_quantization.zoo_job import with_entry, zoo_entry, zoo_model
 
 DEFAULT_SEED = 0
@@ -75,7 +77,7 @@ class _Run:
         self._zoo = zoo_entry(job)
         self._job = job if self._zoo is None else with_entry(job, self._zoo)
         self._events = events
-        self._stages = Stages(events)
+        self._stages = Stages(events, ("tune",) if job.tune else ())
         self._surroundings = surroundings
         self._publication = publication
         self._algo = job.algo or ALGORITHM
@@ -114,8 +116,20 @@ class _Run:
         stages.enter("measure")
         obstacle = self._obstacle()
         accuracy, latency, blame = (None, None, None) if obstacle else self._compare(conversion)
-        verdict = self._verdict(accuracy, obstacle)
-        self._finish(conversion, calibration, accuracy, latency, obstacle, verdict, blame)
+        verdict = verdict_of(job, accuracy, obstacle)
+        tuning = None
+        if job.tune and not obstacle:
+            stages.enter("tune")
+            options = options_of(job, self._algo)
+            tuning = tune_job(
+                job, conversion, options, blame, accuracy, latency, verdict, self._mode, self._seed, self._events
+            )
+        if tuning is not None and tuning.conversion is not conversion:
+            conversion = tuning.conversion
+            write_graph(conversion.graph, self._publication.path(".pb"))
+            accuracy, latency, blame = self._compare(conversion)
+            verdict = verdict_of(job, accuracy, obstacle)
+        self._finish(conversion, calibration, accuracy, latency, obstacle, verdict, blame, tuning)
         return verdict
 
     def _dataset(self) -> Dataset:
@@ -154,15 +168,7 @@ class _Run:
         return None
 
     def _open(self, samples: int | None) -> Dataset:
-        job = self._job
-        where = None if job.data_location is None else jobs.path(job.data_location)
-        labels = None if job.labels is None else jobs.path(job.labels)
-        if job.data_function is not None:
-            path, name = job.data_function.rsplit(":", 1)
-            return function_data(jobs.path(path), name, self._tensors, samples, job.evaluate, where)
-        if where is None:
-            raise BadInputError("no calibration data: --data_location is missing", "give it a folder of images")
-        return open_dataset(where, self._tensors, samples, job.evaluate, self._seed, labels)
+        return open_data(self._job, self._tensors, self._seed, samples)
 
     def _preprocessing(self, data: Dataset):
         candidate = Candidate(self._runnable, self._outputs, self._tensors, self._job.threads)
@@ -263,7 +269,7 @@ class _Run:
             accuracy = self._accuracy(self._data, fp32, int8) if self._data is not None else None
             blame = self._blame(conversion, fp32, int8) if self._job.blame else None
         if latency is not None and latency.speedup < 1:
-            self._events.log(_slower_text(latency, self._surroundings["cpu"]), "warning")
+            self._events.log(benchmark.slower_text(latency, self._surroundings["cpu"]), "warning")
         return accuracy, latency, blame
 
     def _blame(self, conversion, fp32: Runner, int8: Runner) -> Optional[Blame]:
@@ -295,7 +301,9 @@ class _Run:
         def on_progress(done):
             self._events.progress("measure", min(done, len(part)), len(part), data.unit)
 
-        accuracy = evaluate.compare(fp32, int8, feed, labelling, on_progress, self._outputs, self._metric())
+        accuracy = evaluate.compare(
+            fp32, int8, feed, labelling, on_progress, self._outputs, metric_of(self._job, self._outputs)
+        )
         if not accuracy.images:
             self._events.log("nothing was left to compare FP32 and INT8 on", "warning")
             return None
@@ -305,21 +313,6 @@ class _Run:
                 f"top-1 is not known: {given} do not fit the classes that the graph tells apart", "warning"
             )
         return replace(accuracy, unit=data.unit, concerns=accuracy.concerns + self._doubts(data, fp32))
-
-    def _metric(self) -> Optional[Custom]:
-        if self._job.metric is None:
-            return None
-        path, name = self._job.metric.rsplit(":", 1)
-        return Custom(jobs.path(path), name, self._outputs)
-
-    def _verdict(self, accuracy: Optional[evaluate.Accuracy], obstacle: str) -> Optional[Verdict]:
-        """What is said of --max_drop; None where nobody asked."""
-        limit = self._job.max_drop
-        if limit is None:
-            return None
-        if accuracy is None:
-            return undecided(limit, obstacle or "there was nothing to compare on")
-        return accuracy.verdict(limit)
 
     def _doubts(self, data: Dataset, fp32: Runner):
         """Whether the preprocessing was guessed, or FP32 does better under another than the one that was given."""
@@ -345,6 +338,7 @@ class _Run:
         obstacle: str,
         verdict: Optional[Verdict],
         blame: Optional[Blame],
+        tuning: Optional[Tuning],
     ) -> None:
         job, publication = self._job, self._publication
         conversion.statistics.save(publication.path(".statistics.json"))
@@ -362,17 +356,19 @@ class _Run:
             calibration=calibration,
             environment=self._surroundings,
             verdict=None if verdict is None else verdict.as_dict(),
-            blame=None if blame is None else blame.as_dict(_lost(accuracy)),
+            blame=None if blame is None else blame.as_dict(points_lost(accuracy)),
         )
+        report["tuning"] = None if tuning is None else tuning.as_dict()
         write_report(report, publication.path(".report.html"), publication.path(".report.json"))
         names = publication.commit()
         self._events.emit(
             "result",
             verdict=report["verdict"],
-            blame=blame and blame.as_dict(_lost(accuracy), _MOST_SUSPECTS)["opportunities"],
+            blame=blame and blame.as_dict(points_lost(accuracy), _MOST_SUSPECTS)["opportunities"],
             alarms=report["alarms"],
             ops=report["ops"],
             reasons=report["reasons"][:_MOST_REASONS],
+            tuning=report["tuning"],
             accuracy=accuracy and accuracy.as_dict(_MOST_OUTPUTS),
             latency=report["latency"],
             size=report["size"],
@@ -395,19 +391,6 @@ class _Run:
         if accuracy is None:
             return alarms_of((), () if self._job.evaluate == 0 else (NOT_COMPARED,), settings)
         return alarms_of(accuracy.findings, accuracy.concerns, settings)
-
-
-def _lost(accuracy: Optional[evaluate.Accuracy]) -> Optional[float]:
-    """Points of the first measure that were lost; None where there is none, or none were."""
-    points = accuracy.measures[0].points if accuracy is not None and accuracy.measures else 0.0
-    return points if points > 0 else None
-
-
-def _slower_text(latency, cpu) -> str:
-    text = f"INT8 is slower than FP32 here: {latency.int8_ms:.2f} ms against {latency.fp32_ms:.2f} ms"
-    if not environment.has_int8(cpu):
-        text += f"; this CPU has no INT8 dot products (avx512_vnni, avx_vnni or amx_int8; it has {', '.join(cpu)})"
-    return text
 
 
 def _show(line: str) -> None:

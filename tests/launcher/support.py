@@ -81,6 +81,7 @@ RESULT = {
     "alarms": [],
     "ops": [{"op": "Conv2D", "total": 53, "int8": 52, "fp32": 1}],
     "reasons": [{"node": "conv1", "op": "Conv2D", "reason": "excluded by name"}],
+    "tuning": {"text": "--tune: 1 layers back in FP32", "met": True, "excluded_nodes": ["conv1"]},
     "blame": [
         {
             "nodes": ["conv1", "conv2"],

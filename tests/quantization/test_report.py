@@ -12,6 +12,7 @@ from intel_quantization.report import render, write_report
 REPORT = {
     "verdict": None,
     "blame": None,
+    "tuning": None,
     "alarms": [],
     "schema": 1,
     "created": "2026-01-02 03:04:05 UTC",
