@@ -357,9 +357,10 @@ class _Run:
             environment=self._surroundings,
             verdict=None if verdict is None else verdict.as_dict(),
             blame=None if blame is None else blame.as_dict(points_lost(accuracy)),
+            tuning=None if tuning is None else tuning.as_dict(),
         )
-        report["tuning"] = None if tuning is None else tuning.as_dict()
-        write_report(report, publication.path(".report.html"), publication.path(".report.json"))
+        paths = (publication.path(f".report.{kind}") for kind in ("html", "json", "md"))
+        write_report(report, *paths)
         names = publication.commit()
         self._events.emit(
             "result",

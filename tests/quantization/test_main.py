@@ -195,7 +195,9 @@ def test_the_manifest_vouches_for_every_file(finished):
     output = root / "output"
     manifest = json.loads((output / "in_int8.manifest.json").read_text())
     listed = {entry["name"] for entry in manifest["files"]}
-    assert {f"in_int8{end}" for end in (".pb", ".report.html", ".report.json", ".statistics.json")} <= listed
+    assert {
+        f"in_int8{end}" for end in (".pb", ".report.html", ".report.json", ".report.md", ".statistics.json")
+    } <= listed
     assert any(name.startswith("in_int8.intermediate/") for name in listed)
     found = {str(path.relative_to(output)) for path in output.rglob("*") if path.is_file()}
     assert found == listed | {"in_int8.manifest.json"}

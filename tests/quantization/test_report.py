@@ -8,8 +8,67 @@ import json
 import pytest
 
 from intel_quantization.report import render, write_report
+from intel_quantization.report.chart import error_chart
+from intel_quantization.report.headline import headline
+from intel_quantization.report.markdown import render_markdown
+
+TUNING = {
+    "text": "--tune: 1 layers back in FP32: top-1 lost 3.00 -> 0.80 points",
+    "goal": 1.0,
+    "metric": "top-1",
+    "before": {"points": 3.0, "low": 1.0, "high": 5.0, "ms": 12.5, "failed": ""},
+    "met": True,
+    "excluded_nodes": ["conv1/Conv2D"],
+    "ranges": {},
+    "evaluations": [
+        {
+            "excluded_nodes": ["conv1/Conv2D"],
+            "free_moves": True,
+            "points": 0.8,
+            "low": -0.3,
+            "high": 1.9,
+            "ms": 13.25,
+            "failed": "",
+        },
+        {"excluded_nodes": [], "free_moves": False, "points": 0, "low": 0, "high": 0, "ms": 0, "failed": "<died>"},
+    ],
+}
+
+BLAME = {
+    "samples": 16,
+    "layers": [
+        {
+            "node": f"conv<{number}>",
+            "local_db": 40.0 - number,
+            "accumulated_db": 38.0 - 2 * number,
+            "cause": "weights",
+            "detail": "most of its error comes from rounding its weights to 8 bits",
+            "share": 0.25,
+        }
+        for number in range(4)
+    ],
+    "suspects": [],
+    "opportunities": [
+        {
+            "nodes": ["conv<1>", "conv<2>"],
+            "op": "Conv2D",
+            "cause": "clipped",
+            "detail": "3 % of the values of relu|1 lie outside of its range",
+            "try": "--algo DIRECT",
+            "excluded_nodes": "conv<1>,conv<2>",
+            "share": 0.5,
+            "points": 0.4,
+            "local_db": 12.0,
+            "accumulated_db": 11.0,
+            "fp32_ms": 2.0,
+            "int8_ms": 1.0,
+            "given_back_ms": 1.125,
+        }
+    ],
+}
 
 REPORT = {
+    "headline": "INT8 loses 0.80 points of top-1; 3.20 times as fast.",
     "verdict": None,
     "blame": None,
     "tuning": None,
@@ -262,6 +321,98 @@ def test_many_reasons_are_folded_away():
 
 
 def test_both_files_are_written(tmp_path):
-    write_report(REPORT, str(tmp_path / "r.html"), str(tmp_path / "r.json"))
+    write_report(REPORT, str(tmp_path / "r.html"), str(tmp_path / "r.json"), str(tmp_path / "r.md"))
+    assert (tmp_path / "r.md").read_text(encoding="utf-8") == render_markdown(REPORT)
     assert json.loads((tmp_path / "r.json").read_text())["latency"] == REPORT["latency"]
     assert (tmp_path / "r.html").read_text(encoding="utf-8") == render(REPORT)
+
+
+def test_the_verdict_is_the_first_thing_said():
+    verdict = {"word": "broken", "max_drop": 0.5, "text": "x", "metric": "top-1", "needed": None}
+    text = " ".join(page(verdict=verdict, headline="--max_drop 0.5 is broken.").text.split())
+    assert text.startswith("net_int8.pb: quantization report --max_drop 0.5 is broken. net_int8.pb")
+    without = " ".join(page().text.split())
+    assert without.startswith("net_int8.pb: quantization report net_int8.pb INT8 loses 0.80 points of top-1;")
+
+
+def test_what_to_do_about_layers_that_lose():
+    shown = page(blame=BLAME)
+    (row,) = [row for row in shown.rows if row and row[-1] == "1.125"]
+    assert row[-2] == "0.40"
+    assert "--excluded_nodes conv<1>,conv<2>" in shown.text
+    assert "--algo DIRECT" in shown.text
+    unknown = dict(BLAME["opportunities"][0], points=None, given_back_ms=None)
+    other = page(blame=dict(BLAME, opportunities=[unknown]))
+    assert any("50.0 %" in row for row in other.rows)
+    assert "lose" not in page(blame=None, headline="x", tuning=None).text.split("Operations")[0]
+    nothing = page(blame=dict(BLAME, opportunities=[], layers=[]))
+    assert "No layer could be looked at" in nothing.text
+
+
+def test_each_evaluation_of_a_tuning_is_a_row():
+    shown = page(tuning=TUNING)
+    assert ["as it was", "0", "3.00", "12.50"] in shown.rows
+    assert ["1, other ranges", "1", "0.80", "13.25"] in shown.rows
+    assert ["2", "0", "<died>"] in shown.rows
+    assert "--excluded_nodes conv1/Conv2D" in shown.text
+    assert "Tuning" not in page(tuning=None).text
+
+
+def test_the_chart_is_within_its_frame():
+    chart = error_chart(BLAME["layers"])
+    assert len(chart["dots"]["local"]) == 4
+    for dot in chart["dots"]["local"] + chart["dots"]["accumulated"]:
+        assert 0 <= dot["x"] <= chart["width"]
+        assert 0 <= dot["y"] <= chart["height"]
+    heights = [dot["y"] for dot in chart["dots"]["accumulated"]]
+    assert heights == sorted(heights)  # the less signal, the lower
+    assert error_chart(BLAME["layers"][:1])["lines"]["local"]
+
+
+def test_markdown_for_a_pull_request():
+    text = render_markdown(dict(REPORT, blame=BLAME, tuning=TUNING))
+    assert text.splitlines()[2] == "**INT8 loses 0.80 points of top-1; 3.20 times as fast.**"
+    assert "| Conv2D | 53 | 52 | 1 |" in text
+    assert "conv\\<1\\>, conv\\<2\\>" in text
+    assert "`--excluded_nodes conv1/Conv2D`" in text
+    assert "top-1 lost 3.00" in text
+    hostile = dict(REPORT, graphs={"fp32": "a", "int8": "[x](javascript:1) | <img> \n# y"}, tuning=None, blame=None)
+    told = render_markdown(hostile)
+    assert "<img>" not in told.replace("\\<", "")
+    assert "[x](" not in told.replace("\\]", "")
+    assert not any(line.startswith("# y") for line in told.splitlines())
+
+
+def test_markdown_has_the_measures():
+    measure = {"metric": "top-1", "fp32": 82.4, "int8": 81.6, "points": 0.8, "low": -0.3, "high": 1.9, "samples": 500}
+    text = render_markdown(dict(REPORT, accuracy=dict(REPORT["accuracy"], measures=[measure])))
+    assert "| top-1 | 82.40 | 81.60 | +0.80 (-0.30 to +1.90) | 500 |" in text
+    assert "points lost" not in render_markdown(dict(REPORT, accuracy=None))
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "verdict", "begins"),
+    [
+        ({}, {"text": "--max_drop 1 is held: so"}, "--max_drop 1 is held: so; 2.00 times as fast (4.00 -> 2.00 ms"),
+        ({}, None, "INT8 loses 0.50 points of top-1 (80.00 -> 79.50"),
+        ({"measures": []}, None, "INT8 gives FP32's answer for 97.00 % of 500 images"),
+        ({"measures": [], "agreement": None}, None, "INT8 against FP32 on 500 images: a, b: IoU 90 %"),
+        ({"measures": [], "agreement": None, "outputs": []}, None, "nothing tells INT8 from FP32"),
+        (None, None, "INT8 was not compared with FP32; 2.00 times"),
+    ],
+)
+def test_the_headline(accuracy, verdict, begins):
+    measure = {"metric": "top-1", "fp32": 80, "int8": 79.5, "points": 0.5, "low": -1, "high": 2, "samples": 500}
+    whole = {
+        "images": 500,
+        "unit": "images",
+        "measures": [measure],
+        "agreement": 97.0,
+        "outputs": [{"outputs": ["a", "b"], "text": "IoU 90 %"}],
+    }
+    found = None if accuracy is None else {**whole, **accuracy}
+    latency = {"batch": 1, "fp32_ms": 4.0, "int8_ms": 2.0, "speedup": 2.0, "runs": 10}
+    assert headline(found, latency, verdict).startswith(begins)
+    assert headline(found, None, verdict).endswith(".")
+    slow = headline(found, dict(latency, int8_ms=8.0, speedup=0.5), verdict)
+    assert "0.50 times as fast, which is slower" in slow

@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
 from intel_quantization.blame.causes import Cause, Context, find_cause
 from intel_quantization.blame.layer_error import LayerError, measure_layers
 from intel_quantization.blame.paired_graph import PairedGraph
-from intel_quantization.blame.suspects import Suspect, all_damage, find_suspects
+from intel_quantization.blame.suspects import Suspect, all_damage, damage_of, decibels, find_suspects
 from intel_quantization.blame.timing import layer_times, measure_times
 from intel_quantization.conversion import Conversion
 from intel_quantization.graph.graph import Graph
@@ -23,12 +23,14 @@ class Blame:
     Attributes:
         suspects: the greatest damage first.
         errors: of each layer, by the name of its linear op, in the order of the data.
+        causes: by the same name.
         damage: of all layers.
         samples: on how many.
     """
 
     suspects: List[Suspect]
     errors: Dict[str, LayerError]
+    causes: Dict[str, Cause]
     damage: float
     samples: int
 
@@ -42,6 +44,17 @@ class Blame:
         by_worth = sorted(self.suspects, key=lambda suspect: -suspect.worth)
         return {
             "samples": self.samples,
+            "layers": [
+                {
+                    "node": name,
+                    "local_db": decibels(error.local),
+                    "accumulated_db": decibels(error.accumulated),
+                    "cause": self.causes[name].name,
+                    "detail": self.causes[name].detail,
+                    "share": (damage_of(error) / self.damage) if self.damage else 0.0,
+                }
+                for name, error in list(self.errors.items())[:most]
+            ],
             "suspects": [each.as_dict(points, self.damage) for each in self.suspects[:most]],
             "opportunities": [each.as_dict(points, self.damage) for each in by_worth[:most]],
         }
@@ -94,4 +107,4 @@ def find_blame(
         before, after = measure_times(fp32, int8, feed)
         times = layer_times(conversion.layers, before, after, ops, conversion.statistics)
     suspects = find_suspects(conversion.layers, errors, causes, times, graph)
-    return Blame(suspects, errors, all_damage(errors), samples)
+    return Blame(suspects, errors, causes, all_damage(errors), samples)

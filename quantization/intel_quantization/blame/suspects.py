@@ -95,7 +95,7 @@ def find_suspects(
         graph: the FP32 graph.
     """
     known = {layer.group.linear: layer for layer in layers if layer.group.linear in errors}
-    damages = {linear: _damage(errors[linear]) for linear in known}
+    damages = {linear: damage_of(errors[linear]) for linear in known}
     result: List[Suspect] = []
     told = set()
     for linear in sorted(known, key=lambda name: -damages[name]):
@@ -113,8 +113,8 @@ def find_suspects(
                 known[together[0]].group.op,
                 cause,
                 damages[linear],
-                _decibels(first.local),
-                _decibels(first.accumulated),
+                decibels(first.local),
+                decibels(first.accumulated),
                 sum(each.fp32 for each in taken) if taken else None,
                 sum(each.int8 for each in taken) if taken else None,
                 sum(each.given_back for each in taken) if taken else None,
@@ -125,7 +125,7 @@ def find_suspects(
 
 def all_damage(errors: Dict[str, LayerError]) -> float:
     """Of all layers together, each for itself."""
-    return sum(map(_damage, errors.values()))
+    return sum(map(damage_of, errors.values()))
 
 
 def _together(graph: Graph, tensor: str, layers: Dict[str, EmittedLayer]) -> Tuple[str, ...]:
@@ -142,9 +142,11 @@ def _together(graph: Graph, tensor: str, layers: Dict[str, EmittedLayer]) -> Tup
     return tuple(dict.fromkeys(made + read))
 
 
-def _damage(error: LayerError) -> float:
+def damage_of(error: LayerError) -> float:
+    """The share of the outputs' power that a layer's error moves; its local error where that is not known."""
     return error.local if error.damage is None else error.damage
 
 
-def _decibels(share: float) -> float:
+def decibels(share: float) -> float:
+    """A share of noise as signal to noise in dB, 200 at most."""
     return -10.0 * math.log10(max(share, 1e-20))

@@ -7,9 +7,14 @@ import os
 
 import jinja2
 
+from intel_quantization.report.chart import error_chart
+from intel_quantization.report.markdown import render_markdown
 
-def write_report(report: dict, html_path: str, json_path: str) -> None:
-    """Write ``report``, made by ``report.content.build``, as one HTML file without references and as JSON."""
+
+def write_report(report: dict, html_path: str, json_path: str, markdown_path: str) -> None:
+    """Write ``report``, made by ``report.content.build``, as one HTML file without references, JSON, and Markdown."""
+    with open(markdown_path, "w", encoding="utf-8") as stream:
+        stream.write(render_markdown(report))
     with open(json_path, "w", encoding="utf-8") as stream:
         json.dump(report, stream, indent=1, allow_nan=False)
         stream.write("\n")
@@ -27,7 +32,8 @@ def render(report: dict) -> str:
         lstrip_blocks=True,
     )
     environment.filters["bytes"] = _bytes
-    return environment.get_template("template.html").render(report=report)
+    chart = error_chart(report["blame"]["layers"]) if report["blame"] and report["blame"]["layers"] else None
+    return environment.get_template("template.html").render(report=report, chart=chart)
 
 
 def _bytes(size: int) -> str:

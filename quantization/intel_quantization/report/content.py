@@ -12,6 +12,7 @@ import numpy as np
 
 from intel_quantization.graph.io import graph_size
 from intel_quantization.publish import sha256
+from intel_quantization.report.headline import headline
 
 SCHEMA = 1
 _MOST_NODES = 20
@@ -31,6 +32,7 @@ def build(
     environment,
     verdict=None,
     blame=None,
+    tuning=None,
 ) -> dict:
     """Gather the report.
 
@@ -49,14 +51,16 @@ def build(
         environment: the start event's fields.
         verdict: measure.verdict.Verdict as a dict, or None where there is no limit.
         blame: blame.Blame as a dict, or None where it was not measured.
+        tuning: tune.Tuning as a dict, or None where nothing was tuned.
 
     Returns:
-        A dict that JSON can say without NaN: verdict, alarms, schema, created, names, size, interface, ops, reasons,
-        others (what else stays FP32: op, reason, count, and the first nodes), accuracy, blame, latency,
-        not_measured, calibration, options, provenance.
+        A dict that JSON can say without NaN: headline, verdict, alarms, schema, created, names, size, interface, ops,
+        reasons, others (what else stays FP32: op, reason, count, and the first nodes), accuracy, blame, tuning,
+        latency, not_measured, calibration, options, provenance.
     """
     names = {"fp32": os.path.basename(in_graph), "int8": os.path.basename(job.out_graph)}
     return {
+        "headline": headline(accuracy, latency, verdict),
         "verdict": verdict,
         "alarms": alarms,  # first: whoever looks into the file must see them
         "schema": SCHEMA,
@@ -74,6 +78,7 @@ def build(
         "others": _others(conversion.remaining),
         "accuracy": accuracy,
         "blame": blame,
+        "tuning": tuning,
         "latency": latency,
         "not_measured": not_measured,
         "calibration": calibration,

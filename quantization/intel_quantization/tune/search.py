@@ -34,9 +34,13 @@ class Choice:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a graph loses, in points with the 95 % interval, and its latency; ``failed`` is why there is none.
+    """What a graph loses.
 
-    A graph that failed is no good, whatever the figures say.
+    Attributes:
+        points, low, high: with the 95 % interval.
+        ms: its latency.
+        failed: why there are no such figures; empty where there are.
+        nothing: it failed, as nothing is left that could be INT8.
     """
 
     points: float
@@ -44,6 +48,7 @@ class Outcome:
     high: float
     ms: float
     failed: str = ""
+    nothing: bool = False
 
 
 @dataclass(frozen=True)
@@ -103,22 +108,27 @@ class _Search:
         Args:
             start: points that are lost without any of them.
         """
-        low, high = 0, len(self._groups)
+        low, high = 0, len(self._groups) + 1  # so many are too few, and enough or too many
         best: Outcome | None = None
-        place = self._guess(start)
-        budget = _BISECTION
-        while budget and self._left and low + 1 < high + (best is None):
-            outcome = self.meets(self._groups[:place])
-            budget -= 1
+        place = min(self._guess(start), len(self._groups))
+        for _ in range(_BISECTION):
+            if not self._left or not low < place < high:
+                break
+            choice = Choice(_nodes(self._groups[:place]), self.moved)
+            outcome = self.tried(choice)
             if outcome is not None:
                 high, best = place, outcome
+            elif self._outcome(choice).nothing:
+                high = place
             else:
                 low = place
-            # without an upper end that is known to do, twice as many are tried
-            place = (low + high) // 2 if best is not None else min(max(2 * low, low + 1), high)
-            if best is None and low == high:
-                break
+            # without an upper end, twice as many are tried
+            unbounded = high > len(self._groups)
+            place = min(2 * low, len(self._groups)) if unbounded else (low + high) // 2
         return None if best is None else (self._groups[:high], best)
+
+    def _outcome(self, choice: Choice) -> Outcome:
+        return next(step.outcome for step in self.steps if step.choice == choice)
 
     def _guess(self, start: float) -> int:
         left = start

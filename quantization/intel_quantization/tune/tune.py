@@ -23,6 +23,7 @@ from intel_quantization.tune import trial
 from intel_quantization.tune.moves import free_moves
 from intel_quantization.tune.search import MOST, Choice, Found, Group, Outcome, search
 
+NOTHING = "nothing is left that could be INT8"
 _GONE = Outcome(0.0, 0.0, 0.0, 0.0)
 
 
@@ -128,12 +129,14 @@ def tune(
 
         def judge(choice: Choice) -> Outcome:
             try:
+                if not _leaves_any(conversion, choice):
+                    raise QuantizationError(NOTHING)
                 made[choice] = quantize_again(
                     conversion, _options(options, choice, moves), request.job.target_tensorflow
                 )
                 outcome = _judged(folder, made[choice])
             except QuantizationError as error:
-                outcome = replace(_GONE, failed=error.message)
+                outcome = replace(_GONE, failed=error.message, nothing=error.message == NOTHING)
             done[0] += 1
             log(_told(choice, outcome, done[0]))
             on_evaluation(done[0])
@@ -142,6 +145,10 @@ def tune(
         found = search(groups, bool(moves), judge, before.points, goal)
     best = conversion if found.best is None else made[found.best]
     return Tuning(goal, metric, before, found, best, moves if found.best and found.best.moved else {})
+
+
+def _leaves_any(conversion: Conversion, choice: Choice) -> bool:
+    return any(layer.group.linear not in choice.excluded for layer in conversion.layers)
 
 
 def _options(options: Options, choice: Choice, moves: Dict[str, Tuple[float, float]]) -> Options:

@@ -102,6 +102,22 @@ def test_nothing_to_put_back():
     assert search([], False, lambda choice: None, 5.0, 1.0).best is None
 
 
+@pytest.mark.parametrize("needed", [1, 9, 15, 16, 17, 26, 27])
+def test_all_layers_together_are_no_answer_but_nearly_all_may_be(needed):
+    # as many as are needed lose 1.5 points each; the guess takes all for the same
+    net = Net([1.5] * needed + [0.0] * (28 - needed), guess=[1.0] * 28)
+
+    def judge(choice):
+        nothing = len(choice.excluded) == 28
+        outcome = net.judge(choice)
+        return Outcome(0.0, 0.0, 0.0, 0.0, "nothing is left", nothing=True) if nothing else outcome
+
+    found = search(net.groups, False, judge, net.points, 1.0)
+    assert len(found.steps) <= MOST
+    assert found.best is not None
+    assert needed <= len(found.best.excluded) < 28
+
+
 def test_all_layers_may_be_needed():
     net = Net([2.0, 2.0, 2.0, 2.0])
     found = net.search(1.0)
