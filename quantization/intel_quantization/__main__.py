@@ -97,9 +97,15 @@ def main(argv=None) -> int:
             raise usage
         job = _job(arguments.job)
         limit_threads(job.threads)
-        from intel_quantization.run import run_job  # only now: this imports TensorFlow
+        # only now: these import TensorFlow
+        if job.task == jobs.QUANTIZE:
+            from intel_quantization.run import run_job
 
-        verdict.status = run_job(job, events, clean_ups)
+            verdict.status = run_job(job, events, clean_ups)
+        else:
+            from intel_quantization.looking.of_job import look
+
+            verdict.status = look(job, events)
     return verdict.status
 
 

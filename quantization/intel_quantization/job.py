@@ -14,6 +14,8 @@ from intel_quantization.quantize.target_cpu import TARGET_CPUS
 from intel_quantization.resizing import parse_resizing
 
 SCHEMA = 1
+QUANTIZE = "quantize"
+TASKS = (QUANTIZE, "evaluate", "benchmark", "compare")
 ALGORITHMS = ("AUTO", "DIRECT", "MA", "KL", "PERCENTILE", "MSE")
 _WORKSPACE = re.compile(r"(?<![\w./-])/workspace(?![\w.-])")
 PREPROCESS = ("tf", "caffe", "torch", "vgg", "unit", "none")
@@ -26,6 +28,8 @@ class Job:
 
     in_graph: str
     out_graph: str
+    task: str = QUANTIZE
+    other_graph: str | None = None
     data_location: str | None = None
     data_function: str | None = None
     labels: str | None = None
@@ -120,7 +124,11 @@ def parse(text: str) -> Job:
     return job
 
 
-_PATHS = ("in_graph", "out_graph", "data_location", "labels", "models_zoo", "models_source_dir", "models_config")
+_PATHS = ("in_graph", "out_graph", "other_graph", "data_location", "labels") + (
+    "models_zoo",
+    "models_source_dir",
+    "models_config",
+)
 _LISTS = ("inputs", "outputs", "excluded_ops", "excluded_nodes", "allow_op")
 _FLAGS = ("per_channel", "equalize", "bias_correction", "adaptive_rounding", "blame", "tune", "intermediate")
 _NUMBERS = ("scale", "mean", "std")
@@ -156,6 +164,8 @@ def _checked(key: str, value):
     if key in ("data_function", "metric"):
         path, _colon, name = value.rpartition(":")
         return _require(key, value, _inside(path) and name.isidentifier(), "FILE.py:FUNCTION inside the workspace")
+    if key == "task":
+        return _require(key, value, value in TASKS, "one of " + ", ".join(TASKS))
     if key == "preprocess":
         return _require(key, value, value in PREPROCESS, "one of " + ", ".join(PREPROCESS))
     if key == "channel_order":
