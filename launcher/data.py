@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import shlex
 import stat
 from pathlib import Path
 
+from launch_quantization.contract.options import RunOptions
 from launch_quantization.errors import BadInputError, UsageError
 from launch_quantization.paths import absolute, resolved, status
 
 _HOLDS = "put some images there, directly or in class folders, or TFRecords, or .npy or .npz files"
 
 
-def check_data(options: argparse.Namespace) -> None:
+def check_data(options: RunOptions[str]) -> None:
     """Check that there are data where they are needed, and labels only for data that may have them.
 
     Raises:
@@ -36,7 +36,7 @@ def check_data(options: argparse.Namespace) -> None:
         raise UsageError("--labels are not for a --data_function", "let the function give 'labels' in its feed dicts")
 
 
-def data_location(options: argparse.Namespace) -> Path | None:
+def data_location(options: RunOptions[str]) -> Path | None:
     """The folder or file of data, links resolved.
 
     Raises:
@@ -58,7 +58,7 @@ def data_location(options: argparse.Namespace) -> Path | None:
     return path
 
 
-def labels_file(options: argparse.Namespace) -> Path | None:
+def labels_file(options: RunOptions[str]) -> Path | None:
     """The file of labels, links resolved.
 
     Raises:
@@ -69,7 +69,7 @@ def labels_file(options: argparse.Namespace) -> Path | None:
     return regular_file(resolved(absolute(options.labels, "--labels"), "--labels"), "--labels")
 
 
-def data_function(options: argparse.Namespace) -> tuple[Path | None, str | None]:
+def data_function(options: RunOptions[str]) -> tuple[Path | None, str | None]:
     """The file of --data_function, links resolved, and the name of the function.
 
     Raises:

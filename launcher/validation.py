@@ -6,7 +6,6 @@ would not be what the name says.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import shlex
@@ -14,23 +13,24 @@ import stat
 from pathlib import Path
 
 from launch_quantization.callback import check_callback
+from launch_quantization.contract.options import RunOptions
+from launch_quantization.contract.outputs import GRAPH, LONGEST_SUFFIX
 from launch_quantization.data import check_data, data_function, data_location, labels_file
 from launch_quantization.errors import BadInputError, OutputRefusedError, UsageError
 from launch_quantization.input_graph import input_graph
 from launch_quantization.job import Job
 from launch_quantization.paths import absolute, here, status
 from launch_quantization.preprocessing import check_preprocessing
-from launch_quantization.zoo import check_zoo, models_config
+from launch_quantization.zoo import check_zoo, model_name, models_config
 
 _NAME_MAX = 255
-_LONGEST_SUFFIX = ".statistics.json"
 
 
-def checked_job(options: argparse.Namespace) -> Job:
+def checked_job(options: RunOptions[str]) -> Job:
     """Make the Job of the plain call.
 
     Args:
-        options: what ``launch_quantization.options.run_parser`` read.
+        options: what ``launch_quantization.options.run_options`` read.
 
     Raises:
         UsageError: options are missing or exclude each other.
@@ -43,50 +43,24 @@ def checked_job(options: argparse.Namespace) -> Job:
     if out_graph is None:
         here()  # it becomes /workspace/output
     function_file, function_name = data_function(options)
-    job = Job(
-        in_graph=in_graph,
-        out_graph=out_graph,
-        data_location=data_location(options),
-        data_function=function_file,
-        data_function_name=function_name,
-        labels=labels_file(options),
-        models_zoo=_directory(options.models_zoo, "--models_zoo"),
-        models_source_dir=_directory(options.models_source_dir, "--models_source_dir"),
-        model_name=options.model_name,
-        models_config=models_config(options),
-        inputs=options.inputs,
-        outputs=options.outputs,
-        signature=options.signature or None,
-        excluded_ops=options.excluded_ops,
-        excluded_nodes=options.excluded_nodes,
-        allow_op=options.allow_op,
-        per_channel=options.per_channel,
-        equalize=options.equalize,
-        bias_correction=options.bias_correction,
-        adaptive_rounding=options.adaptive_rounding,
-        samples=options.samples,
-        batch_size=options.batch_size,
-        callback=options.callback,
-        preprocess=options.preprocess,
-        scale=options.scale,
-        mean=options.mean,
-        std=options.std,
-        channel_order=options.channel_order,
-        resize=options.resize,
-        evaluate=options.evaluate,
-        seed=options.seed,
-        algo=options.algo,
-        target_tensorflow=options.target_tensorflow,
-        target_cpu=options.target_cpu,
-        intermediate=options.intermediate,
-        debug=options.debug,
-        cpus=options.cpus,
-        memory=options.memory,
-        timeout=options.timeout,
-        stall_timeout=options.stall_timeout,
-        output_limit=options.output_limit,
-        tensorflow=options.tensorflow,
-    )
+    paths = {
+        "in_graph": in_graph,
+        "out_graph": out_graph,
+        "data_location": data_location(options),
+        "data_function": function_file,
+        "labels": labels_file(options),
+        "models_zoo": _directory(options.models_zoo, "--models_zoo"),
+        "models_source_dir": _directory(options.models_source_dir, "--models_source_dir"),
+        "models_config": models_config(options),
+    }
+    given = {
+        **vars(options),
+        **paths,
+        "signature": options.signature or None,
+        "model_name": model_name(options),
+        "data_function_name": function_name,
+    }
+    job = Job(**given)
     _check_names(job)
     return job
 
@@ -104,7 +78,7 @@ def _check_names(job: Job) -> None:
             ) from None
 
 
-def _check_combinations(options: argparse.Namespace) -> None:
+def _check_combinations(options: RunOptions[str]) -> None:
     if options.quiet and options.verbose:
         raise UsageError("--quiet and --verbose exclude each other", "drop one of them")
     if options.debug and options.json:
@@ -119,17 +93,17 @@ def _check_combinations(options: argparse.Namespace) -> None:
     check_zoo(options)
 
 
-def _output_graph(options: argparse.Namespace, in_graph: Path | None) -> Path | None:
+def _output_graph(options: RunOptions[str], in_graph: Path | None) -> Path | None:
     if options.out_graph is not None:
         path = absolute(options.out_graph, "--out_graph")
     elif in_graph is not None:
         # a folder's name has no suffix: what looks like one in "net.v2" is part of it
-        path = in_graph.with_name(f"{in_graph.name if in_graph.is_dir() else in_graph.stem}_int8.pb")
+        path = in_graph.with_name(f"{in_graph.name if in_graph.is_dir() else in_graph.stem}_int8{GRAPH}")
     else:
         return None
-    if path.suffix != ".pb":
+    if path.suffix != GRAPH:
         raise UsageError(f"--out_graph: {path.name!r} does not end in .pb", "the output is a frozen graph: NAME.pb")
-    if len(os.fsencode(path.name)) + len(_LONGEST_SUFFIX) > _NAME_MAX:
+    if len(os.fsencode(path.name)) + len(LONGEST_SUFFIX) > _NAME_MAX:
         raise UsageError(f"--out_graph: the name {path.name!r} is too long", "choose a name of fewer than 230 bytes")
     if path == in_graph:
         raise UsageError(f"--out_graph is the same file as --in_graph: {path}", "choose another name for the output")

@@ -11,7 +11,6 @@ The calls of intel-quantization 1.1 work as they did::
 
 from __future__ import annotations
 
-import difflib
 import os
 from typing import Callable, Optional, Sequence, Tuple, Union
 
@@ -23,6 +22,8 @@ from intel_quantization.calibration.command import command_words
 from intel_quantization.calibration.given import CalibrationData, as_feed
 from intel_quantization.calibration.instrument import calibrate
 from intel_quantization.calibration.statistics import Statistics
+from intel_quantization.contract.nearest import did_you_mean
+from intel_quantization.contract.words import STAGES as JOB_STAGES
 from intel_quantization.conversion import Conversion, OpCount, in_graph_order, nothing_to_quantize, op_counts
 from intel_quantization.errors import BadInputError
 from intel_quantization.graph import registry
@@ -46,7 +47,8 @@ from intel_quantization.transforms.pipeline import OPTIMIZE_FP32, optimize
 
 __all__ = ["ALGORITHMS", "STAGES", "Conversion", "GraphConverter", "OpCount"]
 
-STAGES = ("read", "optimize", "calibrate", "quantize", "verify")
+STAGES = JOB_STAGES[:-1]
+"""Of a conversion; a job also measures."""
 NO_FILE = ""
 """The output graph that is not written."""
 
@@ -318,6 +320,5 @@ class GraphConverter:
         ops = {node.op for node in graph.nodes.values()}
         for op in self.excluded_ops:
             if op not in ops and registry.op_def(op) is None:
-                near = difflib.get_close_matches(op, sorted(ops), n=1, cutoff=0.5)
-                remedy = "did you mean '%s'?" % near[0] if near else "ops are named as in the graph, e.g. MatMul"
+                remedy = did_you_mean(op, sorted(ops), "ops are named as in the graph, e.g. MatMul", quoted=True)
                 raise BadInputError("there is no op '%s' to exclude" % op, remedy)

@@ -16,6 +16,9 @@ from intel_quantization.calibration.datasets import open_dataset
 from intel_quantization.calibration.function_data import function_data
 from intel_quantization.comparison.alarms import NOT_COMPARED, Settings, alarms_of
 from intel_quantization.comparison.other_modes import guessed_mode, judge_mode
+from intel_quantization.contract import outputs
+from intel_quantization.contract.cpu import INT8_FLAGS, has_int8
+from intel_quantization.contract.words import ALGORITHMS, TARGET_CPUS
 from intel_quantization.errors import BadInputError, QuantizationError
 from intel_quantization.events import EventStream, Stages
 from intel_quantization.graph.capabilities import Capabilities
@@ -33,7 +36,7 @@ from intel_quantization.transforms.convert_layout import in_nhwc
 from intel_quantization.zoo_job import with_entry, zoo_entry, zoo_model
 
 DEFAULT_SEED = 0
-ALGORITHM = "AUTO"
+ALGORITHM = ALGORITHMS[0]
 """The default; measured best, see docs/explanation/calibration.md."""
 _MOST_REASONS = 200
 _MOST_OUTPUTS = 20
@@ -210,7 +213,7 @@ class _Run:
         job = self._job
         return GraphConverter(
             self._graph,
-            self._publication.path(".pb"),
+            self._publication.path(outputs.GRAPH),
             self._inputs,
             self._outputs,
             excluded_ops=job.excluded_ops,
@@ -221,10 +224,10 @@ class _Run:
             adaptive_rounding=job.adaptive_rounding,
             algo=self._algo,
             on_stage=self._stages.enter,
-            intermediate_dir=self._publication.path(".intermediate") if job.intermediate else None,
+            intermediate_dir=self._publication.path(outputs.INTERMEDIATE) if job.intermediate else None,
             threads=job.threads or 0,
             target_tensorflow=job.target_tensorflow,
-            target_cpu=job.target_cpu or "any",
+            target_cpu=job.target_cpu or TARGET_CPUS[0],
             allow_op=job.allow_op,
             **options,
         )
@@ -303,14 +306,14 @@ class _Run:
 
     def _finish(self, conversion, calibration: Dict[str, Any], accuracy, latency, obstacle: str) -> None:
         job, publication = self._job, self._publication
-        conversion.statistics.save(publication.path(".statistics.json"))
+        conversion.statistics.save(publication.path(outputs.STATISTICS))
         in_graph = jobs.path(job.in_graph)
         alarms = [] if obstacle else self._alarms(accuracy, calibration)
         report = build(
             job,
             conversion,
             in_graph=in_graph,
-            int8_graph=publication.path(".pb"),
+            int8_graph=publication.path(outputs.GRAPH),
             accuracy=None if accuracy is None else accuracy.as_dict(),
             alarms=alarms,
             latency=None if latency is None else asdict(latency),
@@ -318,7 +321,7 @@ class _Run:
             calibration=calibration,
             environment=self._surroundings,
         )
-        write_report(report, publication.path(".report.html"), publication.path(".report.json"))
+        write_report(report, publication.path(outputs.REPORT_HTML), publication.path(outputs.REPORT_JSON))
         names = publication.commit()
         self._events.emit(
             "result",
@@ -337,7 +340,7 @@ class _Run:
         pixels = self._data is not None and self._data.layout is not None
         settings = Settings(
             self._algo,
-            jobs.ALGORITHMS,
+            ALGORITHMS,
             calibration["samples"],
             self._job.per_channel,
             self._job.equalize,
@@ -351,8 +354,8 @@ class _Run:
 
 def _slower_text(latency, cpu) -> str:
     text = f"INT8 is slower than FP32 here: {latency.int8_ms:.2f} ms against {latency.fp32_ms:.2f} ms"
-    if not environment.has_int8(cpu):
-        text += f"; this CPU has no INT8 dot products (avx512_vnni, avx_vnni or amx_int8; it has {', '.join(cpu)})"
+    if not has_int8(cpu):
+        text += f"; this CPU has no INT8 dot products ({', '.join(INT8_FLAGS)}; it has {', '.join(cpu)})"
     return text
 
 

@@ -24,7 +24,7 @@ from intel_quantization.zoo.config import load_entries
 from launch_quantization import events, graph_message
 from launch_quantization.errors import LauncherError
 from launch_quantization.lines import LineSplitter
-from launch_quantization.options import run_parser
+from launch_quantization.options import run_options
 from launch_quantization.sanitize import safe_text
 from launch_quantization.validation import checked_job
 from tests.fuzz import seeds
@@ -254,7 +254,7 @@ def _command_line(folder: str, data: bytes) -> None:
     before = os.getcwd()
     os.chdir(folder)
     try:
-        checked_job(run_parser().parse(data.decode("utf-8", "surrogateescape").split("\0")))
+        checked_job(run_options(data.decode("utf-8", "surrogateescape").split("\0")))
     except LauncherError as error:
         raise BadInputError(error.message) from None
     except SystemExit as ending:  # --help and --version
