@@ -29,11 +29,11 @@ def make_script(shell: str) -> str:
 
 def _whole_parser() -> argparse.ArgumentParser:
     """One with the sub-commands in it, as shtab reads it; nothing is parsed by it."""
-    parser = make_parser(PROGRAM, RUN.table, tuple(GENERAL))
+    parser = make_parser(PROGRAM, RUN.table, tuple(GENERAL), shown_only=True)
     _hint(parser, RUN.table)
     commands = parser.add_subparsers(dest="command", parser_class=argparse.ArgumentParser)
     for command in SUB_COMMANDS:
-        inner = make_parser(command.program, command.table)
+        inner = make_parser(command.program, command.table, shown_only=True)
         _hint(inner, command.table)
         commands.add_parser(command.name, help=command.summary, parents=[inner], add_help=False)
     return parser
@@ -48,7 +48,7 @@ def _hint(parser: argparse.ArgumentParser, table: Any) -> None:
         kind = by_name.get(action.dest)
         if kind is None or action.nargs == 0:
             continue
-        if kind.choices:
-            action.choices = kind.choices
+        if kind.choices or kind.is_switch:
+            action.choices = kind.choices or ("true", "false")
         elif kind.hint:
             action.complete = shtab.DIRECTORY if kind.hint == "directory" else shtab.FILE  # type: ignore[attr-defined]

@@ -73,6 +73,13 @@ class Option(NamedTuple):
         return tuple(dict.fromkeys(found))
 
     @property
+    def shown_spellings(self) -> Tuple[str, ...]:
+        """Those that are shown: ``-x`` and ``--a_b``."""
+        if self.is_positional:
+            return (self.name,)
+        return ((self.short,) if self.short else ()) + ("--" + self.name,)
+
+    @property
     def negations(self) -> Tuple[str, ...]:
         """What switches a switch off: ``--no_a_b``, ``--no-a-b``, ``--no-a_b``."""
         if not self.value.is_switch:

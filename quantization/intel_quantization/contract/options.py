@@ -287,4 +287,4 @@ class CompletionOptions:
 class InsideOptions:
     """``python3 -m intel_quantization``, which the launcher calls."""
 
-    job: Optional[str] = option(values.COMMAND, "the job as JSON, or @FILE", groups.MAIN)
+    job: Optional[str] = option(values.TEXT._replace(metavar="JSON"), "the job, or @FILE", groups.MAIN)

@@ -73,20 +73,22 @@ class _Extend(argparse.Action):
         setattr(namespace, self.dest, tuple(dict.fromkeys(before + values)))
 
 
-def make_parser(program: str, table: Any, general: Sequence[str] = ("help",)) -> _Parser:
+def make_parser(program: str, table: Any, general: Sequence[str] = ("help",), *, shown_only: bool = False) -> _Parser:
     """An ArgumentParser that takes the options of a table in all spellings, and raises MistakeError or AskedError.
 
     Args:
         program: what it is called, for remedies.
         table: a dataclass of options.
         general: which of GENERAL it has, too.
+        shown_only: of each option the spellings that the help shows, for a parser that is read and not used.
     """
     parser = _Parser(prog=program, allow_abbrev=False, add_help=False)
     for name in general:
         words, text = GENERAL[name]
+        words = words[:1] if shown_only and name != "help" else words
         parser.add_argument(*words, action=_Ask, nargs=0, dest=name, default=argparse.SUPPRESS, help=text)
     for option in options_of(table):
-        _add(parser, option)
+        _add(parser, option, shown_only)
     return parser
 
 
@@ -126,10 +128,11 @@ def _unknown(program: str, table: Any, word: str, other_words: Sequence[str]) ->
     return MistakeError("unknown option %s" % option, did_you_mean(option, spellings(table), see))
 
 
-def _add(parser: argparse.ArgumentParser, option: Option) -> None:
+def _add(parser: argparse.ArgumentParser, option: Option, shown_only: bool) -> None:
     kind, text = option.value, option.help.replace("%", "%%")
+    words = option.shown_spellings if shown_only else option.spellings
     if kind.is_flag:
-        parser.add_argument(*option.spellings, dest=option.name, action="store_true", default=option.default, help=text)
+        parser.add_argument(*words, dest=option.name, action="store_true", default=option.default, help=text)
         return
     more: Dict[str, Any] = {"type": _reader(kind.read), "metavar": option.metavar, "default": option.default}
     if kind.is_switch:
@@ -138,8 +141,8 @@ def _add(parser: argparse.ArgumentParser, option: Option) -> None:
         more.update(action=_Extend)
     if not option.is_positional:
         more.update(dest=option.name)
-    parser.add_argument(*option.spellings, help=text, **more)
-    if kind.is_switch:
+    parser.add_argument(*words, help=text, **more)
+    if kind.is_switch and not shown_only:
         parser.add_argument(*option.negations, dest=option.name, action="store_false", help=argparse.SUPPRESS)
 
 
