@@ -15,6 +15,7 @@ from launch_quantization.contract.job import THREADS, as_json
 from launch_quantization.contract.option import Option, options_of
 from launch_quantization.contract.options import JobOptions, RunOptions
 from launch_quantization.contract.outputs import FOLDER, stem_of
+from launch_quantization.contract.values import FUNCTION
 from launch_quantization.contract.words import WORKSPACE
 
 MEMORY_SHARE = 0.8
@@ -127,7 +128,7 @@ class Job(RunOptions[Path]):
         if option.place is None:
             return f"{FOLDER}/{value.name}"
         place = self._place(option, value)
-        return f"{place}:{self.data_function_name}" if option.name == "data_function" else place
+        return f"{place}:{getattr(self, f'{option.name}_name')}" if option.value is FUNCTION else place
 
     def _place(self, option: Option, source: Path) -> str:
         """Where below the workspace a path of the user appears."""

@@ -114,6 +114,31 @@ def test_bad_values_are_usage_errors(argv: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (("--memory", "much"), "--memory: 'much' is not a size such as 4g or 512m"),
+        (("--docker-image=a b",), "--docker-image: 'a b' is not an image reference such as quantization:latest"),
+        (("-g",), "-g: expected one argument"),
+        (("--runtime", "dokcer"), "--runtime: 'dokcer' is none of auto, docker, local; did you mean docker?"),
+        (("--calibration_algorithm", "KLL"), "--calibration_algorithm: 'KLL' is none of AUTO, DIRECT, MA, KL, PER"),
+    ],
+)
+def test_an_error_names_an_option_as_it_was_given(argv: tuple[str, ...], message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        options(*argv)
+    assert caught.value.message.startswith(message)
+    assert caught.value.remedy == "see launch_quantization --help"
+
+
+def test_each_switch_can_be_switched_off() -> None:
+    for name in ("per_channel", "equalize", "bias_correction", "adaptive_rounding"):
+        hyphens = name.replace("_", "-")
+        for word in (f"--no_{name}", f"--no-{hyphens}", f"--no-{name}", f"--{hyphens}=off"):
+            assert getattr(options(word), name) is False
+        assert getattr(options(f"--no_{name}", f"--{name}"), name) is True
+
+
+@pytest.mark.parametrize(
     ("text", "size"),
     [
         ("8g", 8 << 30),

@@ -48,7 +48,7 @@ class JobOptions(Generic[P]):
         "labels of the images or rows: lines 'NAME LABEL', CSV, or .npy",
         groups.DATA,
         level=EVERYDAY,
-        place=Place("labels", named=True),
+        place=Place("labels"),
     )
     data_function: Optional[P] = option(
         values.FUNCTION,
