@@ -21,9 +21,9 @@ sys.path.insert(0, str(ROOT))
 from launch_quantization.contract import events, failures, outputs, report, shapes
 from launch_quantization.contract.commands import RUN, SUB_COMMANDS
 from launch_quantization.contract.groups import GROUPS
+from launch_quantization.contract.json_schema import SCHEMAS
 from launch_quantization.contract.option import Option, options_of
 from launch_quantization.contract.parser import GENERAL
-from launch_quantization.contract.schemas import SCHEMAS
 
 REFERENCE = ROOT / "docs" / "reference"
 SCHEMA_FOLDER = ROOT / "quantization" / "intel_quantization" / "contract" / "schemas"

@@ -12,7 +12,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from launch_quantization.contract.schemas import SCHEMAS
+from launch_quantization.contract.json_schema import SCHEMAS
 from tests.e2e.support import PATIENCE, Launcher, leftovers, write_rows
 from tests.standin_zoo import write_zoo
 

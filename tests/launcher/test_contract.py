@@ -15,10 +15,10 @@ import pytest
 from launch_quantization.contract import cpu, events, failures, job, outputs, report
 from launch_quantization.contract.commands import COMMANDS, RUN
 from launch_quantization.contract.groups import GROUPS
+from launch_quantization.contract.json_schema import SCHEMAS
 from launch_quantization.contract.nearest import did_you_mean
 from launch_quantization.contract.option import Option, options_of
 from launch_quantization.contract.options import JobOptions
-from launch_quantization.contract.schemas import SCHEMAS
 from launch_quantization.contract.words import ALGORITHMS
 from launch_quantization.validation import checked_job
 from tests.launcher.support import options
