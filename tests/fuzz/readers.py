@@ -17,6 +17,7 @@ from intel_quantization.calibration.datasets import open_dataset
 from intel_quantization.calibration.image_size import check_image_size
 from intel_quantization.calibration.images import Image, Images
 from intel_quantization.calibration.labels import labelled, row_labels
+from intel_quantization.contract.job import SCHEMA
 from intel_quantization.errors import BadInputError
 from intel_quantization.graph.interface import TensorInfo
 from intel_quantization.graph.load import load_graph
@@ -157,11 +158,11 @@ def _output(folder: str, data: bytes) -> None:
 # -- texts ---------------------------------------------------------------------------------------
 
 _JOBS = (
-    {"schema": jobs.SCHEMA, "in_graph": "g.pb", "out_graph": "output/o.pb", "samples": 4, "inputs": ["a"], "seed": 1},
-    {"schema": jobs.SCHEMA, "in_graph": "g", "out_graph": "output/o.pb", "mean": [1, 2.5, 3], "std": [1], "scale": [2]},
-    {"schema": jobs.SCHEMA, "in_graph": "g", "out_graph": "o.pb", "resize": "crop:256", "data_function": "a/f.py:data"},
+    {"schema": SCHEMA, "in_graph": "g.pb", "out_graph": "output/o.pb", "samples": 4, "inputs": ["a"], "seed": 1},
+    {"schema": SCHEMA, "in_graph": "g", "out_graph": "output/o.pb", "mean": [1, 2.5, 3], "std": [1], "scale": [2]},
+    {"schema": SCHEMA, "in_graph": "g", "out_graph": "o.pb", "resize": "crop:256", "data_function": "a/f.py:data"},
     {
-        "schema": jobs.SCHEMA,
+        "schema": SCHEMA,
         "in_graph": "g",
         "out_graph": "o.pb",
         "preprocess": "caffe",
