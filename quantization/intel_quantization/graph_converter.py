@@ -33,16 +33,16 @@ from intel_quantization.graph.interface import check_excluded
 from intel_quantization.graph.io import write_graph
 from intel_quantization.graph.load import Loaded, load_graph
 from intel_quantization.graph.newer_attributes import strip_newer_attributes
-from intel_quantization.graph.verify import verify, verify_quantized
-from intel_quantization.graph.verify_target import check_target, verify_target
 from intel_quantization.graph_files import FROZEN_RANGES, LOGGED, OPTIMIZED, GraphFiles, check_paths, default_output
 from intel_quantization.quantize.candidates import find_candidates
-from intel_quantization.quantize.groups import Decision
+from intel_quantization.quantize.decision import Decision
 from intel_quantization.quantize.quantize_graph import Options, quantize_graph
 from intel_quantization.quantize.target_cpu import ANY, check_target_cpu
 from intel_quantization.quantize.windows import window_of
 from intel_quantization.transforms.cut_at_inputs import cut_at_inputs
 from intel_quantization.transforms.pipeline import OPTIMIZE_FP32, optimize
+from intel_quantization.verify.graph import verify, verify_quantized
+from intel_quantization.verify.target import check_target, verify_target
 
 __all__ = ["ALGORITHMS", "STAGES", "Conversion", "GraphConverter", "OpCount"]
 

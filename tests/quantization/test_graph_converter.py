@@ -16,8 +16,8 @@ from intel_quantization.graph.capabilities import Capabilities
 from intel_quantization.graph.graph import Graph
 from intel_quantization.graph.io import read_graph, write_graph
 from intel_quantization.graph.snapshots import order, snapshots
-from intel_quantization.graph.verify_target import verify_target
 from intel_quantization.graph_converter import STAGES, GraphConverter
+from intel_quantization.verify.target import verify_target
 from tests.quantization.builders import (
     batch,
     bias,
