@@ -29,6 +29,7 @@ class Job:
     data_location: str | None = None
     data_function: str | None = None
     labels: str | None = None
+    statistics: str | None = None
     models_zoo: str | None = None
     models_source_dir: str | None = None
     model_name: str | None = None
@@ -116,7 +117,16 @@ def parse(text: str) -> Job:
     return job
 
 
-_PATHS = ("in_graph", "out_graph", "data_location", "labels", "models_zoo", "models_source_dir", "models_config")
+_PATHS = (
+    "in_graph",
+    "out_graph",
+    "data_location",
+    "labels",
+    "statistics",
+    "models_zoo",
+    "models_source_dir",
+    "models_config",
+)
 _LISTS = ("inputs", "outputs", "excluded_ops", "excluded_nodes", "allow_op")
 _FLAGS = ("per_channel", "equalize", "bias_correction", "adaptive_rounding", "intermediate")
 _NUMBERS = ("scale", "mean", "std")

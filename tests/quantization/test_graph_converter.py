@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from intel_quantization.calibration.collectors import COLLECTORS
+from intel_quantization.calibration.statistics_file import save_statistics
 from intel_quantization.errors import BadInputError, QuantizationError
 from intel_quantization.graph.capabilities import Capabilities
 from intel_quantization.graph.graph import Graph
@@ -169,7 +170,7 @@ def test_algorithms(tmp_path):
     assert convert(graph_def, feed).graph == found["DIRECT"].graph
     assert convert(graph_def, feed, algo="mse").graph == found["MSE"].graph
     for algo, conversion in found.items():
-        conversion.statistics.save(str(tmp_path / algo))
+        save_statistics(conversion.statistics, str(tmp_path / algo))
     assert len({(tmp_path / algo).read_bytes() for algo in found}) == 1  # one pass serves all
 
 

@@ -32,8 +32,8 @@ def build(
         not_measured: why the INT8 graph could not be run here; empty where it could.
         calibration: ``samples``, ``algorithm``; and ``preprocess`` (for people), ``preprocess_details`` (for
             programs), ``preprocess_chosen``, ``unit`` (what the samples are called), ``batch_size``, ``seed``,
-            ``function``, or ``command``. Of a function, which makes its own batches, ``batch_size`` and ``seed`` are
-            None.
+            ``function``; or ``command``; or ``statistics``, the file of an earlier run. Of a function, which makes
+            its own batches, ``batch_size`` and ``seed`` are None.
         environment: the start event's fields.
 
     Returns:
@@ -74,7 +74,7 @@ def build(
 
 _FOLDERS = ("in_graph", "out_graph", "data_location", "models_zoo", "models_source_dir")
 """Paths that have other names in the workspace than the user gave them; the graphs' are told apart from these."""
-_FILES = ("data_function", "labels", "models_config")
+_FILES = ("data_function", "labels", "statistics", "models_config")
 """Of these, the names of the files are the user's; the folders they are in are the workspace's."""
 
 
