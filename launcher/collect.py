@@ -149,7 +149,7 @@ def _expected(stem: str) -> re.Pattern[str]:
     """The names a job makes. No other name ever reaches the user's directory."""
     escaped = re.escape(stem)
     return re.compile(
-        rf"{escaped}\.(pb|report\.html|report\.json|statistics\.json)|{escaped}\.intermediate/[A-Za-z0-9_][A-Za-z0-9._-]{{0,120}}\.pb"
+        rf"{escaped}\.(pb|report\.html|report\.json|statistics\.json)|{escaped}\.intermediate/[A-Za-z0-9_][A-Za-z0-9._-]{{0,120}}\.(pb|npz)"
     )
 
 

@@ -190,6 +190,7 @@ _CALIBRATION = _object(
         "preprocess": _optional(_text(300)),
         "preprocess_chosen": _optional(_boolean),
         "command": _optional(_text(2000)),
+        "statistics": _optional(_text(300)),
     }
 )
 

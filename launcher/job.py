@@ -49,6 +49,7 @@ class Job:
         data_function: a Python file with a function that gives feed dicts, or None.
         data_function_name: the function's name, or None.
         labels: a file with the labels of the data, or None.
+        statistics: what an earlier run saw, a file that stands for calibration, or None.
         models_zoo: a checkout of the Model Zoo, or None.
         models_source_dir: sources of TensorFlow models, or None.
         model_name: the name of the model in the zoo, or None.
@@ -92,6 +93,7 @@ class Job:
     data_function: Path | None = None
     data_function_name: str | None = None
     labels: Path | None = None
+    statistics: Path | None = None
     models_zoo: Path | None = None
     models_source_dir: Path | None = None
     model_name: str | None = None
@@ -162,6 +164,7 @@ class Job:
             (self.data_location, self._dataset_inside()),
             (self.data_function, self._data_function_inside()),
             (self.labels, self._labels_inside()),
+            (self.statistics, self._statistics_inside()),
             (self.models_zoo, "models_zoo"),
             (self.models_source_dir, "models_source_dir"),
             (self.models_config, self._models_config_inside()),
@@ -183,6 +186,7 @@ class Job:
             if self.data_function is None
             else f"{self._data_function_inside()}:{self.data_function_name}",
             "labels": self._labels_inside(),
+            "statistics": self._statistics_inside(),
             "models_zoo": _present(self.models_zoo, "models_zoo"),
             "models_source_dir": _present(self.models_source_dir, "models_source_dir"),
             "model_name": self.model_name,
@@ -254,6 +258,9 @@ class Job:
 
     def _data_function_inside(self) -> str | None:
         return None if self.data_function is None else f"data_function/{self.data_function.name}"
+
+    def _statistics_inside(self) -> str | None:
+        return None if self.statistics is None else f"statistics/{self.statistics.name}"
 
     def _labels_inside(self) -> str | None:
         return None if self.labels is None else f"labels/{self.labels.name}"

@@ -223,6 +223,9 @@ def _add_paths(parser: Parser) -> None:
     group.add_argument(
         "--labels", metavar="FILE", help="labels of the images or rows: lines 'NAME LABEL', CSV, or .npy"
     )
+    group.add_argument(
+        "--statistics", metavar="FILE", help="what an earlier run on this graph saw, instead of calibrating again"
+    )
     group.add_argument("-z", *_spellings("models_zoo"), metavar="DIR", help="a checkout of the Intel Model Zoo")
     group.add_argument(
         "-n",
@@ -314,7 +317,9 @@ def _add_quantization(parser: Parser) -> None:
         choices=TARGET_CPUS,
         help="any: right on every CPU; vnni: more accurate, wrong on CPUs without INT8 dot products (default: any)",
     )
-    group.add_argument("--intermediate", action="store_true", help="keep the graph of every stage")
+    group.add_argument(
+        "--intermediate", action="store_true", help="keep the graph of every stage, and what calibration saw"
+    )
 
 
 def _add_preprocessing(parser: Parser) -> None:

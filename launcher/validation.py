@@ -14,7 +14,7 @@ import stat
 from pathlib import Path
 
 from launch_quantization.callback import check_callback
-from launch_quantization.data import check_data, data_function, data_location, labels_file
+from launch_quantization.data import check_data, data_function, data_location, labels_file, statistics_file
 from launch_quantization.errors import BadInputError, OutputRefusedError, UsageError
 from launch_quantization.input_graph import input_graph
 from launch_quantization.job import Job
@@ -50,6 +50,7 @@ def checked_job(options: argparse.Namespace) -> Job:
         data_function=function_file,
         data_function_name=function_name,
         labels=labels_file(options),
+        statistics=statistics_file(options),
         models_zoo=_directory(options.models_zoo, "--models_zoo"),
         models_source_dir=_directory(options.models_source_dir, "--models_source_dir"),
         model_name=options.model_name,
