@@ -1,6 +1,6 @@
 """Statistics in files: as JSON, which people read, or with the patches in one ``.npz``, from which all can be redone.
 
-The JSON has no patches: those of a ResNet-50 take 60 MB. What they decide (see docs/explanation/calibration.md) cannot
+The JSON has no patches: those of a ResNet-50 take 50 MB. What they decide (see docs/explanation/calibration.md) cannot
 be redone without them, as it cannot where a command calibrates.
 """
 
