@@ -11,7 +11,7 @@ import json
 import os
 import zipfile
 import zlib
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 
@@ -71,7 +71,7 @@ def _with_patches(file: Any, name: str) -> Statistics:
             for number, op in enumerate(data.get("patches", [])):
                 with archive.open("%d.npy" % number) as member:
                     values = np.lib.format.read_array(member, allow_pickle=False)
-                if values.dtype != np.float32 or values.ndim != 3 or not len(values):
+                if values.dtype != np.float32 or values.ndim != 3 or not len(values) or not np.isfinite(values).all():
                     raise ValueError("the patches of %r are none" % op)
                 result.patches[str(op)] = values
             return result
@@ -111,7 +111,7 @@ def _from_data(data: Dict[str, Any], name: str) -> Statistics:
         if "options" in origin:
             origin["options"] = dict(origin["options"])
         return Statistics(str(data["graph"]), int(data["samples"]), tensors, origin=origin)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise BadInputError("%s is damaged: %r" % (name, error), "calibrate anew") from error
 
 
@@ -133,27 +133,53 @@ def _to_json(item: TensorStatistics) -> Dict[str, Any]:
 
 
 def _from_json(data: Dict[str, Any]) -> TensorStatistics:
-    histogram = None
-    if "histogram" in data:
-        histogram = np.zeros(BINS, np.int64)
-        for index, count in data["histogram"].items():
-            if not 0 <= int(index) < BINS:
-                raise ValueError("there is no bin %s" % index)
-            histogram[int(index)] = int(count)
-    shape: Optional[List[Optional[int]]] = data["shape"]
     batches = data.get("batches", {"count": 0, "min_sum": 0.0, "max_sum": 0.0})
     result = TensorStatistics(
-        int(data["count"]),
+        _count(data["count"]),
         float(data["min"]),
         float(data["max"]),
-        None if shape is None else tuple(shape),
-        histogram=histogram,
-        batches=int(batches["count"]),
-        minimum_sum=float(batches["min_sum"]),
-        maximum_sum=float(batches["max_sum"]),
-        empties=int(data.get("empties", 0)),
+        _shape(data["shape"]),
+        histogram=_histogram(data["histogram"]) if "histogram" in data else None,
+        batches=_count(batches["count"]),
+        minimum_sum=_finite(batches["min_sum"]),
+        maximum_sum=_finite(batches["max_sum"]),
+        empties=_count(data.get("empties", 0)),
     )
+    if result.count and not -np.inf < result.minimum <= result.maximum < np.inf:
+        raise ValueError("%r to %r is no range" % (result.minimum, result.maximum))
     for key in _OF_CHANNELS:
         if key in data:
-            setattr(result, key, np.array(data[key], np.float64))
+            setattr(result, key, _by_channel(data[key], result.shape))
+    return result
+
+
+def _count(value: Any) -> int:
+    if not isinstance(value, int) or value < 0:
+        raise ValueError("%r is no count" % (value,))
+    return value
+
+
+def _finite(value: Any) -> float:
+    if not np.isfinite(float(value)):
+        raise ValueError("%r is not finite" % (value,))
+    return float(value)
+
+
+def _shape(value: Any) -> Optional[Tuple[Optional[int], ...]]:
+    return None if value is None else tuple(None if size is None else _count(size) for size in value)
+
+
+def _histogram(counts: Dict[str, Any]) -> np.ndarray:
+    result = np.zeros(BINS, np.int64)
+    for index, count in counts.items():
+        if not 0 <= int(index) < BINS:
+            raise ValueError("there is no bin %s" % index)
+        result[int(index)] = _count(count)
+    return result
+
+
+def _by_channel(values: Any, shape: Optional[Tuple[Optional[int], ...]]) -> np.ndarray:
+    result = np.array(values, np.float64)
+    if result.ndim != 1 or not np.isfinite(result).all() or (shape and shape[-1] not in (None, result.size)):
+        raise ValueError("%d values are not one for each channel" % result.size)
     return result

@@ -122,6 +122,16 @@ def use_statistics(optimized: Optimized, statistics: Statistics) -> Statistics:
             "the statistics lack %d tensors, '%s' among them" % (len(missing), missing[0]),
             "that run excluded other ops or nodes than this one: exclude the same, or calibrate anew",
         )
+    for name, patches in statistics.patches.items():
+        window = optimized.windows.get(name)
+        if window is not None and patches.shape[1:] != (window.values // window.channels, window.channels):
+            raise BadInputError("the patches of '%s' do not fit its weights" % name, "calibrate anew")
+    for group in optimized.candidates:
+        means = statistics.tensors[group.source].channel_mean
+        if means is not None and means.size != optimized.windows[group.linear].channels:
+            raise BadInputError(
+                "the statistics of '%s' do not fit '%s'" % (group.source, group.linear), "calibrate anew"
+            )
     return statistics
 
 

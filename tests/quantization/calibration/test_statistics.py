@@ -28,7 +28,7 @@ def seen(values):
         float(values.max()),
         (None, *values.shape[1:]),
         values.sum(axis=0, dtype=np.float64),
-        histogram_of(values),
+        histogram=histogram_of(values),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -168,3 +169,37 @@ def test_a_file_of_before_has_no_origin(tmp_path, graph_def, calibrated):
     del data["origin"]
     path.write_text(json.dumps(data))
     convert(graph_def, "KL", statistics=path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"count": -1},
+        {"count": 1.5},
+        {"min": 9.0},
+        {"max": float("inf")},
+        {"shape": [None, "8"]},
+        {"histogram": {"5": -1}},
+        {"histogram": {"5000": 1}},
+        {"channel_sum": [1.0, 2.0]},
+        {"channel_sum": [float("nan")] * 4},
+        {"batches": {"count": 2, "min_sum": float("nan"), "max_sum": 1.0}},
+    ],
+)
+def test_numbers_that_cannot_be(tmp_path, calibrated, change):
+    path = tmp_path / "s.json"
+    save_statistics(calibrated.statistics, str(path))
+    data = json.loads(path.read_text())
+    data["tensors"]["input"].update(change)
+    path.write_text(json.dumps(data))
+    with pytest.raises(BadInputError, match=r"s\.json is damaged"):
+        load_statistics(str(path))
+
+
+def test_patches_that_do_not_fit(tmp_path, graph_def, calibrated):
+    path = str(tmp_path / "s.npz")
+    for wrong in (np.zeros((40, 9, 5), np.float32), np.zeros((40, 4, 4), np.float32)):
+        patches = dict(calibrated.statistics.patches, first=wrong)
+        save_statistics(dataclasses.replace(calibrated.statistics, patches=patches), path)
+        with pytest.raises(BadInputError, match="the patches of 'first' do not fit"):
+            convert(graph_def, statistics=path)
