@@ -25,31 +25,30 @@ def range_faults(graph: Graph) -> Iterator[str]:
     """
     ranges: Dict[str, _Range] = {}
     for node in graph.topological():
-        flow = FLOWS.get(node.op)
+        flow = FLOWS.get(node.op, GIVEN if node.op.startswith("Quantize") else None)  # as all of oneDNN's are
         if flow is None:
-            if not node.op.startswith("Quantize"):
-                continue
-            flow = GIVEN  # as all of them are that oneDNN has
+            continue
         inputs = graph.data_inputs(node)
         arguments = _arguments(node, inputs, flow)
-        for tensor, low, high in _read(arguments, flow):
-            if _is_lifted(node):
-                if not _as_wide(graph, low, high, ranges.get(tensor)):
-                    yield "'%s' (Dequantize) reads '%s' with another step than that tensor has" % (node.name, tensor)
-                continue
-            given = (_end(graph, low), _end(graph, high))
-            own = (tensor + ":1", tensor + ":2")
-            if given != own and ranges.setdefault(tensor, given) != given:
-                yield "'%s' (%s) reads '%s' with another range than that tensor has" % (node.name, node.op, tensor)
-        if flow.result is Result.GIVEN:
-            made = _made(node, arguments)
-            if made is not None:
-                ranges[node.name] = (_end(graph, made[0]), _end(graph, made[1]))
-        elif flow.result is Result.SAME:
-            if inputs and inputs[0] in ranges:
-                ranges[node.name] = ranges[inputs[0]]
-        elif flow.result is Result.WIDEST:
-            _widest(graph, node, arguments, ranges)
+        yield from _faults_of(graph, node, arguments, flow, ranges)
+        found = ranges.get(inputs[0]) if flow.result is Result.SAME and inputs else _made(graph, node, arguments, flow)
+        if found is not None:
+            ranges[node.name] = found
+
+
+def _faults_of(
+    graph: Graph, node: NodeDef, arguments: Dict[str, List[str]], flow: RangeFlow, ranges: Dict[str, _Range]
+) -> Iterator[str]:
+    """What a node reads with another range than it has; a tensor of which nothing is known gets the range here."""
+    for tensor, low, high in _read(arguments, flow):
+        if _is_lifted(node):
+            if not _as_wide(graph, low, high, ranges.get(tensor)):
+                yield "'%s' (Dequantize) reads '%s' with another step than that tensor has" % (node.name, tensor)
+            continue
+        given = (_end(graph, low), _end(graph, high))
+        own = (tensor + ":1", tensor + ":2")
+        if given != own and ranges.setdefault(tensor, given) != given:
+            yield "'%s' (%s) reads '%s' with another range than that tensor has" % (node.name, node.op, tensor)
 
 
 def _is_lifted(node: NodeDef) -> bool:
@@ -99,20 +98,25 @@ def _read(arguments: Dict[str, List[str]], flow: RangeFlow) -> Iterator[Tuple[st
             yield from zip(arguments[name], arguments[low], arguments[high])
 
 
-def _made(node: NodeDef, arguments: Dict[str, List[str]]) -> Optional[Tuple[str, str]]:
-    """The range that a node is told to give its result."""
+def _made(graph: Graph, node: NodeDef, arguments: Dict[str, List[str]], flow: RangeFlow) -> Optional[_Range]:
+    """The range that a node gives its result, by what its inputs say of it; None where they say nothing."""
+    if flow.result is Result.WIDEST:
+        return _widest(graph, arguments)
+    if flow.result is not Result.GIVEN:
+        return None
     low, high = ("min_range", "max_range") if node.op == "QuantizeV2" else _FROZEN
     if not arguments.get(low) or not arguments.get(high):
         return None
-    return arguments[low][0], arguments[high][0]
+    return _end(graph, arguments[low][0]), _end(graph, arguments[high][0])
 
 
-def _widest(graph: Graph, node: NodeDef, arguments: Dict[str, List[str]], ranges: Dict[str, _Range]) -> None:
+def _widest(graph: Graph, arguments: Dict[str, List[str]]) -> Optional[_Range]:
     """The range of a concatenation: from the lowest of its inputs' lower ends to the highest of the upper ones."""
     lows = [value for value in map(graph.constant, arguments["input_mins"]) if value is not None]
     highs = [value for value in map(graph.constant, arguments["input_maxes"]) if value is not None]
-    if len(lows) == len(highs) == len(arguments["values"]):
-        ranges[node.name] = (min(lows, key=float).tobytes(), max(highs, key=float).tobytes())
+    if not len(lows) == len(highs) == len(arguments["values"]):
+        return None
+    return min(lows, key=float).tobytes(), max(highs, key=float).tobytes()
 
 
 def _end(graph: Graph, tensor: str) -> _End:
