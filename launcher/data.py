@@ -20,7 +20,7 @@ def check_data(options: RunOptions[str]) -> None:
     Raises:
         UsageError: an option is missing, or has nothing to work on.
     """
-    sources = (options.data_location, options.data_function, options.callback)
+    sources = (options.data_location, options.data_function, options.callback, options.statistics)
     if all(source is None for source in sources) and not options.dry_run:
         raise UsageError(
             "--data_location is missing: without images the ranges of the activations cannot be measured",
@@ -28,6 +28,10 @@ def check_data(options: RunOptions[str]) -> None:
         )
     if options.data_function is not None and options.callback is not None:
         raise UsageError("--data_function and --callback exclude each other: each calibrates", "drop one of them")
+    if options.statistics is not None and options.callback is not None:
+        raise UsageError(
+            "--statistics and --callback exclude each other: with statistics nothing is calibrated", "drop one of them"
+        )
     if options.labels is None:
         return
     if options.data_location is None:
@@ -67,6 +71,17 @@ def labels_file(options: RunOptions[str]) -> Path | None:
     if options.labels is None:
         return None
     return regular_file(resolved(absolute(options.labels, "--labels"), "--labels"), "--labels")
+
+
+def statistics_file(options: RunOptions[str]) -> Path | None:
+    """The file of statistics, links resolved.
+
+    Raises:
+        BadInputError: it is not there, or cannot be read.
+    """
+    if options.statistics is None:
+        return None
+    return regular_file(resolved(absolute(options.statistics, "--statistics"), "--statistics"), "--statistics")
 
 
 def data_function(options: RunOptions[str]) -> tuple[Path | None, str | None]:

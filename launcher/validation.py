@@ -15,7 +15,7 @@ from pathlib import Path
 from launch_quantization.callback import check_callback
 from launch_quantization.contract.options import RunOptions
 from launch_quantization.contract.outputs import GRAPH, LONGEST_SUFFIX
-from launch_quantization.data import check_data, data_function, data_location, labels_file
+from launch_quantization.data import check_data, data_function, data_location, labels_file, statistics_file
 from launch_quantization.errors import BadInputError, OutputRefusedError, UsageError
 from launch_quantization.input_graph import input_graph
 from launch_quantization.job import Job
@@ -49,6 +49,7 @@ def checked_job(options: RunOptions[str]) -> Job:
         "data_location": data_location(options),
         "data_function": function_file,
         "labels": labels_file(options),
+        "statistics": statistics_file(options),
         "models_zoo": _directory(options.models_zoo, "--models_zoo"),
         "models_source_dir": _directory(options.models_source_dir, "--models_source_dir"),
         "models_config": models_config(options),

@@ -12,7 +12,7 @@ from intel_quantization.calibration.statistics import Statistics
 from intel_quantization.errors import QuantizationError
 from intel_quantization.graph.graph import Graph
 from intel_quantization.graph.interface import TensorInfo
-from intel_quantization.quantize.groups import Decision
+from intel_quantization.quantize.decision import Decision
 
 
 @dataclass(frozen=True)

@@ -101,6 +101,7 @@ RESULT = {
         "preprocess": "vgg",
         "preprocess_chosen": True,
         "command": None,
+        "statistics": None,
     },
     "outputs": ["out.pb"],
 }

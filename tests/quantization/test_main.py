@@ -551,3 +551,51 @@ def test_an_unknown_target_is_refused_at_once(workspace):
     assert "1.14" in error["message"]
     assert "1.15.2" in error["remedy"]
     assert not os.listdir(workspace / "output")
+
+
+def test_statistics_stand_for_calibration(finished, workspace):
+    """Without data; with the patches the INT8 graph is the same, without them what is left out is told."""
+    root = finished[0]
+    (workspace / "statistics").mkdir()
+    for name in ("in_int8.statistics.json", "in_int8.intermediate/statistics.npz"):
+        (workspace / "statistics" / Path(name).name).write_bytes((root / "output" / name).read_bytes())
+    for name in ("in_int8.statistics.json", "statistics.npz"):
+        status, events, log = run(
+            workspace, "--job", job(data_location=None, statistics=f"statistics/{name}", threads=1)
+        )
+        assert status == 0, log
+        messages = " ".join(event["message"] for event in by_name(events, "log"))
+        assert f"what 12 samples showed an earlier run is in {name}" in messages
+        assert ("has no patches" in messages) == (name != "statistics.npz")
+        (result,) = by_name(events, "result")
+        assert result["calibration"] == {
+            "samples": 12,
+            "unit": "samples",
+            "algorithm": "AUTO",
+            "statistics": name,
+        }
+        assert result["accuracy"] is None
+        assert result["latency"] is not None
+        assert "by an earlier run on 12 samples" in (workspace / "output" / "in_int8.report.html").read_text()
+    assert (workspace / "output" / "in_int8.pb").read_bytes() == (root / "output" / "in_int8.pb").read_bytes()
+
+
+def test_statistics_with_data_to_compare_on(finished, workspace):
+    path = workspace / "s.json"
+    path.write_bytes((finished[0] / "output" / "in_int8.statistics.json").read_bytes())
+    status, events, log = run(workspace, "--job", job(statistics="s.json", samples=12, algo="KL"))
+    assert status == 0, log
+    assert by_name(events, "result")[0]["accuracy"]["images"] == 20
+    assert not [event for event in by_name(events, "progress") if event["stage"] == "calibrate"]
+
+
+def test_statistics_of_another_graph_are_bad_input(finished, workspace):
+    path = workspace / "s.json"
+    data = json.loads((finished[0] / "output" / "in_int8.statistics.json").read_text())
+    assert len(data["origin"]["data"]) == 64
+    assert data["origin"]["options"]["samples"] == 12
+    path.write_text(json.dumps(dict(data, graph="0" * 64)))
+    status, events, _ = run(workspace, "--job", job(data_location=None, statistics="s.json"))
+    assert (status, events[-1]["kind"]) == (3, "bad_input")
+    assert "are of another graph" in events[-1]["message"]
+    assert os.listdir(workspace / "output") == []

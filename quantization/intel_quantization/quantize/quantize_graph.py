@@ -9,14 +9,15 @@ from intel_quantization.calibration.collectors import AUTO, collector
 from intel_quantization.calibration.statistics import Statistics
 from intel_quantization.graph.capabilities import RUNNING, Capabilities
 from intel_quantization.graph.graph import Graph
+from intel_quantization.kinds.group import Group
 from intel_quantization.quantize.auto_ranges import auto_ranges
 from intel_quantization.quantize.candidates import find_candidates
-from intel_quantization.quantize.carries import find_carries
+from intel_quantization.quantize.decision import Decision
 from intel_quantization.quantize.emission import emit
 from intel_quantization.quantize.flat_ends import narrow_ranges
-from intel_quantization.quantize.groups import Decision, Group
 from intel_quantization.quantize.leftovers import leftovers
 from intel_quantization.quantize.local_error import find_by_channel
+from intel_quantization.quantize.pass_through import find_pass_through
 from intel_quantization.quantize.payoff import find_unpaying
 from intel_quantization.quantize.plan import decide
 from intel_quantization.quantize.refinement import refine
@@ -73,10 +74,10 @@ def quantize_graph(
         The decisions for linear ops, pools and concatenations, and those for what else stays FP32.
     """
     statistics = narrow_ranges(graph, candidates, statistics)
-    carries, left = find_carries(graph, options.excluded_ops, options.excluded_nodes)
+    passing, left = find_pass_through(graph, options.excluded_ops, options.excluded_nodes)
     ranges = collector(options.algo)
     automatic = options.algo.upper() == AUTO
-    items, decided = decide(graph, candidates, statistics, carries, capabilities)
+    items, decided = decide(graph, candidates, statistics, passing, capabilities)
     trials = make_trials(graph, items, statistics)
     chosen = auto_ranges(items, statistics, trials) if automatic else ranges
     by_channel = find_by_channel(graph, items, statistics, trials, options.per_channel)
@@ -84,7 +85,7 @@ def quantize_graph(
     if unpaying:
         found = find_candidates(graph, options.excluded_ops, options.excluded_nodes, capabilities, unpaying)
         candidates, refused = found
-        items, decided = decide(graph, candidates, statistics, carries, capabilities)
+        items, decided = decide(graph, candidates, statistics, passing, capabilities)
         trials = make_trials(graph, items, statistics)
         chosen = auto_ranges(items, statistics, trials) if automatic else ranges
     decisions = (*refused, *left, *decided)

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from intel_quantization.errors import BadInputError, InvalidGraphError
 from intel_quantization.graph.graph import Graph
-from intel_quantization.graph.verify import verify, verify_quantized
+from intel_quantization.verify.graph import verify, verify_quantized
 from tests.quantization.builders import build, conv_block, convert, image, norm, old_control_flow
 
 pytestmark = pytest.mark.tensorflow

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 import tensorflow as tf
 from tensorflow.core.framework import types_pb2
 
 from intel_quantization.graph import registry
-from intel_quantization.graph.attributes import dtype_attr
-from intel_quantization.quantize.fused_depthwise import FUSED_DEPTHWISE, fused_attrs, fused_types, needs_fused_op
-from intel_quantization.quantize.groups import Group
+from intel_quantization.kinds.depthwise import NEWER as FUSED_DEPTHWISE
+from intel_quantization.kinds.depthwise import OLDER, Depthwise
+from intel_quantization.kinds.group import Group
 from tests.quantization.builders import (
     activate,
     batch,
@@ -33,8 +31,6 @@ pytestmark = [
     pytest.mark.tensorflow,
     pytest.mark.skipif(registry.op_def(FUSED_DEPTHWISE) is None, reason="this TensorFlow has no such op"),
 ]
-
-OLDER = "QuantizedDepthwiseConv2DWithBiasAndReluAndRequantize"
 
 
 def block(signed, activation, pad=False, multiplier=1, strides=1, with_bias=True, kernel=3):
@@ -148,29 +144,37 @@ def test_its_result_alone():
     assert node(conversion.graph, "d/bias").op == "Dequantize"
 
 
-def group(op="DepthwiseConv2dNative", activation=""):
-    return Group("d", op, "x", None, "b", None, activation, "b", ("d", "b"))
+def group(activation="", pads=None):
+    return Group("d", "DepthwiseConv2dNative", "x", pads, "b", None, activation, "b", ("d", "b"))
 
 
 def test_which_groups_need_it():
-    assert needs_fused_op(group(), True)
-    assert needs_fused_op(group(activation="Relu"), False)
-    assert not needs_fused_op(group(activation="Relu6"), True)
-    assert not needs_fused_op(group("Conv2D"), False)
-    assert needs_fused_op(replace(group(activation="Relu"), pads=(0, 1, 0, 1)), True)
-    assert not needs_fused_op(replace(group("Conv2D"), pads=(0, 1, 0, 1)), True)
-    assert fused_types(group(), False)["Tsummand"] == types_pb2.DT_QINT8
-    assert fused_types(group(activation="Relu"), False)["out_type"] == types_pb2.DT_QUINT8
+    kind = Depthwise()
+    assert kind.kernel(group(), True).op == FUSED_DEPTHWISE
+    assert kind.kernel(group("Relu"), False).op == FUSED_DEPTHWISE
+    assert kind.kernel(group("Relu6"), True).op == OLDER
+    assert kind.kernel(group("Relu", (0, 1, 0, 1)), True).op == FUSED_DEPTHWISE
+    assert kind.kernel(group(), False).types["Tsummand"] == types_pb2.DT_QINT8
+    assert kind.kernel(group("Relu"), False).types["out_type"] == types_pb2.DT_QUINT8
+    assert "Tsummand" not in kind.kernel(group("Relu"), True).types
 
 
 def test_attributes():
-    older = {name: dtype_attr(types_pb2.DT_QINT8) for name in ("Tinput", "Tfilter", "out_type")}
-    older.update(Tbias=dtype_attr(types_pb2.DT_FLOAT), padding="VALID", padding_list=[0, 0, 1, 1, 1, 1, 0, 0])
-    newer = fused_attrs(group(), older)
+    kind = Depthwise()
+    fp32 = node(build(block(False, None)), "d")
+    padded = group(pads=(1, 1, 1, 1))
+    newer = kind.attributes(fp32, padded, kind.kernel(padded, True))
     assert (newer["padding"], newer["explicit_paddings"]) == ("EXPLICIT", [0, 0, 1, 1, 1, 1, 0, 0])
     assert newer["fused_ops"] == ["BiasAdd", "Requantize"]
-    assert "padding_list" in older, "the caller's"
-    assert fused_attrs(group(activation="Relu6"), older)["fused_ops"] == ["BiasAdd", "Relu", "Requantize"]
+    assert "padding_list" not in newer
+    activated = group("Relu6", (1, 1, 1, 1))
+    assert kind.attributes(fp32, activated, kind.kernel(activated, True))["fused_ops"] == [
+        "BiasAdd",
+        "Relu",
+        "Requantize",
+    ]
+    plain = group("Relu")
+    assert set(kind.attributes(fp32, plain, kind.kernel(plain, True))) == {"strides", "padding", "dilations"}
 
 
 def test_a_convolution_reads_its_signed_result():

@@ -8,15 +8,10 @@ import numpy as np
 
 from intel_quantization.graph import registry, tensors
 from intel_quantization.graph.graph import Graph, NodeDef
+from intel_quantization.kinds.range_flow import GIVEN, RangeFlow, Result
+from intel_quantization.kinds.registry import FLOWS
 
-# Their output 0 is made of the very values of their first input, also where four of them are seen as one float32.
-_PASSING = frozenset(
-    ["BatchToSpaceND", "Bitcast", "DepthToSpace", "ExpandDims", "Identity", "Pad", "Reshape", "ResizeNearestNeighbor"]
-    + ["Slice", "SpaceToBatchND", "SpaceToDepth", "Squeeze", "StridedSlice", "Transpose"]
-)
-_POOLS = frozenset(["QuantizedAvgPool", "QuantizedMaxPool"])
 _FROZEN = ("min_freezed_output", "max_freezed_output")
-_FUSED = ("input", "filter", "bias", "min_input", "max_input", "min_filter", "max_filter", *_FROZEN)
 
 # the value of a constant, else the name of a tensor
 _End = Union[bytes, str]
@@ -30,32 +25,30 @@ def range_faults(graph: Graph) -> Iterator[str]:
     """
     ranges: Dict[str, _Range] = {}
     for node in graph.topological():
-        inputs = graph.data_inputs(node)
-        if node.op in _PASSING:
-            if inputs[0] in ranges:
-                ranges[node.name] = ranges[inputs[0]]
+        flow = FLOWS.get(node.op, GIVEN if node.op.startswith("Quantize") else None)  # as all of oneDNN's are
+        if flow is None:
             continue
-        arguments = _arguments(node, inputs)
-        if node.op != "QuantizeV2":  # its range is that of what it gives
-            for tensor, low, high in _read(node, arguments):
-                if _is_lifted(node):
-                    if not _as_wide(graph, low, high, ranges.get(tensor)):
-                        yield "'%s' (Dequantize) reads '%s' with another step than that tensor has" % (
-                            node.name,
-                            tensor,
-                        )
-                    continue
-                given = (_end(graph, low), _end(graph, high))
-                own = (tensor + ":1", tensor + ":2")
-                if given != own and ranges.setdefault(tensor, given) != given:
-                    yield "'%s' (%s) reads '%s' with another range than that tensor has" % (node.name, node.op, tensor)
-        made = _made(node, arguments)
-        if made is not None:
-            ranges[node.name] = (_end(graph, made[0]), _end(graph, made[1]))
-        elif node.op in _POOLS and inputs[0] in ranges:
-            ranges[node.name] = ranges[inputs[0]]
-        elif node.op == "QuantizedConcatV2":
-            _widest(graph, node, arguments, ranges)
+        inputs = graph.data_inputs(node)
+        arguments = _arguments(node, inputs, flow)
+        yield from _faults_of(graph, node, arguments, flow, ranges)
+        found = ranges.get(inputs[0]) if flow.result is Result.SAME and inputs else _made(graph, node, arguments, flow)
+        if found is not None:
+            ranges[node.name] = found
+
+
+def _faults_of(
+    graph: Graph, node: NodeDef, arguments: Dict[str, List[str]], flow: RangeFlow, ranges: Dict[str, _Range]
+) -> Iterator[str]:
+    """What a node reads with another range than it has; a tensor of which nothing is known gets the range here."""
+    for tensor, low, high in _read(arguments, flow):
+        if _is_lifted(node):
+            if not _as_wide(graph, low, high, ranges.get(tensor)):
+                yield "'%s' (Dequantize) reads '%s' with another step than that tensor has" % (node.name, tensor)
+            continue
+        given = (_end(graph, low), _end(graph, high))
+        own = (tensor + ":1", tensor + ":2")
+        if given != own and ranges.setdefault(tensor, given) != given:
+            yield "'%s' (%s) reads '%s' with another range than that tensor has" % (node.name, node.op, tensor)
 
 
 def _is_lifted(node: NodeDef) -> bool:
@@ -73,12 +66,12 @@ def _as_wide(graph: Graph, low: str, high: str, own: Optional[_Range]) -> bool:
     return bool(np.isclose(float(top) - float(bottom), float(width), rtol=1e-5, atol=2 * digits))
 
 
-def _arguments(node: NodeDef, inputs: Sequence[str]) -> Dict[str, List[str]]:
-    """The inputs of an INT8 op by the names of its arguments; of others none."""
-    if node.op.startswith("_FusedQuantized"):  # without a Sum
-        return {name: [tensor] for name, tensor in zip(_FUSED, inputs)}
+def _arguments(node: NodeDef, inputs: Sequence[str], flow: RangeFlow) -> Dict[str, List[str]]:
+    """The inputs of an INT8 op by the names of its arguments; of one that knows nothing of ranges none."""
+    if flow.arguments:
+        return {name: [tensor] for name, tensor in zip(flow.arguments, inputs)}
     definition = registry.op_def(node.op)
-    if definition is None or not (node.op.startswith("Quantize") or node.op == "Dequantize"):
+    if definition is None or (flow.result is Result.SAME and not flow.reads):
         return {}
     result = {}
     position = 0
@@ -90,11 +83,13 @@ def _arguments(node: NodeDef, inputs: Sequence[str]) -> Dict[str, List[str]]:
     return result
 
 
-def _read(node: NodeDef, arguments: Dict[str, List[str]]) -> Iterator[Tuple[str, str, str]]:
+def _read(arguments: Dict[str, List[str]], flow: RangeFlow) -> Iterator[Tuple[str, str, str]]:
     """The INT8 tensors that a node reads, each with the two ends of its range."""
-    if node.op == "QuantizedConcatV2":
+    if not flow.reads:
+        return
+    if flow.result is Result.WIDEST:
         names = [("values", "input_mins", "input_maxes")]
-    elif node.op == "Dequantize":
+    elif flow.result is Result.NONE:
         names = [("input", "min_range", "max_range")]
     else:
         names = [(name, "min_" + name, "max_" + name) for name in arguments]
@@ -103,20 +98,25 @@ def _read(node: NodeDef, arguments: Dict[str, List[str]]) -> Iterator[Tuple[str,
             yield from zip(arguments[name], arguments[low], arguments[high])
 
 
-def _made(node: NodeDef, arguments: Dict[str, List[str]]) -> Optional[Tuple[str, str]]:
-    """The range that a node is told to give its result."""
+def _made(graph: Graph, node: NodeDef, arguments: Dict[str, List[str]], flow: RangeFlow) -> Optional[_Range]:
+    """The range that a node gives its result, by what its inputs say of it; None where they say nothing."""
+    if flow.result is Result.WIDEST:
+        return _widest(graph, arguments)
+    if flow.result is not Result.GIVEN:
+        return None
     low, high = ("min_range", "max_range") if node.op == "QuantizeV2" else _FROZEN
     if not arguments.get(low) or not arguments.get(high):
         return None
-    return arguments[low][0], arguments[high][0]
+    return _end(graph, arguments[low][0]), _end(graph, arguments[high][0])
 
 
-def _widest(graph: Graph, node: NodeDef, arguments: Dict[str, List[str]], ranges: Dict[str, _Range]) -> None:
+def _widest(graph: Graph, arguments: Dict[str, List[str]]) -> Optional[_Range]:
     """The range of a concatenation: from the lowest of its inputs' lower ends to the highest of the upper ones."""
     lows = [value for value in map(graph.constant, arguments["input_mins"]) if value is not None]
     highs = [value for value in map(graph.constant, arguments["input_maxes"]) if value is not None]
-    if len(lows) == len(highs) == len(arguments["values"]):
-        ranges[node.name] = (min(lows, key=float).tobytes(), max(highs, key=float).tobytes())
+    if not len(lows) == len(highs) == len(arguments["values"]):
+        return None
+    return min(lows, key=float).tobytes(), max(highs, key=float).tobytes()
 
 
 def _end(graph: Graph, tensor: str) -> _End:

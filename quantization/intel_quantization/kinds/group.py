@@ -5,15 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Optional, Tuple
 
-# Linear, too, but no TensorFlow has an INT8 kernel that oneDNN runs for them.
-WITHOUT_KERNEL = (
-    "BatchMatMul",
-    "BatchMatMulV2",
-    "BatchMatMulV3",
-    "Conv2DBackpropInput",
-    "Conv3D",
-    "Conv3DBackpropInputV2",
-) + ("DepthwiseConv2dNativeBackpropInput", "Einsum")
+Pads = Tuple[int, int, int, int]
+"""top, bottom, left, right."""
+NO_PADS: Pads = (0, 0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -21,7 +15,7 @@ class Group:
     """A linear op and what is fused into it.
 
     Attributes:
-        linear: name of the Conv2D, DepthwiseConv2dNative or MatMul.
+        linear: name of the linear op.
         op: its op.
         source: the tensor that the group reads (ahead of a fused Pad).
         pads: (top, bottom, left, right) of a fused Pad, None without one.
@@ -40,7 +34,7 @@ class Group:
     linear: str
     op: str
     source: str
-    pads: Optional[Tuple[int, int, int, int]]
+    pads: Optional[Pads]
     bias: Optional[str]
     summand: Optional[str]
     activation: str
@@ -49,7 +43,7 @@ class Group:
     shifted: bool = False
     lifted: bool = False
     summand_lifted: bool = False
-    lift_pads: Optional[Tuple[int, int, int, int]] = None
+    lift_pads: Optional[Pads] = None
 
     @property
     def gives_unsigned(self) -> bool:
@@ -63,20 +57,3 @@ class Group:
         the addition turns out not to be fusable.
         """
         return (self.source, self.root) + ((self.summand, self.members[1]) if self.summand else ())
-
-
-@dataclass(frozen=True)
-class Decision:
-    """Whether a node became INT8.
-
-    Attributes:
-        node: its name.
-        op: its op in the FP32 graph.
-        int8: whether an INT8 op does its work now.
-        reason: why not; empty where it did.
-    """
-
-    node: str
-    op: str
-    int8: bool
-    reason: str = ""

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from intel_quantization.graph.graph import Graph
-from intel_quantization.graph.verify_ranges import range_faults
+from intel_quantization.verify.ranges import range_faults
 from tests.quantization.builders import bias, build, conv, conv_block, convert, dense, depthwise, image
 
 pytestmark = pytest.mark.tensorflow

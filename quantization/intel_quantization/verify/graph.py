@@ -10,7 +10,7 @@ from intel_quantization.errors import InvalidGraphError
 from intel_quantization.graph import registry, tensors
 from intel_quantization.graph.frames import ENTER, EXIT, Frame, frame_of
 from intel_quantization.graph.graph import Graph, NodeDef
-from intel_quantization.graph.verify_ranges import range_faults
+from intel_quantization.verify.ranges import range_faults
 
 # A loop whose Merge reads it gets its type checked by TensorFlow itself.
 _UNTYPED = ("NextIteration", "Merge", "Switch", "Enter", "Exit")

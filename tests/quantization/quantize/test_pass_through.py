@@ -1,4 +1,4 @@
-"""Tests of pools, concatenations, reshapes and pads that carry INT8 values from one INT8 op to the next."""
+"""Tests of pools, concatenations, reshapes and pads that pass INT8 values on from one INT8 op to the next."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from intel_quantization.graph_converter import GraphConverter
-from intel_quantization.quantize.carries import find_carries
+from intel_quantization.quantize.pass_through import find_pass_through
 from tests.quantization import builders as b
 from tests.quantization.kept_weights import kept_weights
 
@@ -317,8 +317,8 @@ def test_candidates_are_float_ops_with_an_int8_form():
         v1.nn.max_pool(x, 2, 2, "SAME", "NCHW", name="nchw")
 
     graph = b.Graph(b.build(net), [])
-    carries, refused = find_carries(graph, ["AvgPool"], ["excluded"])
-    assert {carry.root: carry.sources for carry in carries} == {"pad": ("input",), "concat": ("input", "input")}
+    found, refused = find_pass_through(graph, ["AvgPool"], ["excluded"])
+    assert {item.root: item.sources for item in found} == {"pad": ("input",), "concat": ("input", "input")}
     assert {decision.node: decision.reason for decision in refused} == {
         "explicit": "explicit padding has no INT8 kernel for MaxPool",
         "over_channels": "pooling over images or channels has no INT8 kernel",
