@@ -1,4 +1,4 @@
-"""Writes the generated parts of docs/reference: tables of options, exit codes and events, and the report's fields.
+"""Writes what is generated of docs/reference, from the contract: tables, and the JSON Schemas.
 
     python docs/generate.py            write them anew
     python docs/generate.py --check    say which are stale; status 1 if any
@@ -9,8 +9,6 @@ is a function below, in ``PARTS``; where its facts come from is its own business
 
 from __future__ import annotations
 
-import argparse
-import inspect
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -20,10 +18,15 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from launch_quantization import errors, events
-from launch_quantization.options import build_parser, clean_parser, doctor_parser, run_parser
+from launch_quantization.contract import events, failures, outputs, report, shapes
+from launch_quantization.contract.commands import RUN, SUB_COMMANDS
+from launch_quantization.contract.groups import GROUPS
+from launch_quantization.contract.json_schema import SCHEMAS
+from launch_quantization.contract.option import Option, options_of
+from launch_quantization.contract.parser import GENERAL
 
 REFERENCE = ROOT / "docs" / "reference"
+SCHEMA_FOLDER = ROOT / "quantization" / "intel_quantization" / "contract" / "schemas"
 EXAMPLE = REFERENCE / "report-example.json"
 """A real report."""
 
@@ -37,118 +40,93 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def options() -> str:
-    """The options of the plain call, group by group, as argparse has them."""
-    return _groups(run_parser())
+    """The options of the plain call, group by group."""
+    parts = []
+    for group in GROUPS:
+        rows = [_row(option) for option in options_of(RUN.table) if option.group is group]
+        if rows:
+            note = f"{group.note}\n\n" if group.note else ""
+            parts.append(f"### {group.title[:1].upper()}{group.title[1:]}\n\n{note}{table(_COLUMNS, rows)}")
+    general = [[", ".join(f"`{word}`" for word in words if "_" not in word), text] for words, text in GENERAL.values()]
+    parts.append(f"### Get a text\n\n{table(_COLUMNS, general)}")
+    return "\n".join(parts)
 
 
 def sub_commands() -> str:
     """The sub-commands, each with its options."""
     parts = []
-    for parser in (build_parser(), doctor_parser(), clean_parser()):
-        name = parser.prog.rpartition(" ")[2]
-        parts.append(f"### {name}\n\n{parser.description}\n\n{_rows(parser._actions)}")
+    for command in SUB_COMMANDS:
+        rows = [_row(option) for option in options_of(command.table)]
+        told = command.description.replace("\n  ", "\n    ")  # a block of code in Markdown
+        parts.append(f"### {command.name}\n\n{told}\n\n{table(_COLUMNS, rows)}")
     return "\n".join(parts)
 
 
-def _groups(parser: argparse.ArgumentParser) -> str:
-    parts = []
-    for group in parser._action_groups:
-        if _shown(group._group_actions):
-            title = "general" if group.title in ("options", "optional arguments") else str(group.title)
-            told = f"{group.description}\n\n" if group.description else ""
-            parts.append(f"### {title[:1].upper()}{title[1:]}\n\n{told}{_rows(group._group_actions)}")
-    return "\n".join(parts)
+_COLUMNS = ("option", "what it does")
 
 
-def _shown(actions: Iterable[argparse.Action]) -> list[argparse.Action]:
-    return [action for action in actions if action.help is not argparse.SUPPRESS]
-
-
-def _rows(actions: Iterable[argparse.Action]) -> str:
-    return table(("option", "what it does"), ([_spelling(action), _help(action)] for action in _shown(actions)))
-
-
-def _spelling(action: argparse.Action) -> str:
-    """``-g``, ``--in_graph PATH``: hyphens for underscores are not written out."""
-    names = [name for name in action.option_strings if not _is_hyphenated(name, action.option_strings)]
-    value = "" if action.nargs == 0 else _value(action)
-    return ", ".join(f"`{name}`" for name in names[:-1]) + (", " if names[1:] else "") + f"`{names[-1]}{value}`"
-
-
-def _is_hyphenated(name: str, names: Sequence[str]) -> bool:
-    return name.startswith("--") and any(
-        other != name
-        and other[2:].replace("_", "-") == name[2:].replace("_", "-")
-        and other.count("_") > name.count("_")
-        for other in names
-    )
-
-
-def _value(action: argparse.Action) -> str:
-    if action.metavar is not None:
-        name = str(action.metavar)
-    elif action.choices is not None:
-        name = "|".join(map(str, action.choices))
-    else:
-        return ""
-    return f" [{name}]" if action.nargs == "?" else f" {name}"
-
-
-def _help(action: argparse.Action) -> str:
-    return str(action.help or "").replace("%%", "%")
+def _row(option: Option) -> list[str]:
+    """Hyphens for underscores, and what switches a switch off, are not written out."""
+    names = [option.short] if option.short else []
+    return [
+        ", ".join(f"`{name}`" for name in [*names, option.shown, *(f"--{name}" for name in option.also)]),
+        option.help,
+    ]
 
 
 def exit_codes() -> str:
-    """The codes of the launcher's errors, by their classes, and those of signals."""
-    known: dict[int, tuple[str, str]] = {0: ("", "done")}
-    for cls in _subclasses(errors.LauncherError):
-        told = inspect.getdoc(cls) or ""
-        known.setdefault(cls.exit_code, (f"`{cls.kind}`", told.splitlines()[0]))
-    known[errors.LauncherError.exit_code] = (f"`{errors.LauncherError.kind}`", "A defect of this tool.")
-    return table(("code", "kind", "what it means"), ([str(code), *known[code]] for code in sorted(known)))
+    """The codes, each with its kind."""
+    rows = [[str(one.code), f"`{one.kind}`", one.meaning] for one in failures.FAILURES]
+    return table(("code", "kind", "what it means"), [["0", "", "Done."], *rows])
 
 
-def _subclasses(cls: type) -> Iterator[Any]:
-    """Of the module of errors, in its order."""
-    for found in vars(errors).values():
-        if isinstance(found, type) and issubclass(found, cls) and found is not cls:
-            yield found
+def output_files() -> str:
+    """What a job leaves."""
+    return table(("file", "what it is"), ([f"`NAME{one.suffix}`", one.meaning] for one in outputs.OUTPUTS))
 
 
 def event_shapes() -> str:
     """A table of the fields of each event."""
     parts = []
-    for name, shape in events.SHAPES.items():
+    for name, shape in events.EVENTS.items():
         rows = [[f"`{path}`", kind] for path, kind in _fields(shape)]
         parts.append(f"## {name}\n\n{table(('field', 'what it is'), rows)}")
     return "\n".join(parts)
 
 
-def _fields(shape: Mapping[str, Callable[..., Any]], above: str = "") -> Iterator[tuple[str, str]]:
-    for key, clean in shape.items():
-        kind, inner = _kind(clean)
-        yield above + key, kind
-        if inner is not None:
-            yield from _fields(inner, f"{above}{key}.")
+def _fields(shape: shapes.Object, above: str = "") -> Iterator[tuple[str, str]]:
+    for key, inner in shape.fields.items():
+        yield above + key, _kind(inner)
+        held = _held(inner)
+        if isinstance(held, shapes.Object):
+            yield from _fields(held, f"{above}{key}.")
 
 
-def _kind(clean: Callable[..., Any]) -> tuple[str, Mapping[str, Any] | None]:
-    """What a cleaner lets through, in words, and the shape of an object within."""
-    made_by = clean.__qualname__.split(".")[0].removeprefix("_")
-    held = inspect.getclosurevars(clean).nonlocals
-    if made_by == "optional":
-        kind, inner = _kind(held["clean"])
-        return f"{kind}, or null", inner
-    if made_by == "list":
-        kind, inner = _kind(held["clean"])
-        return f"list of at most {held['limit']}: {kind}", inner
-    if made_by == "object":
-        return "object", held["shape"]
-    if made_by == "text":
-        return f"text, at most {held['limit']} characters", None
-    return {"integer": "integer", "number": "number", "boolean": "true or false", "numbers": "numbers by name"}[
-        made_by
-    ], None
+def _held(shape: object) -> object:
+    """The shape within one that may be null, or a list."""
+    return _held(shape.of) if isinstance(shape, shapes.Nullable | shapes.ListOf) else shape
+
+
+def _kind(shape: object) -> str:
+    """A shape in words."""
+    if isinstance(shape, shapes.Nullable):
+        return f"{_kind(shape.of)}, or null"
+    if isinstance(shape, shapes.ListOf):
+        return f"list: {_kind(shape.of)}" if shape.limit >= report.MOST else _bounded(shape)
+    if isinstance(shape, shapes.Text):
+        return "text" if shape.limit >= report.MOST else f"text, at most {shape.limit} characters"
+    return {
+        shapes.Object: "object",
+        shapes.Integer: "integer",
+        shapes.Number: "number",
+        shapes.Boolean: "true or false",
+        shapes.Numbers: "numbers by name",
+        shapes.Sizes: "list of sizes, `?` for any; or null",
+    }[type(shape)]
+
+
+def _bounded(shape: shapes.ListOf) -> str:
+    return f"list of at most {shape.limit}: {_kind(shape.of)}"
 
 
 def report_fields() -> str:
@@ -187,6 +165,7 @@ PARTS: Mapping[str, tuple[str, Callable[[], str]]] = {
     "options": ("options.md", options),
     "sub-commands": ("options.md", sub_commands),
     "exit codes": ("exit-codes.md", exit_codes),
+    "output files": ("outputs.md", output_files),
     "events": ("events.md", event_shapes),
     "report": ("report.md", report_fields),
 }
@@ -207,20 +186,28 @@ def replaced(text: str, name: str, new: str) -> str:
     return f"{head}{begin}\n{new}\n{end}{tail}"
 
 
+def schema_texts() -> dict[Path, str]:
+    """The JSON Schemas, each with the file that it is kept in."""
+    return {
+        SCHEMA_FOLDER / f"{name}.schema.json": json.dumps(make(), indent=1, ensure_ascii=False) + "\n"
+        for name, make in SCHEMAS.items()
+    }
+
+
 def main(argv: Sequence[str]) -> int:
-    """Write all parts anew, or with ``--check`` say which are stale; returns the exit status."""
-    stale = []
+    """Write all anew, or with ``--check`` say what is stale; returns the exit status."""
+    fresh: dict[Path, str] = {}
     for name, (page, make) in PARTS.items():
         path = REFERENCE / page
-        text = path.read_text("utf-8")
-        new = replaced(text, name, make())
-        if new != text:
-            stale.append(f"{path.relative_to(ROOT)}: {name}")
-            if "--check" not in argv:
-                path.write_text(new, "utf-8")
-    if stale and "--check" in argv:
-        print("stale, run docs/generate.py: " + "; ".join(stale), file=sys.stderr)
+        fresh[path] = replaced(fresh.get(path) or path.read_text("utf-8"), name, make())
+    fresh.update(schema_texts())
+    stale = [path for path, text in fresh.items() if not path.is_file() or path.read_text("utf-8") != text]
+    if "--check" in argv and stale:
+        names = ", ".join(str(path.relative_to(ROOT)) for path in stale)
+        print(f"stale, run docs/generate.py: {names}", file=sys.stderr)
         return 1
+    for path in stale:
+        path.write_text(fresh[path], "utf-8")
     return 0
 
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 
 from launch_quantization.base_image import BaseUnavailableError, with_base
+from launch_quantization.contract.options import BuildOptions
 from launch_quantization.errors import EngineTooOldError, EngineUnreachableError
 from launch_quantization.progress import View, write_line
 from launch_quantization.run import ca_path
 from launch_quantization.sanitize import safe_text
 
 
-def build(options: argparse.Namespace, view: View) -> int:
+def build(options: BuildOptions, view: View) -> int:
     """Build what a run would need, with its steps live; prints the image's tag, or the environment's path.
 
     Raises:
@@ -32,7 +32,7 @@ def build(options: argparse.Namespace, view: View) -> int:
     return _environment(options, view, ca_bundle)
 
 
-def _image(options: argparse.Namespace, view: View, ca_bundle: Path | None) -> int:
+def _image(options: BuildOptions, view: View, ca_bundle: Path | None) -> int:
     from launch_quantization.engine import connect
     from launch_quantization.image import ImageSpec, ensure_image
 
@@ -48,7 +48,7 @@ def _image(options: argparse.Namespace, view: View, ca_bundle: Path | None) -> i
     return _say(options, view, with_base(ensure, log) if options.runtime == "auto" else ensure())
 
 
-def _environment(options: argparse.Namespace, view: View, ca_bundle: Path | None) -> int:
+def _environment(options: BuildOptions, view: View, ca_bundle: Path | None) -> int:
     from launch_quantization.local_runtime import LocalRuntime
 
     runtime = LocalRuntime(options.tensorflow, ca_bundle)
@@ -56,7 +56,7 @@ def _environment(options: argparse.Namespace, view: View, ca_bundle: Path | None
     return _say(options, view, str(runtime.environment.path))
 
 
-def _say(options: argparse.Namespace, view: View, what: str) -> int:
+def _say(options: BuildOptions, view: View, what: str) -> int:
     if options.json:
         view.note(what)
     elif not options.quiet:

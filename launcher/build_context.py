@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import io
 import re
@@ -10,6 +9,7 @@ import tarfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from launch_quantization.contract.nearest import did_you_mean
 from launch_quantization.errors import BuildError, UsageError
 
 DOCKERFILE = "image/Dockerfile"
@@ -53,10 +53,9 @@ def lock_file(variant: str) -> Path:
     """
     known = variants()
     if variant not in known:
-        near = difflib.get_close_matches(variant, known, n=1)
-        guess = f"did you mean {near[0]}? " if near and len(known) > 1 else ""
+        guess = did_you_mean(variant, known) if len(known) > 1 else ""
         there = f"there is only {known[0]}" if len(known) == 1 else f"there are {', '.join(known)}"
-        raise UsageError(f"--tensorflow {variant}: no such variant", guess + there)
+        raise UsageError(f"--tensorflow {variant}: no such variant", f"{guess} {there}".lstrip())
     return context_root() / _LOCK.format(variant=variant)
 
 

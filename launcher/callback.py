@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 import re
 import shlex
 
+from launch_quantization.contract.options import RunOptions
+from launch_quantization.contract.words import WORKSPACE
 from launch_quantization.errors import UsageError
-from launch_quantization.job import WORKSPACE
 
 _NEEDS = {"dataset": "data_location", "models_zoo": "models_zoo", "models_source_dir": "models_source_dir"}
 """Name below /workspace -> the option that puts something there."""
 _NAME = re.compile(rf"(?<![\w./-]){WORKSPACE}/([\w-]+)")
 
 
-def check_callback(options: argparse.Namespace) -> None:
+def check_callback(options: RunOptions[str]) -> None:
     """Check that --callback is a command line whose paths in the workspace will be there.
 
     Raises:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import fcntl
 import os
 import sys
@@ -10,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from launch_quantization import environment, image
+from launch_quantization.contract.options import CleanOptions
 from launch_quantization.errors import BuildError, EngineTooOldError, EngineUnreachableError
 from launch_quantization.progress import write_line
 from launch_quantization.registry import dead_runs
@@ -17,7 +17,7 @@ from launch_quantization.run import remove_leftovers
 from launch_quantization.sanitize import safe_path, safe_text
 
 
-def clean(options: argparse.Namespace) -> int:
+def clean(options: CleanOptions) -> int:
     """Remove, and say what; what live launchers use stays.
 
     Returns:
@@ -32,7 +32,7 @@ def clean(options: argparse.Namespace) -> int:
     return 0
 
 
-def _each(options: argparse.Namespace) -> Iterator[str]:
+def _each(options: CleanOptions) -> Iterator[str]:
     if options.dry_run:
         yield from (str(run.staging) for run in dead_runs())
     else:
@@ -42,7 +42,7 @@ def _each(options: argparse.Namespace) -> Iterator[str]:
         yield from remove_environments(keep_current=not options.all, dry_run=options.dry_run)
 
 
-def _on_the_engine(options: argparse.Namespace) -> Iterator[str]:
+def _on_the_engine(options: CleanOptions) -> Iterator[str]:
     from launch_quantization.docker_runtime import our_containers, reap
     from launch_quantization.engine import connect
 

@@ -5,9 +5,18 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable
 
+from launch_quantization.contract import commands
+from launch_quantization.contract.options import ViewOptions
 from launch_quantization.errors import Interrupted, LauncherError
 from launch_quantization.json_view import JsonView
-from launch_quantization.options import SUB_COMMANDS, build_parser, clean_parser, doctor_parser, run_parser
+from launch_quantization.options import (
+    build_options,
+    clean_options,
+    completion_options,
+    doctor_options,
+    graph_options,
+    run_options,
+)
 from launch_quantization.progress import PlainView, View, choose_view, silence
 from launch_quantization.signals import shield
 
@@ -40,30 +49,36 @@ def main(argv: list[str]) -> int:
 
 def _prepare(argv: list[str], view: View) -> tuple[Callable[[View], int], View]:
     """Parse; returns what to run, and the view that its options ask for."""
-    name = argv[0] if argv and argv[0] in SUB_COMMANDS else ""
-    if name == "doctor":
+    name = argv[0] if argv else ""
+    if name == commands.DOCTOR.name:
         from launch_quantization.doctor import doctor
 
-        options = doctor_parser().parse(argv[1:])
-        return (lambda _view: doctor(options)), PlainView()
-    if name == "clean":
+        to_doctor = doctor_options(argv[1:])
+        return (lambda _view: doctor(to_doctor)), PlainView()
+    if name == commands.CLEAN.name:
         from launch_quantization.clean import clean
 
-        options = clean_parser().parse(argv[1:])
-        return (lambda _view: clean(options)), PlainView()
-    if name == "build":
-        options = build_parser().parse(argv[1:])
+        to_clean = clean_options(argv[1:])
+        return (lambda _view: clean(to_clean)), PlainView()
+    if name == commands.COMPLETION.name:
+        from launch_quantization.completion import print_completion
+
+        to_complete = completion_options(argv[1:])
+        return (lambda _view: print_completion(to_complete)), PlainView()
+    if name == commands.BUILD.name:
+        to_build = build_options(argv[1:])
         from launch_quantization.build import build
 
-        view = choose_view(as_json=options.json, quiet=options.quiet, verbose=options.verbose)
-        return (lambda view: build(options, view)), view
-    options = run_parser().parse(argv)
+        return (lambda view: build(to_build, view)), _view(to_build)
+    on_graphs = next((command for command in commands.ON_GRAPHS if command.name == name), None)
+    options = run_options(argv) if on_graphs is None else graph_options(on_graphs, argv[1:])
     from launch_quantization.run import quantize
 
-    if options.dry_run:
-        return (lambda view: quantize(options, view)), PlainView()
-    view = choose_view(as_json=options.json, quiet=options.quiet, verbose=options.verbose)
-    return (lambda view: quantize(options, view)), view
+    return (lambda view: quantize(options, view)), PlainView() if options.dry_run else _view(options)
+
+
+def _view(options: ViewOptions) -> View:
+    return choose_view(as_json=options.json, quiet=options.quiet, verbose=options.verbose)
 
 
 def _guarded(body: Callable[[], int], view: View) -> int:

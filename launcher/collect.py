@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from launch_quantization import graph_message
+from launch_quantization.contract import outputs
 from launch_quantization.errors import OutputRefusedError
 from launch_quantization.placement import place
 from launch_quantization.sanitize import safe_text
@@ -59,7 +60,7 @@ def collect(source: Path, out_graph: Path) -> tuple[Path, ...]:
         OutputRefusedError: something is wrong with the output; nothing was changed.
         Interrupted: a signal came; ``in_place`` says whether before or after the move.
     """
-    stem = out_graph.name.removesuffix(".pb")
+    stem = outputs.stem_of(out_graph.name)
     directory = _open(source.name, None, _DIRECTORY, source.parent)
     try:
         entries = _manifest(directory, stem)
@@ -67,9 +68,9 @@ def collect(source: Path, out_graph: Path) -> tuple[Path, ...]:
         for entry in entries:
             _check(directory, entry, mask)
         _check_report(directory, stem, entries)
-        manifest = f"{stem}.manifest.json"
+        manifest = stem + outputs.MANIFEST
         _check_mode(directory, manifest, mask)
-        graph = f"{stem}.pb"
+        graph = stem + outputs.GRAPH
         others = sorted(entry.name for entry in entries if entry.name != graph)
         names = [*others, manifest, graph]
         place(source, out_graph.parent, names)
@@ -122,7 +123,7 @@ def _complaint(found: os.stat_result, limit: int) -> str:
 
 
 def _manifest(directory: int, stem: str) -> Sequence[_Entry]:
-    name = f"{stem}.manifest.json"
+    name = stem + outputs.MANIFEST
     descriptor = _open_regular(directory, name, MANIFEST_LIMIT)
     with os.fdopen(descriptor, "rb") as file:
         text = file.read(MANIFEST_LIMIT + 1)
@@ -130,27 +131,20 @@ def _manifest(directory: int, stem: str) -> Sequence[_Entry]:
         value = json.loads(text)
     except (ValueError, RecursionError):
         raise _refuse(f"{name} is no JSON") from None
-    if not isinstance(value, dict) or value.get("schema") != 1 or not isinstance(value.get("files"), list):
-        raise _refuse(f"{name} is no manifest of schema 1")
+    schema = outputs.MANIFEST_SCHEMA
+    if not isinstance(value, dict) or value.get("schema") != schema or not isinstance(value.get("files"), list):
+        raise _refuse(f"{name} is no manifest of schema {schema}")
     if len(value["files"]) > FILES_LIMIT:
         raise _refuse(f"{name} lists more than {FILES_LIMIT} files")
-    expected = _expected(stem)
+    expected = outputs.listed_names(stem)
     entries = [_entry(item, expected, name) for item in value["files"]]
     names = {entry.name for entry in entries}
     if len(names) != len(entries):
         raise _refuse(f"{name} lists a file twice")
-    for needed in (f"{stem}.pb", f"{stem}.report.json"):
+    for needed in (stem + outputs.GRAPH, stem + outputs.REPORT_JSON):
         if needed not in names:
             raise _refuse(f"{name} does not list {needed}")
     return entries
-
-
-def _expected(stem: str) -> re.Pattern[str]:
-    """The names a job makes. No other name ever reaches the user's directory."""
-    escaped = re.escape(stem)
-    return re.compile(
-        rf"{escaped}\.(pb|report\.html|report\.json|report\.md|statistics\.json)|{escaped}\.intermediate/[A-Za-z0-9_][A-Za-z0-9._-]{{0,120}}\.pb"
-    )
 
 
 def _entry(item: object, expected: re.Pattern[str], manifest: str) -> _Entry:
@@ -174,7 +168,7 @@ def _check(directory: int, entry: _Entry, mask: int) -> None:
             raise _refuse(f"{entry.name} has {os.fstat(descriptor).st_size} bytes instead of {entry.size}")
         if _sha256(descriptor) != entry.sha256:
             raise _refuse(f"{entry.name} does not have the hash that its manifest gives")
-        wrong = graph_message.complaint(descriptor) if entry.name.endswith(".pb") else ""
+        wrong = graph_message.complaint(descriptor) if entry.name.endswith(outputs.GRAPH) else ""
         if wrong:
             raise _refuse(f"{entry.name} is no GraphDef: {wrong}")
         os.fchmod(descriptor, 0o666 & ~mask)
@@ -185,7 +179,7 @@ def _check(directory: int, entry: _Entry, mask: int) -> None:
 
 def _check_report(directory: int, stem: str, entries: Sequence[_Entry]) -> None:
     """The report has to speak of this graph."""
-    name = f"{stem}.report.json"
+    name = stem + outputs.REPORT_JSON
     with os.fdopen(_open_regular(directory, name, REPORT_LIMIT), "rb") as file:
         text = file.read(REPORT_LIMIT + 1)
     try:
@@ -193,8 +187,8 @@ def _check_report(directory: int, stem: str, entries: Sequence[_Entry]) -> None:
         spoken_of = report["provenance"]["sha256"]["int8"]
     except (ValueError, RecursionError, KeyError, TypeError):
         raise _refuse(f"{name} does not say which graph it is about") from None
-    if spoken_of not in [entry.sha256 for entry in entries if entry.name == f"{stem}.pb"]:
-        raise _refuse(f"{name} is about another graph than {stem}.pb")
+    if spoken_of not in [entry.sha256 for entry in entries if entry.name == stem + outputs.GRAPH]:
+        raise _refuse(f"{name} is about another graph than {stem}{outputs.GRAPH}")
 
 
 def _check_mode(directory: int, name: str, mask: int) -> None:

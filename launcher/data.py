@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import shlex
 import stat
 from pathlib import Path
 
+from launch_quantization.contract.options import RunOptions
+from launch_quantization.contract.words import BENCHMARK, COMPARE
 from launch_quantization.errors import BadInputError, UsageError
 from launch_quantization.paths import absolute, resolved, status
 
+_WITHOUT_DATA = (BENCHMARK, COMPARE)
 _MAPS = (".png", ".npy")
 _HOLDS = "put some images there, directly or in class folders, or TFRecords, or .npy or .npz files"
 
 
-def check_data(options: argparse.Namespace) -> None:
+def check_data(options: RunOptions[str]) -> None:
     """Check that there are data where they are needed, and labels only for data that may have them.
 
     Raises:
@@ -27,14 +29,18 @@ def check_data(options: argparse.Namespace) -> None:
         raise UsageError("--tune asks which layers lose, which --blame false leaves out", "drop one of them")
     if options.tune and options.evaluate == 0:
         raise UsageError("--tune compares on images that --evaluate 0 leaves out", "drop one of them")
-    sources = (options.data_location, options.data_function, options.callback)
-    if all(source is None for source in sources) and not options.dry_run:
+    sources = (options.data_location, options.data_function, options.callback, options.statistics)
+    if all(source is None for source in sources) and not options.dry_run and options.task not in _WITHOUT_DATA:
         raise UsageError(
             "--data_location is missing: without images the ranges of the activations cannot be measured",
             "name a folder of typical images, 100 are plenty: --data_location DIR; or give a --callback",
         )
     if options.data_function is not None and options.callback is not None:
         raise UsageError("--data_function and --callback exclude each other: each calibrates", "drop one of them")
+    if options.statistics is not None and options.callback is not None:
+        raise UsageError(
+            "--statistics and --callback exclude each other: with statistics nothing is calibrated", "drop one of them"
+        )
     if options.labels is None:
         return
     if options.data_location is None:
@@ -43,7 +49,7 @@ def check_data(options: argparse.Namespace) -> None:
         raise UsageError("--labels are not for a --data_function", "let the function give 'labels' in its feed dicts")
 
 
-def data_location(options: argparse.Namespace) -> Path | None:
+def data_location(options: RunOptions[str]) -> Path | None:
     """The folder or file of data, links resolved.
 
     Raises:
@@ -65,7 +71,7 @@ def data_location(options: argparse.Namespace) -> Path | None:
     return path
 
 
-def labels_path(options: argparse.Namespace) -> Path | None:
+def labels_path(options: RunOptions[str]) -> Path | None:
     """The file of labels, or the folder of maps of pixels, links resolved.
 
     Raises:
@@ -82,6 +88,17 @@ def labels_path(options: argparse.Namespace) -> Path | None:
             "put a .png or .npy there for each image, of the same name",
         )
     return path
+
+
+def statistics_file(options: RunOptions[str]) -> Path | None:
+    """The file of statistics, links resolved.
+
+    Raises:
+        BadInputError: it is not there, or cannot be read.
+    """
+    if options.statistics is None:
+        return None
+    return regular_file(resolved(absolute(options.statistics, "--statistics"), "--statistics"), "--statistics")
 
 
 def python_function(value: str | None, option: str) -> tuple[Path | None, str | None]:

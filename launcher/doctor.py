@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import platform
@@ -15,6 +14,8 @@ from typing import TYPE_CHECKING
 
 from launch_quantization import environment
 from launch_quantization.build_site import CA_VARIABLES
+from launch_quantization.contract import cpu
+from launch_quantization.contract.options import DoctorOptions
 from launch_quantization.errors import LauncherError, UsageError
 from launch_quantization.image import ImageSpec, find_image, lock_file, variants
 from launch_quantization.progress import write_line
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 OK, WARNING, PROBLEM = "ok", "warning", "problem"
 _MARKS = {OK: "ok      ", WARNING: "warning ", PROBLEM: "PROBLEM "}
-_FLAGS = ("avx", "avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8")
 _MACHINES = ("x86_64", "AMD64")
 
 
@@ -48,7 +48,7 @@ class Finding:
     remedy: str = ""
 
 
-def doctor(options: argparse.Namespace) -> int:
+def doctor(options: DoctorOptions) -> int:
     """Print all findings.
 
     Returns:
@@ -78,7 +78,7 @@ def _exit_code(findings: list[Finding], runtime: str) -> int:
     return 6 if docker_fails and local_fails else 0
 
 
-def examine(options: argparse.Namespace) -> Iterator[Finding]:
+def examine(options: DoctorOptions) -> Iterator[Finding]:
     """Run every check; one that fails does not keep the others from running."""
     lock = lock_file(options.tensorflow)
     yield _python()
@@ -120,8 +120,7 @@ def _cpu() -> Finding:
         text = Path("/proc/cpuinfo").read_text("utf-8", errors="replace")
     except OSError:
         return Finding("cpu", WARNING, "cannot be examined: no /proc/cpuinfo", "make sure it has AVX")
-    flags = {flag for line in text.splitlines() if line.startswith("flags") for flag in line.split()}
-    have = [flag for flag in _FLAGS if flag in flags]
+    flags = cpu.flags_of(text)
     if "avx" not in flags:
         return Finding(
             "cpu",
@@ -129,17 +128,17 @@ def _cpu() -> Finding:
             "no AVX, without which TensorFlow crashes",
             "use another machine, or give the virtual machine the host's CPU model",
         )
-    if not flags & {"avx512_vnni", "avx_vnni", "amx_int8"}:
+    if not cpu.has_int8(flags):
         return Finding(
             "cpu",
             WARNING,
-            f"{', '.join(have)}, but no VNNI",
+            f"{', '.join(flags)}, but no VNNI",
             "INT8 graphs work here, but gain most on a CPU with VNNI; measure there",
         )
-    return Finding("cpu", OK, ", ".join(have))
+    return Finding("cpu", OK, ", ".join(flags))
 
 
-def _engine(options: argparse.Namespace) -> tuple[Engine | None, Finding]:
+def _engine(options: DoctorOptions) -> tuple[Engine | None, Finding]:
     from launch_quantization.engine import connect
 
     try:
@@ -172,7 +171,7 @@ def _local(lock: Path) -> Finding:
     return Finding("local python", OK, f"{found.base.full} at {found.base.path}; {state}")
 
 
-def _variants(engine: Engine | None, options: argparse.Namespace) -> Iterator[Finding]:
+def _variants(engine: Engine | None, options: DoctorOptions) -> Iterator[Finding]:
     """Each TensorFlow variant, and what there is of it here; none of them is a problem."""
     for variant in variants():
         where = [] if engine is None else [_variant_image(engine, variant, options.base_image)]
@@ -214,7 +213,7 @@ def _room(check: str, path: Path, needed: int) -> Finding:
     return Finding(check, OK, text)
 
 
-def _ca(options: argparse.Namespace) -> Finding:
+def _ca(options: DoctorOptions) -> Finding:
     named = [("--ca-bundle", options.ca_bundle), *((name, os.environ.get(name)) for name in CA_VARIABLES)]
     for source, value in named:
         if value:

@@ -6,6 +6,8 @@ Nothing else in the launcher chooses an exit code.
 
 from __future__ import annotations
 
+from launch_quantization.contract import failures
+
 
 class LauncherError(Exception):
     """Root of all failures that end the launcher.
@@ -15,8 +17,8 @@ class LauncherError(Exception):
         remedy: one line, what the user can do; may be empty.
     """
 
-    exit_code = 70
-    kind = "internal"
+    exit_code = failures.INTERNAL.code
+    kind = failures.INTERNAL.kind
 
     def __init__(self, message: str, remedy: str = "") -> None:
         super().__init__(message)
@@ -27,85 +29,85 @@ class LauncherError(Exception):
 class UsageError(LauncherError):
     """The command line is wrong: unknown option, bad value, options that exclude each other."""
 
-    exit_code = 2
-    kind = "usage"
+    exit_code = failures.USAGE.code
+    kind = failures.USAGE.kind
 
 
 class BadInputError(LauncherError):
     """A graph, dataset or other input cannot be used."""
 
-    exit_code = 3
-    kind = "bad_input"
+    exit_code = failures.BAD_INPUT.code
+    kind = failures.BAD_INPUT.kind
 
 
 class EngineUnreachableError(LauncherError):
     """No Docker engine answers, or it cannot see this host's files."""
 
-    exit_code = 4
-    kind = "engine_unreachable"
+    exit_code = failures.ENGINE_UNREACHABLE.code
+    kind = failures.ENGINE_UNREACHABLE.kind
 
 
 class EngineTooOldError(LauncherError):
     """The Docker engine answers, but speaks too old an API."""
 
-    exit_code = 5
-    kind = "engine_too_old"
+    exit_code = failures.ENGINE_TOO_OLD.code
+    kind = failures.ENGINE_TOO_OLD.kind
 
 
 class BuildError(LauncherError):
     """The image, or the local environment, could not be built."""
 
-    exit_code = 6
-    kind = "build_failed"
+    exit_code = failures.BUILD_FAILED.code
+    kind = failures.BUILD_FAILED.kind
 
 
 class ImageMissingError(LauncherError):
     """The image named with --docker-image is not on the engine."""
 
-    exit_code = 7
-    kind = "image_missing"
+    exit_code = failures.IMAGE_MISSING.code
+    kind = failures.IMAGE_MISSING.kind
 
 
 class QuantizationFailedError(LauncherError):
     """The job started and failed inside."""
 
-    exit_code = 8
-    kind = "quantization_failed"
+    exit_code = failures.QUANTIZATION_FAILED.code
+    kind = failures.QUANTIZATION_FAILED.kind
 
 
 class OutOfMemoryError(LauncherError):
     """The job, or a child of it, met its memory limit."""
 
-    exit_code = 9
-    kind = "out_of_memory"
+    exit_code = failures.OUT_OF_MEMORY.code
+    kind = failures.OUT_OF_MEMORY.kind
 
 
 class DeadlineError(LauncherError):
     """The job took longer than --timeout."""
 
-    exit_code = 10
-    kind = "deadline"
+    exit_code = failures.DEADLINE.code
+    kind = failures.DEADLINE.kind
 
 
 class OutputRefusedError(LauncherError):
     """The output path cannot be written, or what the job left there is not acceptable."""
 
-    exit_code = 11
-    kind = "output_refused"
+    exit_code = failures.OUTPUT_REFUSED.code
+    kind = failures.OUTPUT_REFUSED.kind
 
 
 class AccuracyError(LauncherError):
     """The INT8 graph loses more accuracy than was allowed."""
 
-    exit_code = 12
-    kind = "accuracy"
+    exit_code = failures.ACCURACY.code
+    kind = failures.ACCURACY.kind
 
 
 class BusyError(LauncherError):
     """Another launcher is writing the same output."""
 
-    exit_code = 13
-    kind = "busy"
+    exit_code = failures.BUSY.code
+    kind = failures.BUSY.kind
 
 
 class Interrupted(BaseException):
@@ -135,7 +137,6 @@ def error_for_kind(kind: str) -> type[LauncherError]:
     An unknown kind (a newer or hostile inside) is a failed quantization; "internal" is a defect of
     this tool and stays one.
     """
-    for cls in (LauncherError, BadInputError, OutOfMemoryError, AccuracyError, OutputRefusedError):
-        if cls.kind == kind:
-            return cls
-    return QuantizationFailedError
+    from_inside = {failure.kind for failure in failures.FAILURES if failure.from_inside}
+    known: list[type[LauncherError]] = [LauncherError, *LauncherError.__subclasses__()]
+    return next((cls for cls in known if cls.kind == kind and kind in from_inside), QuantizationFailedError)

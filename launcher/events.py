@@ -8,17 +8,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from launch_quantization.contract import shapes
+from launch_quantization.contract.events import EVENTS, LINE_LIMIT
 from launch_quantization.sanitize import safe_text
-
-LINE_LIMIT = 65536
-"""Bytes of an event line; a longer one cannot be an event."""
-
-Clean = Callable[[Any], Any]
-"""Returns the cleaned value, or raises ValueError where the shape is wrong."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +22,7 @@ class Event:
     """One event, checked.
 
     Attributes:
-        name: one of the keys of ``SHAPES``.
+        name: one of the keys of ``launch_quantization.contract.events.EVENTS``.
         data: its fields, each of the type its shape says; a field that may be absent is None then.
         time: unix seconds as the sender gave them; 0.0 where it gave none.
     """
@@ -58,23 +54,45 @@ def parse(line: bytes) -> Event | None:
     if not isinstance(value, dict):
         return None
     name = value.get("event")
-    shape = SHAPES.get(name) if isinstance(name, str) else None
+    shape = EVENTS.get(name) if isinstance(name, str) else None
     if shape is None:
         return None
     try:
-        time = _optional(_number)(value.get("time"))
-        return Event(str(name), {key: clean(value.get(key)) for key, clean in shape.items()}, time or 0.0)
+        time = None if value.get("time") is None else _number(value["time"])
+        return Event(str(name), clean(shape, value), time or 0.0)
     except ValueError:
         return None
 
 
-def _text(limit: int) -> Clean:
-    def clean(value: Any) -> str:
-        if not isinstance(value, str):
-            raise ValueError
-        return safe_text(value, limit)
+def clean(shape: object, value: Any) -> Any:
+    """What is left of a foreign value: of the shape, safe to show and bounded.
 
-    return clean
+    Raises:
+        ValueError: it has another shape.
+    """
+    if isinstance(shape, shapes.Nullable):
+        return None if value is None else clean(shape.of, value)
+    if isinstance(shape, shapes.Text):
+        return safe_text(_require(value, str), shape.limit)
+    if isinstance(shape, shapes.Boolean):
+        return _require(value, bool)
+    if isinstance(shape, shapes.Integer):
+        return _integer(value)
+    if isinstance(shape, shapes.Number):
+        return _number(value)
+    if isinstance(shape, shapes.ListOf):
+        return [clean(shape.of, item) for item in _require(value, list)[: shape.limit]]
+    if isinstance(shape, shapes.Numbers):
+        return _numbers(_require(value, dict), shape.limit)
+    assert isinstance(shape, shapes.Object)
+    found = _require(value, dict)
+    return {key: clean(item, found.get(key)) for key, item in shape.fields.items()}
+
+
+def _require(value: Any, kind: type) -> Any:
+    if not isinstance(value, kind):
+        raise ValueError
+    return value
 
 
 def _integer(value: Any) -> int:
@@ -94,167 +112,8 @@ def _number(value: Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _boolean(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError
-    return value
-
-
-def _optional(clean: Clean) -> Clean:
-    return lambda value: None if value is None else clean(value)
-
-
-def _list(clean: Clean, limit: int) -> Clean:
-    def clean_list(value: Any) -> list[Any]:
-        if not isinstance(value, list):
-            raise ValueError
-        return [clean(item) for item in value[:limit]]
-
-    return clean_list
-
-
-def _object(shape: Mapping[str, Clean]) -> Clean:
-    def clean_object(value: Any) -> dict[str, Any]:
-        if not isinstance(value, dict):
-            raise ValueError
-        return {key: clean(value.get(key)) for key, clean in shape.items()}
-
-    return clean_object
-
-
-def _numbers(limit: int) -> Clean:
-    """An object of numbers by names that are not known beforehand."""
-    name = _text(64)
-
-    def clean(value: Any) -> dict[str, Any]:
-        if not isinstance(value, dict):
-            raise ValueError
-        return {name(key): _optional(_number)(item) for key, item in list(value.items())[:limit]}
-
-    return clean
-
-
-_OPTIONAL_NUMBER = _optional(_number)
-_OP = _object({"op": _text(100), "total": _integer, "int8": _integer, "fp32": _integer})
-_REASON = _object({"node": _text(300), "op": _text(100), "reason": _text(300)})
-_ALARM = _object(
-    {
-        "severity": _text(16),
-        "output": _text(600),
-        "what": _text(600),
-        "measured": _OPTIONAL_NUMBER,
-        "threshold": _OPTIONAL_NUMBER,
-        "unit": _text(16),
-        "try": _text(1000),
+def _numbers(value: dict[Any, Any], limit: int) -> dict[str, float | None]:
+    return {
+        safe_text(_require(key, str), 64): None if item is None else _number(item)
+        for key, item in list(value.items())[:limit]
     }
-)
-_DROP = _object({"points": _OPTIONAL_NUMBER, "low": _OPTIONAL_NUMBER, "high": _OPTIONAL_NUMBER})
-_VERDICT = _object(
-    {
-        "word": _text(16),
-        "max_drop": _number,
-        "text": _text(600),
-        "metric": _text(300),
-        "needed": _optional(_integer),
-    }
-)
-_SUSPECT = _object(
-    {
-        "nodes": _list(_text(300), 50),
-        "op": _text(100),
-        "cause": _text(32),
-        "detail": _text(600),
-        "try": _text(300),
-        "share": _OPTIONAL_NUMBER,
-        "points": _OPTIONAL_NUMBER,
-        "local_db": _OPTIONAL_NUMBER,
-        "accumulated_db": _OPTIONAL_NUMBER,
-        "given_back_ms": _OPTIONAL_NUMBER,
-    }
-)
-_TUNING = _object({"text": _text(600), "met": _boolean, "excluded_nodes": _list(_text(300), 500)})
-_MEASURE = _object(
-    {
-        "metric": _text(300),
-        "fp32": _OPTIONAL_NUMBER,
-        "int8": _OPTIONAL_NUMBER,
-        "points": _OPTIONAL_NUMBER,
-        "low": _OPTIONAL_NUMBER,
-        "high": _OPTIONAL_NUMBER,
-        "samples": _integer,
-    }
-)
-_OUTPUT = _object(
-    {
-        "outputs": _list(_text(300), 8),
-        "kind": _text(32),
-        "samples": _integer,
-        "verdict": _text(16),
-        "text": _text(600),
-        "figures": _numbers(16),
-    }
-)
-_ACCURACY = _object(
-    {
-        "images": _integer,
-        "unit": _optional(_text(32)),  # what they are called; images of before say nothing
-        "labelled": _boolean,
-        "top1_fp32": _OPTIONAL_NUMBER,
-        "top1_int8": _OPTIONAL_NUMBER,
-        "agreement": _OPTIONAL_NUMBER,
-        "sqnr_db": _OPTIONAL_NUMBER,
-        "drop": _optional(_DROP),
-        "measures": _optional(_list(_MEASURE, 8)),
-        "outputs": _optional(_list(_OUTPUT, 100)),
-    }
-)
-_LATENCY = _object(
-    {
-        "batch": _integer,
-        "fp32_ms": _OPTIONAL_NUMBER,
-        "int8_ms": _OPTIONAL_NUMBER,
-        "speedup": _OPTIONAL_NUMBER,
-        "runs": _integer,
-    }
-)
-_CALIBRATION = _object(
-    {
-        "samples": _integer,
-        "unit": _optional(_text(32)),
-        "function": _optional(_text(300)),
-        "algorithm": _text(32),
-        "preprocess": _optional(_text(300)),
-        "preprocess_chosen": _optional(_boolean),
-        "command": _optional(_text(2000)),
-    }
-)
-
-SHAPES: Mapping[str, Mapping[str, Clean]] = {
-    "start": {
-        "version": _text(64),
-        "tensorflow": _text(64),
-        "python": _text(64),
-        "cpu": _list(_text(32), 64),
-        "onednn": _boolean,
-        "threads": _optional(_integer),
-    },
-    "stage": {"name": _text(32), "index": _integer, "total": _integer},
-    "progress": {"stage": _text(32), "done": _integer, "total": _optional(_integer), "unit": _text(32)},
-    "log": {"level": _text(16), "message": _text(4000)},
-    "result": {
-        "verdict": _optional(_VERDICT),
-        "alarms": _optional(_list(_ALARM, 50)),  # images of before have none
-        "ops": _list(_OP, 100),
-        "reasons": _list(_REASON, 200),
-        "blame": _optional(_list(_SUSPECT, 20)),  # the best opportunities first
-        "tuning": _optional(_TUNING),
-        "accuracy": _optional(_ACCURACY),
-        "latency": _optional(_LATENCY),
-        "size": _object({"fp32": _integer, "int8": _integer}),
-        "calibration": _optional(_CALIBRATION),
-        "outputs": _list(_text(300), 100),
-    },
-    "error": {"kind": _text(32), "message": _text(2000), "remedy": _optional(_text(2000))},
-    "end": {"exit_code": _integer},
-}
-"""Name of each event, and how each of its fields is cleaned."""

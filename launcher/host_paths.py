@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from launch_quantization.job import WORKSPACE, Job
+from launch_quantization.contract.words import WORKSPACE
+from launch_quantization.job import Job
 from launch_quantization.sanitize import safe_path
 from launch_quantization.staging import OUTPUT
 

@@ -22,6 +22,7 @@ from launch_quantization.build_context import (
 from launch_quantization.build_lock import build_lock, builds_running
 from launch_quantization.build_log import run_build
 from launch_quantization.build_site import build_site
+from launch_quantization.contract.words import DEFAULT_TENSORFLOW
 from launch_quantization.engine import Engine, explanation, translated
 from launch_quantization.errors import BuildError, EngineUnreachableError
 from launch_quantization.image_store import (
@@ -38,7 +39,6 @@ from launch_quantization.image_store import (
     remove_stale_stages,
     tag_of,
 )
-from launch_quantization.job import DEFAULT_TENSORFLOW
 from launch_quantization.runtime import BuildLog
 from launch_quantization.sanitize import safe_text
 

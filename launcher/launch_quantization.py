@@ -7,7 +7,7 @@ import sys
 
 _PACKAGE = os.path.dirname(os.path.realpath(__file__))
 _ROOT = os.path.dirname(_PACKAGE)
-_DEPENDENCIES = ("docker", "platformdirs", "rich")
+_DEPENDENCIES = ("docker", "platformdirs", "rich", "shtab")
 _INTERNAL = 70
 
 _NAME = "launch_quantization"

@@ -51,6 +51,7 @@ class Listener:
 
     Attributes:
         result: the result event, once it came.
+        looked: the event of a task that looks at graphs, once it came.
     """
 
     def __init__(self, view: View, translate: Callable[[str], str] = str, *, log: bool = True) -> None:
@@ -61,6 +62,7 @@ class Listener:
         self._tail: deque[bytes] = deque(maxlen=_TAIL_LINES)
         self._stage = ""
         self.result: Event | None = None
+        self.looked: Event | None = None
 
     def __call__(self, line: bytes, stream: str) -> None:
         """Take one line; ``stream`` is "stdout" or "stderr"."""
@@ -78,6 +80,8 @@ class Listener:
             self._error = self._error or event
         elif event.name == "result":
             self.result = event
+        elif event.name == "looked":
+            self.looked = event
         self._view.event(event)
 
     def check(self, status: int) -> None:
@@ -90,7 +94,7 @@ class Listener:
             data = self._error.data
             message, remedy = self._translate(data["message"]), self._translate(data["remedy"] or "")
             raise error_for_kind(data["kind"])(message, remedy)
-        if self.result is not None and status == (AccuracyError.exit_code if self.broken else 0):
+        if (self.result or self.looked) is not None and status == (AccuracyError.exit_code if self.broken else 0):
             return
         for line in self._tail:
             self._view.warn(self._shown(line))
@@ -99,7 +103,8 @@ class Listener:
     @property
     def broken(self) -> bool:
         """Whether the job said that more was lost than is allowed; its results are there all the same."""
-        verdict = None if self.result is None else self.result.data["verdict"]
+        told = self.result or self.looked
+        verdict = None if told is None else told.data["verdict"]
         return verdict is not None and verdict["word"] == "broken"
 
     def _shown(self, line: bytes) -> str:

@@ -13,10 +13,11 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+from launch_quantization.contract.words import WORKSPACE
 from launch_quantization.environment import Environment, find_environment, in_use, make_environment
 from launch_quantization.errors import Interrupted, LauncherError, UsageError
 from launch_quantization.image import context_root, lock_file
-from launch_quantization.job import MEMORY_SHARE, TMP_SHARE, WORKSPACE, Job
+from launch_quantization.job import MEMORY_SHARE, TMP_SHARE, Job
 from launch_quantization.process import run_supervised
 from launch_quantization.runtime import BuildLog, LineSink
 from launch_quantization.signals import handed_over, shield

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from launch_quantization.contract.words import WORKSPACE
 from launch_quantization.engine import Engine
 from launch_quantization.errors import BadInputError, UsageError
-from launch_quantization.job import MEMORY_SHARE, TMP_SHARE, WORKSPACE, Job, Mount
+from launch_quantization.job import MEMORY_SHARE, TMP_SHARE, Job, Mount
 from launch_quantization.watch import output_limit
 
 OUTPUT = f"{WORKSPACE}/output"

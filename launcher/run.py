@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import secrets
 import shlex
@@ -13,6 +12,8 @@ from pathlib import Path
 from launch_quantization.base_image import BaseUnavailableError, with_base
 from launch_quantization.build_site import named_certificates
 from launch_quantization.collect import collect
+from launch_quantization.contract.options import PlaceOptions, RunOptions
+from launch_quantization.contract.words import QUANTIZE
 from launch_quantization.errors import AccuracyError, EngineTooOldError, EngineUnreachableError, Interrupted
 from launch_quantization.host_paths import HostPaths
 from launch_quantization.job import Job
@@ -26,7 +27,7 @@ from launch_quantization.staging import OUTPUT, remove_stale, staged, staging_pa
 from launch_quantization.validation import checked_job
 
 
-def quantize(options: argparse.Namespace, view: View) -> int:
+def quantize(options: RunOptions[str], view: View) -> int:
     """Do what the plain call asks for; returns the exit code.
 
     Raises:
@@ -34,15 +35,19 @@ def quantize(options: argparse.Namespace, view: View) -> int:
         Interrupted: a signal came; nothing is left, and the old output is as it was unless ``in_place``.
     """
     job = checked_job(options)
+    if job.model_name is not None and options.model_name is None and not options.json:
+        view.note(f"Model Zoo: {job.model_name}, as no --model_name is given")
     if options.dry_run:
         return _dry_run(options, job, view)
     remove_leftovers()
+    if job.task != QUANTIZE and not job.debug:
+        return _look(options, job, view)
     if job.debug or job.out_graph is None:
         return _shell(options, job, view)
     return _run(options, job, job.out_graph, view)
 
 
-def _run(options: argparse.Namespace, job: Job, out_graph: Path, view: View) -> int:
+def _run(options: RunOptions[str], job: Job, out_graph: Path, view: View) -> int:
     with recorded(staging_path(out_graph)) as run_id, staged(out_graph, view.warn) as staging:
         runtime = ready_runtime(options, view, run_id)
         # Programs that read events get them as they are.
@@ -60,7 +65,25 @@ def _run(options: argparse.Namespace, job: Job, out_graph: Path, view: View) -> 
     return AccuracyError.exit_code if listener.broken else 0
 
 
-def _shell(options: argparse.Namespace, job: Job, view: View) -> int:
+def _look(options: RunOptions[str], job: Job, view: View) -> int:
+    """A task that leaves no files: what it found is printed."""
+    place = shells_root() / secrets.token_hex(6)
+    with recorded(staging_path(place)) as run_id, staged(place, view.warn) as staging:
+        runtime = ready_runtime(options, view, run_id)
+        listener = Listener(view, str if options.json else HostPaths(job, staging), log=options.verbose)
+        view.starting()
+        status = runtime.run(job, staging, listener)
+        listener.check(status)
+        code = AccuracyError.exit_code if listener.broken else 0
+        if listener.looked is not None and not options.json:
+            view.close(code)  # so that the lines stand alone
+            said = listener.looked.data["verdict"]
+            for line in ([] if said is None else [said["text"]]) + listener.looked.data["lines"]:
+                write_line(sys.stdout, line)
+    return code
+
+
+def _shell(options: RunOptions[str], job: Job, view: View) -> int:
     place = shells_root() / secrets.token_hex(6)
     with recorded(staging_path(place)) as run_id, staged(place, view.warn) as staging:
         runtime = ready_runtime(options, view, run_id)
@@ -69,7 +92,7 @@ def _shell(options: argparse.Namespace, job: Job, view: View) -> int:
         return runtime.shell(job, staging)
 
 
-def _dry_run(options: argparse.Namespace, job: Job, view: View) -> int:
+def _dry_run(options: RunOptions[str], job: Job, view: View) -> int:
     runtime = choose_runtime(options, view, None)
     place = staging_path(job.out_graph) if job.out_graph is not None else shells_root()
     plan = runtime.plan(job, place)
@@ -87,7 +110,7 @@ def _dry_run(options: argparse.Namespace, job: Job, view: View) -> int:
     return 0
 
 
-def ready_runtime(options: argparse.Namespace, view: View, run_id: str | None) -> Runtime:
+def ready_runtime(options: RunOptions[str], view: View, run_id: str | None) -> Runtime:
     """The runtime that the options ask for, with all that a job needs in it.
 
     With ``auto``, where the engine lacks the base image and no registry gives it, that is made of Debian packages;
@@ -114,7 +137,7 @@ def ready_runtime(options: argparse.Namespace, view: View, run_id: str | None) -
     return runtime
 
 
-def choose_runtime(options: argparse.Namespace, view: View, run_id: str | None) -> Runtime:
+def choose_runtime(options: RunOptions[str], view: View, run_id: str | None) -> Runtime:
     """The runtime that the options ask for.
 
     Args:
@@ -141,7 +164,7 @@ def choose_runtime(options: argparse.Namespace, view: View, run_id: str | None) 
     return _local_runtime(options, view)
 
 
-def _local_runtime(options: argparse.Namespace, view: View, why: str = "") -> Runtime:
+def _local_runtime(options: RunOptions[str], view: View, why: str = "") -> Runtime:
     """The local environment; ``why`` it is not a container is told."""
     from launch_quantization.local_runtime import LocalRuntime, check_limits
 
@@ -153,7 +176,7 @@ def _local_runtime(options: argparse.Namespace, view: View, why: str = "") -> Ru
     return LocalRuntime(options.tensorflow, ca_path(options))
 
 
-def docker_runtime(options: argparse.Namespace, run_id: str | None, warn: Callable[[str], None]) -> Runtime:
+def docker_runtime(options: RunOptions[str], run_id: str | None, warn: Callable[[str], None]) -> Runtime:
     """The Docker runtime; also removes containers whose launcher is gone."""
     from launch_quantization.docker_runtime import DockerRuntime, reap
     from launch_quantization.engine import connect
@@ -168,7 +191,7 @@ def docker_runtime(options: argparse.Namespace, run_id: str | None, warn: Callab
     return DockerRuntime(engine, image=options.docker_image, spec=spec, run_id=run_id, warn=warn)
 
 
-def ca_path(options: argparse.Namespace) -> Path | None:
+def ca_path(options: PlaceOptions) -> Path | None:
     """--ca-bundle as a path, or None; checked although perhaps nothing will be built.
 
     Raises:

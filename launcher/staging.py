@@ -15,10 +15,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from launch_quantization.contract.outputs import FOLDER
 from launch_quantization.errors import BusyError, LauncherError, OutputRefusedError
 from launch_quantization.signals import shield
 
-OUTPUT = "output"
+OUTPUT = FOLDER
 """Name of the directory that becomes /workspace/output."""
 
 _SUFFIX = ".quantizing"

@@ -132,6 +132,8 @@ def _latency(latency: Mapping[str, Any]) -> str:
 def _calibration(calibration: Mapping[str, Any]) -> str:
     if calibration.get("command") is not None:
         how = f"by {_first_words(calibration['command'])}"
+    elif calibration.get("statistics") is not None:
+        how = f"in an earlier run: {calibration['statistics']}"
     elif calibration.get("function") is not None:
         how = f"given by {calibration['function']}"
     elif calibration["preprocess"] is None:

@@ -6,7 +6,6 @@ would not be what the name says.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import shlex
@@ -14,23 +13,25 @@ import stat
 from pathlib import Path
 
 from launch_quantization.callback import check_callback
-from launch_quantization.data import check_data, data_location, labels_path, python_function
+from launch_quantization.contract.options import RunOptions
+from launch_quantization.contract.outputs import GRAPH, LONGEST_SUFFIX
+from launch_quantization.contract.words import COMPARE, QUANTIZE
+from launch_quantization.data import check_data, data_location, labels_path, python_function, statistics_file
 from launch_quantization.errors import BadInputError, OutputRefusedError, UsageError
 from launch_quantization.input_graph import input_graph
 from launch_quantization.job import Job
 from launch_quantization.paths import absolute, here, status
 from launch_quantization.preprocessing import check_preprocessing
-from launch_quantization.zoo import check_zoo, models_config
+from launch_quantization.zoo import check_zoo, model_name, models_config
 
 _NAME_MAX = 255
-_LONGEST_SUFFIX = ".statistics.json"
 
 
-def checked_job(options: argparse.Namespace) -> Job:
+def checked_job(options: RunOptions[str]) -> Job:
     """Make the Job of the plain call.
 
     Args:
-        options: what ``launch_quantization.options.run_parser`` read.
+        options: what ``launch_quantization.options.run_options`` read.
 
     Raises:
         UsageError: options are missing or exclude each other.
@@ -44,55 +45,28 @@ def checked_job(options: argparse.Namespace) -> Job:
         here()  # it becomes /workspace/output
     function_file, function_name = python_function(options.data_function, "--data_function")
     metric_file, metric_name = python_function(options.metric, "--metric")
-    job = Job(
-        in_graph=in_graph,
-        out_graph=out_graph,
-        data_location=data_location(options),
-        data_function=function_file,
-        data_function_name=function_name,
-        labels=labels_path(options),
-        models_zoo=_directory(options.models_zoo, "--models_zoo"),
-        models_source_dir=_directory(options.models_source_dir, "--models_source_dir"),
-        model_name=options.model_name,
-        models_config=models_config(options),
-        inputs=options.inputs,
-        outputs=options.outputs,
-        signature=options.signature or None,
-        excluded_ops=options.excluded_ops,
-        excluded_nodes=options.excluded_nodes,
-        allow_op=options.allow_op,
-        per_channel=options.per_channel,
-        equalize=options.equalize,
-        bias_correction=options.bias_correction,
-        adaptive_rounding=options.adaptive_rounding,
-        samples=options.samples,
-        batch_size=options.batch_size,
-        callback=options.callback,
-        preprocess=options.preprocess,
-        scale=options.scale,
-        mean=options.mean,
-        std=options.std,
-        channel_order=options.channel_order,
-        resize=options.resize,
-        evaluate=options.evaluate,
-        max_drop=options.max_drop,
-        blame=options.blame,
-        tune=options.tune,
-        metric=metric_file,
-        metric_name=metric_name,
-        seed=options.seed,
-        algo=options.algo,
-        target_tensorflow=options.target_tensorflow,
-        target_cpu=options.target_cpu,
-        intermediate=options.intermediate,
-        debug=options.debug,
-        cpus=options.cpus,
-        memory=options.memory,
-        timeout=options.timeout,
-        stall_timeout=options.stall_timeout,
-        output_limit=options.output_limit,
-        tensorflow=options.tensorflow,
-    )
+    paths = {
+        "in_graph": in_graph,
+        "out_graph": out_graph,
+        "data_location": data_location(options),
+        "data_function": function_file,
+        "labels": labels_path(options),
+        "metric": metric_file,
+        "other_graph": None if options.other_graph is None else input_graph(options.other_graph),
+        "statistics": statistics_file(options),
+        "models_zoo": _directory(options.models_zoo, "--models_zoo"),
+        "models_source_dir": _directory(options.models_source_dir, "--models_source_dir"),
+        "models_config": models_config(options),
+    }
+    given = {
+        **vars(options),
+        **paths,
+        "signature": options.signature or None,
+        "model_name": model_name(options),
+        "data_function_name": function_name,
+        "metric_name": metric_name,
+    }
+    job = Job(**given)
     _check_names(job)
     return job
 
@@ -110,7 +84,7 @@ def _check_names(job: Job) -> None:
             ) from None
 
 
-def _check_combinations(options: argparse.Namespace) -> None:
+def _check_combinations(options: RunOptions[str]) -> None:
     if options.quiet and options.verbose:
         raise UsageError("--quiet and --verbose exclude each other", "drop one of them")
     if options.debug and options.json:
@@ -121,21 +95,29 @@ def _check_combinations(options: argparse.Namespace) -> None:
         return
     if options.in_graph is None:
         raise UsageError("--in_graph is missing", "name the frozen FP32 graph: --in_graph FILE.pb")
+    if options.other_graph is not None and options.task == QUANTIZE:
+        raise UsageError("there is one graph to quantize, not two", "see evaluate, benchmark and compare")
+    if options.task == COMPARE and options.other_graph is None:
+        raise UsageError("there is only one graph to compare", "launch_quantization compare A.pb B.pb")
     check_data(options)
     check_zoo(options)
 
 
-def _output_graph(options: argparse.Namespace, in_graph: Path | None) -> Path | None:
+def _output_graph(options: RunOptions[str], in_graph: Path | None) -> Path | None:
+    if options.task != QUANTIZE:
+        if options.out_graph is not None:
+            raise UsageError(f"{options.task} makes no graph, so that there is no --out_graph", "drop it")
+        return None
     if options.out_graph is not None:
         path = absolute(options.out_graph, "--out_graph")
     elif in_graph is not None:
         # a folder's name has no suffix: what looks like one in "net.v2" is part of it
-        path = in_graph.with_name(f"{in_graph.name if in_graph.is_dir() else in_graph.stem}_int8.pb")
+        path = in_graph.with_name(f"{in_graph.name if in_graph.is_dir() else in_graph.stem}_int8{GRAPH}")
     else:
         return None
-    if path.suffix != ".pb":
+    if path.suffix != GRAPH:
         raise UsageError(f"--out_graph: {path.name!r} does not end in .pb", "the output is a frozen graph: NAME.pb")
-    if len(os.fsencode(path.name)) + len(_LONGEST_SUFFIX) > _NAME_MAX:
+    if len(os.fsencode(path.name)) + len(LONGEST_SUFFIX) > _NAME_MAX:
         raise UsageError(f"--out_graph: the name {path.name!r} is too long", "choose a name of fewer than 230 bytes")
     if path == in_graph:
         raise UsageError(f"--out_graph is the same file as --in_graph: {path}", "choose another name for the output")

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 
+from launch_quantization.contract.options import RunOptions
+from launch_quantization.contract.words import DEFAULT_MODEL
 from launch_quantization.data import regular_file
 from launch_quantization.errors import BadInputError, UsageError
 from launch_quantization.paths import absolute, resolved
 
 
-def check_zoo(options: argparse.Namespace) -> None:
+def check_zoo(options: RunOptions[str]) -> None:
     """Check that the options of the Model Zoo go together.
 
     Raises:
@@ -22,23 +23,32 @@ def check_zoo(options: argparse.Namespace) -> None:
             "--model_name is a name in the Model Zoo and needs --models_zoo",
             "add --models_zoo DIR or drop --model_name",
         )
-    if options.models_config is not None and options.model_name is None:
+    if options.models_config is not None and options.models_zoo is None:
         raise UsageError(
-            "--models_config says what a --model_name means, and there is none", "add --model_name NAME or drop it"
+            "--models_config says what the names of zoo models mean, and there is no --models_zoo",
+            "add --models_zoo DIR or drop it",
         )
-    if options.data_function is not None and options.model_name is not None:
-        raise UsageError("--data_function and --model_name exclude each other: each calibrates", "drop one of them")
     if options.callback is not None:
         return  # its command may read all of them
-    if options.models_zoo is not None and options.model_name is None:
-        raise UsageError("--models_zoo needs --model_name", "add --model_name NAME or drop --models_zoo")
+    if options.data_function is not None and options.models_zoo is not None:
+        raise UsageError(
+            f"--data_function and the zoo model {model_name(options)} exclude each other: each calibrates",
+            "drop --data_function, or --models_zoo and what goes with it",
+        )
     if options.models_source_dir is not None and options.models_zoo is None:
         raise UsageError(
             "--models_source_dir serves the Model Zoo and needs --models_zoo", "add --models_zoo DIR or drop it"
         )
 
 
-def models_config(options: argparse.Namespace) -> Path | None:
+def model_name(options: RunOptions[str]) -> str | None:
+    """The name of the zoo model that calibrates; None where none does."""
+    if options.models_zoo is None or options.model_name is not None or options.callback is not None:
+        return options.model_name
+    return DEFAULT_MODEL
+
+
+def models_config(options: RunOptions[str]) -> Path | None:
     """The user's file of models, links resolved. What is in it is checked inside.
 
     Raises:

@@ -55,6 +55,18 @@ def pytest_collection_modifyitems(config, items):
         items[:] = [item for item in items if item not in marked]
 
 
+def pytest_sessionfinish(session):
+    """In a process of pytest-xdist: hand what was left out to the one that prints."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["left_out"] = dict(_left_out)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    """What each process of pytest-xdist left out is the same."""
+    _left_out.update(Counter(getattr(node, "workeroutput", {}).get("left_out", {})) - _left_out)
+
+
 def pytest_terminal_summary(terminalreporter):
     """Say what did not run: left out here, or skipped by a test itself."""
     reasons = Counter(_left_out)

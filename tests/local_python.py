@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import sys
 
+from launch_quantization.contract.words import DEFAULT_TENSORFLOW
 from launch_quantization.errors import LauncherError
-from launch_quantization.job import DEFAULT_TENSORFLOW
 from launch_quantization.local_runtime import LocalRuntime
 
 

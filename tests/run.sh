@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # All tests: those of quantization/ with the Python of the local runtime, which has TensorFlow, then the others with
 # the workshop's. Arguments go to pytest. Made first: .venv, by make.
+# The former run in as many processes as there are cores (at most 4; ARGS="-n 0": in this one).
 # VARIANTS="1.15 stock": instead of all this, those of quantization/ with the local environments of those variants.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -31,7 +32,7 @@ quantization() { # VARIANT ARGUMENTS
     fi
     echo "== quantization, in $python"
     PYTHONPATH=$PWD/$tools TF_ENABLE_ONEDNN_OPTS=1 TF_CPP_MIN_LOG_LEVEL=2 PYTHONDONTWRITEBYTECODE=1 \
-        run "$python" -m pytest tests/quantization "$@"
+        run "$python" -m pytest tests/quantization -n auto --maxprocesses 4 "$@"
 }
 
 if [ -n "${VARIANTS:-}" ]; then

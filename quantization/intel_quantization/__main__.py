@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 import traceback
+from typing import Sequence
 
 from intel_quantization import __version__
 from intel_quantization import job as jobs
+from intel_quantization.contract.failures import INTERNAL
+from intel_quantization.contract.options import InsideOptions
+from intel_quantization.contract.parser import AskedError, MistakeError, make_parser, parse_options
+from intel_quantization.contract.words import QUANTIZE
 from intel_quantization.ending import end_on_signals
 from intel_quantization.environment import limit_threads
 from intel_quantization.errors import OutOfMemoryError, QuantizationError, UsageError
 from intel_quantization.events import EventStream
 from intel_quantization.places import is_about_writing, output_error
 
-INTERNAL = 70
 
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message):
-        raise UsageError(message, "see --help")
-
-
-def _arguments(argv):
-    parser = _Parser(prog="intel_quantization", description="Quantize a frozen graph, as launch_quantization asks.")
-    parser.add_argument("--version", action="version", version=__version__)
-    parser.add_argument("--job", required=True, help="the job as JSON, or @FILE")
-    return parser.parse_args(argv)
+def _arguments(argv: Sequence[str]) -> str:
+    """The job's text; the help and the version are printed, and end the process."""
+    program = "intel_quantization"
+    try:
+        options = parse_options(program, InsideOptions, argv, ("help", "version"))
+    except MistakeError as mistake:
+        raise UsageError(mistake.message, mistake.remedy) from None
+    except AskedError as asked:
+        print(__version__ if asked.name == "version" else make_parser(program, InsideOptions).format_help())
+        raise SystemExit(0) from None
+    if options.job is None:
+        raise UsageError("--job is missing", "launch_quantization gives it: see docs/explanation/architecture.md")
+    return str(options.job)
 
 
 def _job(text: str) -> jobs.Job:
@@ -53,7 +58,7 @@ class _Verdict:
         if kind is not None and not issubclass(kind, Exception):
             return False
         if isinstance(error, BrokenPipeError):  # nobody listens any more
-            self.status = INTERNAL
+            self.status = INTERNAL.code
         elif error is None:
             self._events.emit("end", exit_code=self.status)
         else:
@@ -65,8 +70,8 @@ class _Verdict:
         if known is None:
             traceback.print_exception(type(error), error, trace)
             message, remedy = f"{type(error).__name__}: {error}", "report this with the lines above it"
-            self.status = INTERNAL
-            self._events.emit("error", kind="internal", message=message, remedy=remedy)
+            self.status = INTERNAL.code
+            self._events.emit("error", kind=INTERNAL.kind, message=message, remedy=remedy)
         else:
             self.status = known.exit_code
             self._events.emit("error", kind=known.kind, message=known.message, remedy=known.remedy)
@@ -86,19 +91,18 @@ def _known(error) -> QuantizationError | None:
 def main(argv=None) -> int:
     """Run the job; returns the exit status."""
     try:
-        arguments = _arguments(argv)
-        usage = None
+        text, usage = _arguments(sys.argv[1:] if argv is None else argv), None
     except UsageError as error:
-        arguments, usage = None, error
+        text, usage = "", error
     events = EventStream.claim_stdout()
     clean_ups = end_on_signals()
     with _Verdict(events) as verdict:
         if usage is not None:
             raise usage
-        job = _job(arguments.job)
+        job = _job(text)
         limit_threads(job.threads)
         # only now: these import TensorFlow
-        if job.task == jobs.QUANTIZE:
+        if job.task == QUANTIZE:
             from intel_quantization.run import run_job
 
             verdict.status = run_job(job, events, clean_ups)

@@ -6,8 +6,6 @@ import statistics
 import time
 from dataclasses import dataclass
 
-from intel_quantization import environment
-
 WARM_UP = 3
 LEAST_RUNS = 10
 MOST_RUNS = 100
@@ -46,11 +44,3 @@ def measure(fp32, int8, feed: dict, batch: int, clock=time.perf_counter, seconds
             taken.append(clock() - start)
     before, after = (statistics.median(taken) * 1000 for taken in times)
     return Latency(batch, before, after, before / after if after else 1.0, len(times[0]))
-
-
-def slower_text(latency: Latency, cpu: list) -> str:
-    """That INT8 is slower, and what of the CPU's features explains it."""
-    text = f"INT8 is slower than FP32 here: {latency.int8_ms:.2f} ms against {latency.fp32_ms:.2f} ms"
-    if not environment.has_int8(cpu):
-        text += f"; this CPU has no INT8 dot products (avx512_vnni, avx_vnni or amx_int8; it has {', '.join(cpu)})"
-    return text

@@ -5,32 +5,16 @@ from __future__ import annotations
 import os
 import platform
 
-_FEATURES = (
-    "avx",
-    "avx2",
-    "avx512f",
-    "avx512_vnni",
-    "avx_vnni",
-    "avx512_bf16",
-    "amx_bf16",
-    "amx_int8",
-)
+from intel_quantization.contract import cpu
 
 
 def cpu_features(cpuinfo: str = "/proc/cpuinfo") -> list[str]:
     """Those CPU flags that matter to INT8, in the order of their age; empty where they cannot be told."""
     try:
         with open(cpuinfo) as stream:
-            line = next((line for line in stream if line.startswith("flags")), "")
+            return cpu.flags_of(stream.read())
     except OSError:
         return []
-    flags = set(line.partition(":")[2].split())
-    return [name for name in _FEATURES if name in flags]
-
-
-def has_int8(features: list[str]) -> bool:
-    """Whether the CPU has dot products of 8-bit integers; without them INT8 gains little or nothing."""
-    return any(name in features for name in ("avx512_vnni", "avx_vnni", "amx_int8"))
 
 
 def limit_threads(threads: int | None) -> None:

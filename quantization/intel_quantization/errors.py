@@ -1,9 +1,11 @@
 """Failures of the inside that a user can meet; each has a kind and an exit status.
 
-The kinds and statuses are those that the launcher knows (``launcher/errors.py``).
+The kinds and statuses are the contract's.
 """
 
 from __future__ import annotations
+
+from intel_quantization.contract import failures
 
 
 class QuantizationError(ValueError):
@@ -14,8 +16,8 @@ class QuantizationError(ValueError):
         remedy: one line, what the user can do; may be empty.
     """
 
-    kind = "quantization_failed"
-    exit_code = 8
+    kind = failures.QUANTIZATION_FAILED.kind
+    exit_code = failures.QUANTIZATION_FAILED.code
 
     def __init__(self, message: str, remedy: str = "") -> None:
         super().__init__(message)
@@ -26,8 +28,8 @@ class QuantizationError(ValueError):
 class BadInputError(QuantizationError):
     """A graph, a dataset or an option cannot be used."""
 
-    kind = "bad_input"
-    exit_code = 3
+    kind = failures.BAD_INPUT.kind
+    exit_code = failures.BAD_INPUT.code
 
 
 class CalibrationCommandError(BadInputError):
@@ -41,19 +43,19 @@ class InvalidGraphError(QuantizationError):
 class OutOfMemoryError(QuantizationError):
     """TensorFlow or Python could not allocate memory."""
 
-    kind = "out_of_memory"
-    exit_code = 9
+    kind = failures.OUT_OF_MEMORY.kind
+    exit_code = failures.OUT_OF_MEMORY.code
 
 
 class OutputError(QuantizationError):
     """A result could not be written."""
 
-    kind = "output_refused"
-    exit_code = 11
+    kind = failures.OUTPUT_REFUSED.kind
+    exit_code = failures.OUTPUT_REFUSED.code
 
 
 class UsageError(QuantizationError):
     """The command line is wrong."""
 
-    kind = "usage"
-    exit_code = 2
+    kind = failures.USAGE.kind
+    exit_code = failures.USAGE.code

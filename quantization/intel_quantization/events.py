@@ -9,7 +9,10 @@ import sys
 import threading
 import time
 
-MAX_LINE = 64 * 1024
+from intel_quantization.contract.events import LINE_LIMIT
+from intel_quantization.contract.words import STAGES
+
+MAX_LINE = LINE_LIMIT
 """Longest line in bytes, newline included; the launcher drops longer ones."""
 
 _LONG_TEXT = 8 * 1024
@@ -79,9 +82,6 @@ class EventStream:
     def progress(self, stage: str, done: int, total: int, unit: str = "samples") -> None:
         """How many samples of ``stage`` are done; ``unit`` is what they are called: images, rows, samples."""
         self.emit("progress", stage=stage, done=done, total=total, unit=unit)
-
-
-STAGES = ("read", "optimize", "calibrate", "quantize", "verify", "measure")
 
 
 class Stages:

@@ -11,43 +11,32 @@ The calls of intel-quantization 1.1 work as they did::
 
 from __future__ import annotations
 
-import difflib
 import os
-from typing import Callable, List, Optional, Sequence, Tuple, Union
+from typing import Callable, Optional, Sequence, Union
 
 from tensorflow.core.framework import graph_pb2
 
-from intel_quantization.calibration.callback import DEFAULT_SAMPLES, calibrate_by_command
 from intel_quantization.calibration.collectors import ALGORITHMS, collector
 from intel_quantization.calibration.command import command_words
 from intel_quantization.calibration.given import CalibrationData, as_feed
-from intel_quantization.calibration.instrument import calibrate
 from intel_quantization.calibration.statistics import Statistics
-from intel_quantization.conversion import Conversion, OpCount, in_graph_order, nothing_to_quantize, op_counts
+from intel_quantization.calibration.statistics_file import load_statistics
+from intel_quantization.contract.words import STAGES as JOB_STAGES
+from intel_quantization.conversion import Conversion, OpCount
 from intel_quantization.errors import BadInputError
-from intel_quantization.graph import registry
 from intel_quantization.graph.capabilities import Capabilities
-from intel_quantization.graph.explain import explained
-from intel_quantization.graph.graph import Graph
-from intel_quantization.graph.interface import check_excluded
-from intel_quantization.graph.io import write_graph
 from intel_quantization.graph.load import Loaded, load_graph
-from intel_quantization.graph.newer_attributes import strip_newer_attributes
-from intel_quantization.graph.verify import verify, verify_quantized
-from intel_quantization.graph.verify_target import check_target, verify_target
-from intel_quantization.graph_files import FROZEN_RANGES, LOGGED, OPTIMIZED, GraphFiles, check_paths, default_output
-from intel_quantization.quantize.candidates import find_candidates
-from intel_quantization.quantize.emitted_layer import EmittedLayer
-from intel_quantization.quantize.groups import Decision
-from intel_quantization.quantize.quantize_graph import Options, quantize_graph
+from intel_quantization.graph_files import LOGGED, GraphFiles, check_paths, default_output
+from intel_quantization.quantize.quantize_graph import Options
 from intel_quantization.quantize.target_cpu import ANY, check_target_cpu
-from intel_quantization.quantize.windows import window_of
-from intel_quantization.transforms.cut_at_inputs import cut_at_inputs
-from intel_quantization.transforms.pipeline import OPTIMIZE_FP32, optimize
+from intel_quantization.stages.calibrate import calibrate_by, calibrate_on_feed, use_statistics
+from intel_quantization.stages.optimize import Optimized, optimize_graph
+from intel_quantization.stages.quantize import quantize_optimized, verify_result
 
 __all__ = ["ALGORITHMS", "STAGES", "Conversion", "GraphConverter", "OpCount"]
 
-STAGES = ("read", "optimize", "calibrate", "quantize", "verify")
+STAGES = JOB_STAGES[:-1]
+"""Of a conversion; a job also measures."""
 NO_FILE = ""
 """The output graph that is not written."""
 
@@ -101,6 +90,8 @@ class GraphConverter:
             for graphs that you trust. A graph whose outputs need any other such op is refused.
         adaptive_rounding: round weights up or down so that their errors cancel in the layer's output, as the
             calibration data's patches tell, instead of each to its nearest value.
+        statistics: what an earlier conversion of this graph saw (``Conversion.statistics``), or the path of a file
+            of them; then nothing is calibrated. A ``.json`` has no patches, and what those decide is left out.
 
     Attributes:
         gen_calib_data_cmds: a command (or its words) that runs inference on the graph whose path stands for
@@ -141,6 +132,7 @@ class GraphConverter:
         target_cpu: str = ANY,
         allow_op: Sequence[str] = (),
         adaptive_rounding: bool = True,
+        statistics: Union[Statistics, str, os.PathLike, None] = None,
     ) -> None:
         collector(algo)  # it exists
         self.input_graph = input_graph if isinstance(input_graph, graph_pb2.GraphDef) else os.fspath(input_graph)
@@ -160,6 +152,9 @@ class GraphConverter:
         self.bias_correction = bias_correction
         self.algo = algo
         self.calibration_data = calibration_data
+        self.statistics = (
+            statistics if isinstance(statistics, Statistics) or statistics is None else os.fspath(statistics)
+        )
         self.samples = samples
         self.signature = signature
         self.intermediate_dir = intermediate_dir
@@ -197,53 +192,6 @@ class GraphConverter:
     def _convert(self, optimize_first: bool) -> Conversion:
         files = self._files()
         capabilities = Capabilities(self.target_tensorflow)
-        self._on_stage("read")
-        loaded = load_graph(
-            self.input_graph, self.inputs, self.outputs, self.input_graph_binary_flag, self.signature, self.allow_op
-        )
-        graph_def, inputs, outputs = loaded.graph_def, loaded.inputs, loaded.outputs
-        if self.calibration_data is None and not self.gen_calib_data_cmds:
-            raise BadInputError("there are no calibration data", "give calibration_data or gen_calib_data_cmds")
-        graph = Graph(graph_def, [info.name for info in outputs])
-        self._check_excluded_ops(graph)
-        check_excluded(graph_def, self.excluded_nodes)
-        with explained(graph_def):
-            cut_at_inputs(graph, [info.name for info in inputs])
-            self._on_stage("optimize")
-            passes = OPTIMIZE_FP32 if optimize_first else ()
-            optimize(graph, passes, lambda number, name, after: files.stage("%02d_%s" % (number, name), after))
-            strip_newer_attributes(graph, capabilities.has_attr)
-            check_target(graph, capabilities)
-            fp32_graph = graph.to_graph_def()
-            if optimize_first:
-                files.debug(OPTIMIZED, graph)
-            candidates, refused = find_candidates(graph, self.excluded_ops, self.excluded_nodes, capabilities)
-        if not candidates:
-            raise nothing_to_quantize(graph, refused)
-        windows = {group.linear: window_of(graph, group) for group in candidates}
-        graph_outputs = graph.outputs
-        del graph  # while the session holds its own copies of the weights
-
-        self._on_stage("calibrate")
-        observed = tuple(dict.fromkeys(name for group in candidates for name in group.observed()))
-        sources = tuple(group.source for group in candidates)
-        if self.calibration_data is None:
-            statistics = self._calibrate_by_command(loaded, fp32_graph, observed, sources, files.debug_path(LOGGED))
-        else:
-            feed = as_feed(self.calibration_data, inputs, self.samples)
-            statistics = calibrate(
-                fp32_graph,
-                observed,
-                feed,
-                self._on_progress,
-                sources,
-                histograms=True,
-                threads=self.threads,
-                windows=windows,
-            )
-
-        self._on_stage("quantize")
-        graph = Graph(fp32_graph, graph_outputs)
         options = Options(
             self.excluded_ops,
             self.excluded_nodes,
@@ -254,75 +202,40 @@ class GraphConverter:
             self.target_cpu,
             self.adaptive_rounding,
         )
-
-        def stop(decided: Sequence[Decision]) -> None:
-            raise nothing_to_quantize(graph, in_graph_order(fp32_graph, decided))
-
-        layers: List[EmittedLayer] = []
-        decided, remaining = quantize_graph(
-            graph, candidates, refused, statistics, options, capabilities, stop, layers.extend
+        self._on_stage("read")
+        saved = self._saved()
+        loaded = load_graph(
+            self.input_graph, self.inputs, self.outputs, self.input_graph_binary_flag, self.signature, self.allow_op
         )
-        decisions = in_graph_order(fp32_graph, decided)
-        files.debug(FROZEN_RANGES, graph)
-        op_table = op_counts(decisions)
-
+        if saved is None and self.calibration_data is None and not self.gen_calib_data_cmds:
+            raise BadInputError("there are no calibration data", "give calibration_data or gen_calib_data_cmds")
+        self._on_stage("optimize")
+        optimized = optimize_graph(loaded, self.excluded_ops, self.excluded_nodes, capabilities, files, optimize_first)
+        self._on_stage("calibrate")
+        statistics = use_statistics(optimized, saved) if saved else self._calibrate(loaded, optimized, files)
+        self._on_stage("quantize")
+        quantized = quantize_optimized(optimized, statistics, options, capabilities, files)
         self._on_stage("verify")
-        verify(graph, "quantize")
-        verify_quantized(graph)
-        strip_newer_attributes(graph, capabilities.has_attr)
-        verify_target(graph, capabilities)
-        int8_graph = graph.to_graph_def()
-        files.stage("int8", graph)
-        if self.output_graph is not None:
-            write_graph(int8_graph, self.output_graph)
-        return Conversion(
-            int8_graph,
-            fp32_graph,
-            graph_def,
-            inputs,
-            outputs,
-            statistics,
-            decisions,
-            op_table,
-            self.output_graph,
-            capabilities.versions(),
-            remaining,
-            tuple(layers),
-        )
+        return verify_result(loaded, optimized, statistics, quantized, capabilities, files, self.output_graph)
 
-    def _calibrate_by_command(
-        self,
-        loaded: Loaded,
-        fp32_graph: graph_pb2.GraphDef,
-        observed: Tuple[str, ...],
-        sources: Tuple[str, ...],
-        keep_graph: Optional[str],
-    ) -> Statistics:
+    def _saved(self) -> Optional[Statistics]:
+        """What an earlier run saw; None where this one calibrates."""
+        if self.statistics is None or isinstance(self.statistics, Statistics):
+            return self.statistics
+        return load_statistics(os.fspath(self.statistics))
+
+    def _calibrate(self, loaded: Loaded, optimized: Optimized, files: GraphFiles) -> Statistics:
+        options = {"excluded_ops": list(self.excluded_ops), "excluded_nodes": list(self.excluded_nodes)}
+        if self.calibration_data is not None:
+            feed = as_feed(self.calibration_data, loaded.inputs, self.samples)
+            return calibrate_on_feed(optimized, feed, self._on_progress, self.threads, options)
         command = self.gen_calib_data_cmds or ()
-        return calibrate_by_command(
-            fp32_graph,
-            observed,
-            command_words(command) if isinstance(command, str) else tuple(command),
-            [info.name for info in loaded.inputs],
-            channel_means=sources,
-            histograms=True,
-            samples=self.samples or DEFAULT_SAMPLES,
-            on_samples=self._on_progress,
-            on_output=self._on_output,
-            original=loaded.graph_def,
-            keep_graph=keep_graph,
-        )
+        words = command_words(command) if isinstance(command, str) else tuple(command)
+        path = files.debug_path(LOGGED)
+        return calibrate_by(optimized, loaded, words, self.samples, self._on_progress, self._on_output, path, options)
 
     def _files(self) -> GraphFiles:
         directory = None
         if self.debug and self.output_graph is not None:
             directory = os.path.dirname(os.path.realpath(self.output_graph))
         return GraphFiles(directory, self.intermediate_dir)
-
-    def _check_excluded_ops(self, graph: Graph) -> None:
-        ops = {node.op for node in graph.nodes.values()}
-        for op in self.excluded_ops:
-            if op not in ops and registry.op_def(op) is None:
-                near = difflib.get_close_matches(op, sorted(ops), n=1, cutoff=0.5)
-                remedy = "did you mean '%s'?" % near[0] if near else "ops are named as in the graph, e.g. MatMul"
-                raise BadInputError("there is no op '%s' to exclude" % op, remedy)

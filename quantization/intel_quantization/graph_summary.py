@@ -19,7 +19,7 @@ from intel_quantization.graph.interface import TensorInfo, find_inputs, find_out
 from intel_quantization.graph.io import graph_size
 from intel_quantization.graph.load import read_any
 from intel_quantization.quantize.candidates import find_candidates
-from intel_quantization.quantize.groups import Decision
+from intel_quantization.quantize.decision import Decision
 from intel_quantization.transforms.pipeline import optimize
 
 SCHEMA = 1

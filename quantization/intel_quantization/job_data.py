@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Any
 
 from intel_quantization import job as jobs
 from intel_quantization.calibration.dataset import Dataset
@@ -11,8 +11,14 @@ from intel_quantization.calibration.function_data import function_data
 from intel_quantization.errors import BadInputError
 
 
-def open_data(job: jobs.Job, inputs: Any, seed: int, samples: Optional[int]) -> Dataset:
+def open_data(job: jobs.Job, inputs: Any, seed: int, samples: int | None) -> Dataset:
     """The data that a job names.
+
+    Args:
+        job: as it was given.
+        inputs: the graph's, TensorInfos.
+        seed: which samples are drawn.
+        samples: to calibrate on; None: as many as suffice.
 
     Raises:
         BadInputError: there are none, or they do not fit the graph.

@@ -11,15 +11,16 @@ from typing import Dict, Optional, Tuple, Union
 
 import numpy as np
 
+from intel_quantization.contract.words import CHANNEL_ORDERS, PREPROCESSINGS
 from intel_quantization.errors import BadInputError
 from intel_quantization.resizing import STRETCH, Resizing
 
-MODES = ("tf", "caffe", "torch", "vgg", "unit", "none")
+MODES = PREPROCESSINGS
 GRAY_MODES = ("tf", "unit", "none")
 """The other modes subtract a mean for each of red, green and blue."""
 CUSTOM = "custom"
 """The mode of numbers of one's own."""
-ORDERS = ("rgb", "bgr")
+ORDERS = CHANNEL_ORDERS
 
 _CAFFE_BGR = np.array([103.939, 116.779, 123.68], np.float32)
 _VGG_RGB = np.array([123.68, 116.78, 103.94], np.float32)

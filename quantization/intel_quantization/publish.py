@@ -7,10 +7,10 @@ import json
 import os
 import shutil
 
+from intel_quantization.contract.outputs import GRAPH, INTERMEDIATE, MANIFEST, MANIFEST_SCHEMA
 from intel_quantization.errors import OutputError
 from intel_quantization.places import is_about_writing, output_error, partial_folder
 
-MANIFEST_SCHEMA = 1
 _BLOCK = 1 << 20
 
 
@@ -43,7 +43,7 @@ class Publication:
         self.discard()
         # Python says which file it cannot open, but not which it cannot write to.
         if isinstance(error, OSError) and error.filename is None and is_about_writing(error):
-            raise output_error(error, os.path.join(self._folder, self._stem + ".pb")) from error
+            raise output_error(error, os.path.join(self._folder, self._stem + GRAPH)) from error
 
     def path(self, suffix: str) -> str:
         """Where to write the output ``<stem><suffix>`` for now."""
@@ -60,14 +60,14 @@ class Publication:
             Names relative to the folder, sorted, the manifest's included.
         """
         names = self._names()
-        manifest = self._stem + ".manifest.json"
+        manifest = self._stem + MANIFEST
         files = [_entry(self._partial, name) for name in names]
         with open(os.path.join(self._partial, manifest), "w") as stream:
             json.dump({"schema": MANIFEST_SCHEMA, "files": files}, stream, indent=1)
         _sync(os.path.join(self._partial, manifest))
         # an older manifest would vouch for files that are about to change
         _remove(os.path.join(self._folder, manifest))
-        _remove(os.path.join(self._folder, self._stem + ".intermediate"))
+        _remove(os.path.join(self._folder, self._stem + INTERMEDIATE))
         for name in [*names, manifest]:
             target = os.path.join(self._folder, name)
             os.makedirs(os.path.dirname(target), exist_ok=True)

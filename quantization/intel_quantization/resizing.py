@@ -17,6 +17,7 @@ from typing import Callable, Optional, Tuple
 
 import numpy as np
 
+from intel_quantization.contract import resizing as contract
 from intel_quantization.errors import BadInputError
 
 Size = Tuple[int, int]
@@ -48,23 +49,11 @@ def parse_resizing(text: str) -> Resizing:
     Raises:
         BadInputError: there is no such rule, or the number is none that it takes.
     """
-    rule, colon, number = text.partition(":")
-    if rule not in _DEFAULTS or (colon and rule == "stretch"):
-        raise BadInputError(f"{text!r} is no rule of resizing", "give one of: " + ", ".join(_DEFAULTS))
-    if not colon:
-        return Resizing(rule, _DEFAULTS[rule])
     try:
-        value = float(number)
-    except ValueError:
-        value = float("nan")
-    fits = {"crop": value >= 1 and value == int(value) if np.isfinite(value) else False}
-    fits.update(central_crop=0 < value <= 1, pad=0 <= value <= 255)
-    if not fits[rule]:
-        raise BadInputError(
-            f"the number of {text!r} does not fit",
-            "crop takes a number of pixels, central_crop a share up to 1, pad a value from 0 to 255",
-        )
-    return Resizing(rule, value)
+        rule, number = contract.parse_resizing(text)
+    except ValueError as error:
+        raise BadInputError(str(error), "give " + contract.RULES) from None
+    return Resizing(rule, _DEFAULTS[rule] if number is None else number)
 
 
 def to_size(pixels: np.ndarray, size: Size, resizing: Resizing, resize: Resize) -> np.ndarray:

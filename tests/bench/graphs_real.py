@@ -30,8 +30,8 @@ from intel_quantization.calibration.images import Image
 from intel_quantization.graph.interface import find_inputs, find_outputs
 from intel_quantization.graph.io import read_graph
 from intel_quantization.graph_converter import GraphConverter
-from intel_quantization.run import ALGORITHM
 from intel_quantization.runner import Runner
+from intel_quantization.stages.run_context import ALGORITHM
 
 # accuracy.py has them all; here are those with images in files that the product's own feed takes in a mode it has
 _WITH_IMAGES = ("imagenet", "cifar", "coco")

@@ -22,6 +22,7 @@ from tensorflow.core.framework import attr_value_pb2, op_def_pb2
 from tensorflow.python.framework import kernels as kernel_registry
 
 from intel_quantization.graph.snapshots import PATH, expand, order, type_name
+from intel_quantization.kinds.registry import FLOWS
 
 # Ops of which attributes and kernels are written down in full: those that may become INT8, and those that
 # emission or an FP32 pass may ask for.
@@ -34,7 +35,7 @@ OTHERS = frozenset(
     ResizeBilinear ResizeNearestNeighbor Rsqrt Shape Sigmoid Slice Softmax SpaceToBatchND SpaceToDepth Split Squeeze
     StridedSlice Sub Sum Tanh Tile Transpose Unpack _FusedConv2D _FusedDepthwiseConv2dNative _FusedMatMul
     """.split()
-)
+) | frozenset(FLOWS)
 
 
 def running_ops() -> Dict[str, Tuple[Any, List[Dict[str, List[str]]]]]:

@@ -7,58 +7,20 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass, field
-from typing import Dict, List, Sequence, Tuple
+from typing import List, Sequence, Tuple
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "quantization"))
 
-from intel_quantization.graph.attributes import DT_FLOAT, DT_QINT8, DT_QUINT8
 from intel_quantization.graph.snapshots import Snapshot, snapshots
+from intel_quantization.kinds.linear_kind import Form
+from intel_quantization.kinds.registry import LINEAR, PASS_THROUGH
 
 BEGIN, END = "<!-- capabilities, by tests/capabilities/table.py -->\n", "<!-- end of capabilities -->\n"
 
 
-@dataclass(frozen=True)
-class Row:
-    """What becomes INT8, by which op, and what a TensorFlow must have for it."""
-
-    what: str
-    op: str
-    types: Dict[str, int] = field(default_factory=dict)
-    attr: str = ""
-
-
-def _conv(source: int, result: int = DT_QUINT8, **more: int) -> Dict[str, int]:
-    return dict(more, Tinput=source, Tfilter=DT_QINT8, Tbias=DT_FLOAT, out_type=result)
-
-
-def _product(source: int, result: int) -> Dict[str, int]:
-    return {"T1": source, "T2": DT_QINT8, "Tbias": DT_FLOAT, "Toutput": result}
-
-
-_CONV = "QuantizedConv2DWithBias%sRequantize"
-_FUSED = "_FusedQuantizedDepthwiseConv2D"
-_DEPTHWISE = "QuantizedDepthwiseConv2DWithBiasAndReluAndRequantize"
-ROWS = (
-    Row("Conv2D", _CONV % "And", _conv(DT_QUINT8, DT_QINT8)),
-    Row("Conv2D and ReLU", _CONV % "AndReluAnd", _conv(DT_QUINT8)),
-    Row("… on signed input", _CONV % "AndReluAnd", _conv(DT_QINT8)),
-    Row("… with a Pad in it", _CONV % "AndReluAnd", attr="padding_list"),
-    Row("Conv2D, addition and ReLU", _CONV % "SumAndReluAnd", _conv(DT_QUINT8, Tsummand=DT_QUINT8)),
-    Row("… of a signed tensor", _CONV % "SignedSumAndReluAnd", _conv(DT_QUINT8, Tsummand=DT_QINT8)),
-    Row("DepthwiseConv2dNative and ReLU", _DEPTHWISE, _conv(DT_QUINT8)),
-    Row("… with a Pad in it", _FUSED, attr="explicit_paddings"),
-    Row("… without a ReLU, or on signed input", _FUSED, _conv(DT_QINT8, DT_QINT8, Tsummand=DT_QINT8)),
-    Row("MatMul and ReLU", "QuantizedMatMulWithBiasAndReluAndRequantize", _product(DT_QUINT8, DT_QUINT8)),
-    Row("MatMul with a float32 result", "QuantizedMatMulWithBiasAndDequantize", _product(DT_QUINT8, DT_FLOAT)),
-    Row("MaxPool", "QuantizedMaxPool", {"T": DT_QUINT8}),
-    Row("… of a signed tensor", "QuantizedMaxPool", {"T": DT_QINT8}),
-    Row("AvgPool", "QuantizedAvgPool", {"T": DT_QUINT8}),
-    Row("… of a signed tensor", "QuantizedAvgPool", {"T": DT_QINT8}),
-    Row("ConcatV2", "QuantizedConcatV2", {"T": DT_QUINT8}),
-    Row("… of signed tensors", "QuantizedConcatV2", {"T": DT_QINT8}),
-    Row("Reshape, Squeeze, ExpandDims", "Reshape", {"T": DT_QINT8}),
+ROWS: Tuple[Form, ...] = tuple(
+    form for kinds in (LINEAR, PASS_THROUGH) for kind in kinds.values() for form in kind.forms()
 )
 
 
@@ -75,8 +37,8 @@ def table(known: Sequence[Snapshot]) -> str:
     lines.append(["---"] * len(lines[0]))
     before = ""
     for number, row in enumerate(ROWS):
-        op = "" if row.op == before else "`%s`" % row.op
-        before = row.op
+        op = "" if row.kernel.op == before else "`%s`" % row.kernel.op
+        before = row.kernel.op
         lines.append([row.what, op, *("yes" if answers[number] else "–" for _, answers in columns)])
     return "".join("| %s |\n" % " | ".join(line) for line in lines)
 
@@ -87,8 +49,9 @@ def replaced(text: str, new: str) -> str:
     return head + BEGIN + new + END + rest.partition(END)[2]
 
 
-def _has(snapshot: Snapshot, row: Row) -> bool:
-    return snapshot.has_attr(row.op, row.attr) if row.attr else snapshot.has_kernel(row.op, **row.types)
+def _has(snapshot: Snapshot, row: Form) -> bool:
+    op, types = row.kernel
+    return snapshot.has_attr(op, row.attr) if row.attr else snapshot.has_kernel(op, **types)
 
 
 def main() -> None:

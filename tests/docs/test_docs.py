@@ -14,7 +14,8 @@ from types import ModuleType
 import pytest
 
 from launch_quantization import errors
-from launch_quantization.options import run_parser
+from launch_quantization.contract.commands import RUN, SUB_COMMANDS
+from launch_quantization.contract.option import options_of
 
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = ROOT / "docs" / "reference"
@@ -40,6 +41,12 @@ def test_generated_parts_are_fresh(name: str) -> None:
     assert generate.replaced(text, name, make()) == text
 
 
+def test_schemas_are_fresh() -> None:
+    """If this fails, run docs/generate.py."""
+    assert {path: path.read_text("utf-8") for path in generate.schema_texts()} == generate.schema_texts()
+    assert {path.name for path in generate.SCHEMA_FOLDER.iterdir()} == {path.name for path in generate.schema_texts()}
+
+
 def test_a_stale_part_is_told_and_mended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -47,9 +54,10 @@ def test_a_stale_part_is_told_and_mended(
     (tmp_path / "page.md").write_text(page)
     monkeypatch.setattr(generate, "REFERENCE", tmp_path)
     monkeypatch.setattr(generate, "ROOT", tmp_path)
+    monkeypatch.setattr(generate, "SCHEMA_FOLDER", tmp_path)
     monkeypatch.setattr(generate, "PARTS", {"it": ("page.md", lambda: "new\n")})
     assert generate.main(["--check"]) == 1
-    assert "page.md: it" in capsys.readouterr().err
+    assert "page.md, job.schema.json" in capsys.readouterr().err
     assert (tmp_path / "page.md").read_text() == page
     assert generate.main([]) == 0
     assert generate.main(["--check"]) == 0
@@ -61,12 +69,13 @@ def test_a_stale_part_is_told_and_mended(
 
 def test_every_option_stands_in_the_reference() -> None:
     told = generate.options()
-    for action in run_parser()._actions:
-        assert f"`{action.option_strings[-1].replace('-', '_').replace('__', '--', 1)}" in told or any(
-            f"`{name}" in told for name in action.option_strings
-        ), action.option_strings
+    for option in options_of(RUN.table):
+        assert f"`--{option.name}" in told
+        assert all(f"`--{name}`" in told for name in option.also)
     assert "| `-g`, `--in_graph PATH` |" in told
     assert "`--in-graph`" not in told
+    for command in SUB_COMMANDS:
+        assert f"### {command.name}\n" in generate.sub_commands()
 
 
 def test_every_exit_code_stands_in_the_reference() -> None:

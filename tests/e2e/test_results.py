@@ -9,8 +9,10 @@ import stat
 import subprocess
 from pathlib import Path
 
+import jsonschema
 import pytest
 
+from launch_quantization.contract.json_schema import SCHEMAS
 from tests.e2e.support import PATIENCE, Launcher, leftovers, write_rows
 from tests.standin_zoo import write_zoo
 
@@ -32,6 +34,8 @@ def test_a_graph_and_images_are_enough(launch: Launcher, graph: Path, images: Pa
     assert "INT8" in done.stdout
     assert "[3/6] calibrate" in done.stderr
     assert leftovers(tmp_path) == []
+    for name, file in (("report", "net_int8.report.json"), ("manifest", "net_int8.manifest.json")):
+        jsonschema.validate(json.loads((tmp_path / file).read_text("utf-8")), SCHEMAS[name]())
 
 
 def test_results_are_plain_files_of_the_caller(launch: Launcher, graph: Path, images: Path, tmp_path: Path) -> None:
@@ -58,6 +62,8 @@ def test_events(launch: Launcher, graph: Path, images: Path, tmp_path: Path) -> 
     ops = {op["op"]: op for op in events[-2]["ops"]}
     assert ops["Conv2D"]["total"] == ops["Conv2D"]["int8"] == 2
     assert events[-2]["files"][0] == str(tmp_path / "out.pb")
+    for event in events:
+        jsonschema.validate(event, SCHEMAS["event"]())
 
 
 def test_intermediate_graphs_are_kept(launch: Launcher, graph: Path, images: Path, tmp_path: Path) -> None:

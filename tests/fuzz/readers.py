@@ -17,6 +17,7 @@ from intel_quantization.calibration.datasets import open_dataset
 from intel_quantization.calibration.image_size import check_image_size
 from intel_quantization.calibration.images import Image, Images
 from intel_quantization.calibration.labels import labelled, row_labels
+from intel_quantization.contract.job import SCHEMA
 from intel_quantization.errors import BadInputError
 from intel_quantization.graph.interface import TensorInfo
 from intel_quantization.graph.load import load_graph
@@ -24,7 +25,7 @@ from intel_quantization.zoo.config import load_entries
 from launch_quantization import events, graph_message
 from launch_quantization.errors import LauncherError
 from launch_quantization.lines import LineSplitter
-from launch_quantization.options import run_parser
+from launch_quantization.options import run_options
 from launch_quantization.sanitize import safe_text
 from launch_quantization.validation import checked_job
 from tests.fuzz import seeds
@@ -157,11 +158,11 @@ def _output(folder: str, data: bytes) -> None:
 # -- texts ---------------------------------------------------------------------------------------
 
 _JOBS = (
-    {"schema": jobs.SCHEMA, "in_graph": "g.pb", "out_graph": "output/o.pb", "samples": 4, "inputs": ["a"], "seed": 1},
-    {"schema": jobs.SCHEMA, "in_graph": "g", "out_graph": "output/o.pb", "mean": [1, 2.5, 3], "std": [1], "scale": [2]},
-    {"schema": jobs.SCHEMA, "in_graph": "g", "out_graph": "o.pb", "resize": "crop:256", "data_function": "a/f.py:data"},
+    {"schema": SCHEMA, "in_graph": "g.pb", "out_graph": "output/o.pb", "samples": 4, "inputs": ["a"], "seed": 1},
+    {"schema": SCHEMA, "in_graph": "g", "out_graph": "output/o.pb", "mean": [1, 2.5, 3], "std": [1], "scale": [2]},
+    {"schema": SCHEMA, "in_graph": "g", "out_graph": "o.pb", "resize": "crop:256", "data_function": "a/f.py:data"},
     {
-        "schema": jobs.SCHEMA,
+        "schema": SCHEMA,
         "in_graph": "g",
         "out_graph": "o.pb",
         "preprocess": "caffe",
@@ -254,7 +255,7 @@ def _command_line(folder: str, data: bytes) -> None:
     before = os.getcwd()
     os.chdir(folder)
     try:
-        checked_job(run_parser().parse(data.decode("utf-8", "surrogateescape").split("\0")))
+        checked_job(run_options(data.decode("utf-8", "surrogateescape").split("\0")))
     except LauncherError as error:
         raise BadInputError(error.message) from None
     except SystemExit as ending:  # --help and --version

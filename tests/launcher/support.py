@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 from pathlib import Path
 
+from launch_quantization.contract.options import RunOptions
 from launch_quantization.events import Event
-from launch_quantization.options import run_parser
+from launch_quantization.options import run_options
 
 
-def options(*argv: object) -> argparse.Namespace:
+def options(*argv: object) -> RunOptions[str]:
     """The options of a plain call."""
-    return run_parser().parse([str(word) for word in argv])
+    return run_options([str(word) for word in argv])
 
 
 def leave_output(folder: Path, stem: str = "out", files: dict[str, bytes] | None = None) -> dict[str, bytes]:
@@ -137,6 +137,7 @@ RESULT = {
         "preprocess": "vgg",
         "preprocess_chosen": True,
         "command": None,
+        "statistics": None,
     },
     "outputs": ["out.pb"],
 }

@@ -22,8 +22,8 @@ from launch_quantization.build_context import (
     supported_pythons,
     variants,
 )
+from launch_quantization.contract.words import DEFAULT_TENSORFLOW
 from launch_quantization.errors import BuildError, UsageError
-from launch_quantization.job import DEFAULT_TENSORFLOW
 from tests.launcher.tiny_context import ROOT, VARIANT, make_tiny_context
 
 

@@ -52,6 +52,15 @@ def test_labels_and_seed(graph: Path, tmp_path: Path) -> None:
     assert checked_job(options(*argv[:4])).inside()["labels"] is None
 
 
+def test_statistics_stand_for_data(graph: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.statistics.json").write_text("{}")
+    job = checked_job(options("-g", graph, "--statistics", tmp_path / "a.statistics.json"))
+    assert job.inside()["statistics"] == "statistics/a.statistics.json"
+    assert Mount(tmp_path / "a.statistics.json", "/workspace/statistics/a.statistics.json") in job.mounts()
+    assert job.data_location is None
+    assert checked_job(options("-g", graph, "-d", tmp_path)).inside()["statistics"] is None
+
+
 def test_a_function_needs_no_data(graph: Path, tmp_path: Path) -> None:
     (tmp_path / "my feed.py").write_text("def batches(): pass")
     job = checked_job(options("-g", graph, "--data_function", f"{tmp_path}/my feed.py:batches"))
@@ -68,7 +77,7 @@ def test_functions_that_are_none(graph: Path, value: str) -> None:
     assert "FILE.py:FUNCTION" in error.remedy
 
 
-@pytest.mark.parametrize("option", ["--data_location", "--labels", "--data_function"])
+@pytest.mark.parametrize("option", ["--data_location", "--labels", "--data_function", "--statistics"])
 @pytest.mark.parametrize("make", [os.mkfifo, Path.touch, lambda path: None], ids=["fifo", "empty", "missing"])
 def test_files_that_are_refused(graph: Path, tmp_path: Path, option: str, make: object) -> None:
     path = tmp_path / "bad.py"
@@ -93,6 +102,7 @@ def test_a_folder_is_no_labels_file(graph: Path, tmp_path: Path) -> None:
         ("--labels", "l.txt", "--data_function", "feed.py:f"),
         ("--labels", "l.txt", "--data_function", "feed.py:f", "--data_location", "."),
         ("--callback", "python a.py {}", "--data_function", "feed.py:f"),
+        ("--callback", "python a.py {}", "--statistics", "s.json"),
     ],
 )
 def test_combinations_that_make_no_sense(graph: Path, argv: tuple[str, ...]) -> None:

@@ -8,6 +8,7 @@ import pytest
 from launch_quantization import doctor, engine
 from launch_quantization.build_site import CA_VARIABLES
 from launch_quantization.cli import main
+from launch_quantization.contract import cpu
 from launch_quantization.doctor import OK, PROBLEM, WARNING, Finding
 from launch_quantization.errors import BuildError, EngineUnreachableError
 from launch_quantization.pythons import Python
@@ -116,6 +117,7 @@ def test_each_variant_and_what_there_is_of_it(
         ("avx512_vnni avx", OK),
         ("avx avx_vnni", OK),
         ("avx avx2", WARNING),
+        ("avx amx_int8", OK),
         ("fpu", PROBLEM),
     ],
 )
@@ -123,6 +125,13 @@ def test_cpu_flags(monkeypatch: pytest.MonkeyPatch, flags: str, level: str) -> N
     monkeypatch.setattr(Path, "read_text", lambda *_args, **_kwargs: f"processor : 0\nflags\t\t: {flags}\n")
     finding = doctor._cpu()
     assert finding.level == level
+
+
+def test_cpu_flags_are_those_of_a_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = f"flags : {' '.join(reversed(cpu.FLAGS))} fpu\n"
+    monkeypatch.setattr(Path, "read_text", lambda *_args, **_kwargs: text)
+    assert doctor._cpu().found == ", ".join(cpu.FLAGS)
+    assert {"avx512_bf16", "amx_bf16"} < set(cpu.FLAGS)
 
 
 def test_an_apple_machine(monkeypatch: pytest.MonkeyPatch) -> None:

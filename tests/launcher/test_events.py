@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from launch_quantization.events import LINE_LIMIT, SHAPES, parse
+from launch_quantization.contract.events import EVENTS, LINE_LIMIT
+from launch_quantization.events import parse
 from tests.launcher.support import RESULT, line
 
 GOOD = {
@@ -27,7 +28,7 @@ GOOD = {
 }
 
 
-@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("name", EVENTS)
 def test_every_event_is_read_back(name: str) -> None:
     event = parse(line(name, **GOOD[name]))
     assert event is not None
@@ -96,9 +97,9 @@ JSON = st.recursive(
 )
 
 
-@given(st.sampled_from(sorted(SHAPES)), st.data())
+@given(st.sampled_from(sorted(EVENTS)), st.data())
 def test_no_values_upset_the_parser(name: str, data: st.DataObject) -> None:
-    fields = {key: data.draw(st.just(GOOD[name][key]) | JSON) for key in SHAPES[name]}
+    fields = {key: data.draw(st.just(GOOD[name][key]) | JSON) for key in EVENTS[name].fields}
     event = parse(line(name, **fields))
     if event is not None:
         again = parse(event.as_json().encode())

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from launch_quantization import __version__
+from launch_quantization.contract.commands import COMMANDS
+from launch_quantization.contract.parser import spellings
 from launch_quantization.errors import UsageError
-from launch_quantization.options import build_parser, clean_parser, doctor_parser, run_parser
+from launch_quantization.options import build_options, doctor_options, run_options
 from tests.launcher.support import options
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,8 +38,8 @@ def test_every_spelling_of_the_original(short: str, long: str, name: str) -> Non
 
 
 def test_every_option_has_both_spellings() -> None:
-    for parser in (run_parser(), build_parser(), doctor_parser(), clean_parser()):
-        known = parser._option_string_actions
+    for command in COMMANDS:
+        known = spellings(command.table)
         for spelling in known:
             if spelling.startswith("--"):
                 assert "--" + spelling[2:].replace("_", "-") in known
@@ -74,7 +76,7 @@ def test_per_channel_is_a_real_boolean(argv: tuple[str, ...], expected: bool) ->
 )
 def test_a_misspelt_option_names_the_nearest(argv: list[str], message: str, remedy: str) -> None:
     with pytest.raises(UsageError) as caught:
-        run_parser().parse(argv)
+        run_options(argv)
     assert caught.value.message == message
     assert remedy in caught.value.remedy
 
@@ -109,6 +111,31 @@ def test_bad_values_are_usage_errors(argv: tuple[str, ...]) -> None:
     with pytest.raises(UsageError) as caught:
         options(*argv)
     assert argv[0] in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (("--memory", "much"), "--memory: 'much' is not a size such as 4g or 512m"),
+        (("--docker-image=a b",), "--docker-image: 'a b' is not an image reference such as quantization:latest"),
+        (("-g",), "-g: expected one argument"),
+        (("--runtime", "dokcer"), "--runtime: 'dokcer' is none of auto, docker, local; did you mean docker?"),
+        (("--calibration_algorithm", "KLL"), "--calibration_algorithm: 'KLL' is none of AUTO, DIRECT, MA, KL, PER"),
+    ],
+)
+def test_an_error_names_an_option_as_it_was_given(argv: tuple[str, ...], message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        options(*argv)
+    assert caught.value.message.startswith(message)
+    assert caught.value.remedy == "see launch_quantization --help"
+
+
+def test_each_switch_can_be_switched_off() -> None:
+    for name in ("per_channel", "equalize", "bias_correction", "adaptive_rounding"):
+        hyphens = name.replace("_", "-")
+        for word in (f"--no_{name}", f"--no-{hyphens}", f"--no-{name}", f"--{hyphens}=off"):
+            assert getattr(options(word), name) is False
+        assert getattr(options(f"--no_{name}", f"--{name}"), name) is True
 
 
 @pytest.mark.parametrize(
@@ -162,7 +189,7 @@ def test_names_are_separated_by_commas_and_options_repeat() -> None:
     assert parsed.inputs == ()
 
 
-@pytest.mark.parametrize("argv", [[], ["build"], ["doctor"], ["clean"]])
+@pytest.mark.parametrize("argv", [[], ["build"], ["doctor"], ["clean"], ["completion"], ["--help-all"]])
 def test_help_neither_imports_docker_nor_rich(argv: list[str]) -> None:
     code = (
         "import sys; from launch_quantization.launch_quantization import main\n"
@@ -225,7 +252,7 @@ def test_streams_that_the_caller_closed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("command", ["build", "doctor"])
 def test_an_option_that_would_do_nothing_is_refused(command: str) -> None:
     with pytest.raises(UsageError):
-        {"build": build_parser, "doctor": doctor_parser}[command]().parse(["-i", "quantization:latest"])
+        {"build": build_options, "doctor": doctor_options}[command](["-i", "quantization:latest"])
 
 
 @pytest.mark.parametrize("text", ["1.15", "2.14.0"])

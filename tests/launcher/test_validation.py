@@ -89,7 +89,7 @@ def test_debug_mounts_any_data(graph: Path) -> None:
     "argv",
     [
         ("--model_name", "resnet50"),
-        ("--models_zoo", "/"),
+        ("--models_config", "/"),
         ("--models_source_dir", "/"),
         ("--quiet", "--verbose"),
         ("--debug", "--json"),
@@ -104,6 +104,18 @@ def test_the_zoo_is_mounted_with_its_model(graph: Path, images: Path, tmp_path: 
     job = checked_job(options("-g", graph, "-d", images, "-z", tmp_path / "zoo", "-n", "resnet50"))
     assert (job.models_zoo, job.model_name) == (tmp_path / "zoo", "resnet50")
     assert isinstance(refused("-g", graph, "-d", images, "-z", tmp_path / "nowhere", "-n", "x"), BadInputError)
+
+
+def test_a_zoo_without_a_name_means_resnet50_as_in_the_first_version(graph: Path, images: Path, tmp_path: Path) -> None:
+    zoo = ("-z", tmp_path)
+    assert checked_job(options("-g", graph, "-d", images, *zoo)).inside()["model_name"] == "resnet50"
+    assert checked_job(options("-g", graph, "-d", images, *zoo, "-n", "inceptionv3")).model_name == "inceptionv3"
+    assert checked_job(options("-g", graph, "-d", images, *zoo, "--callback", "python a.py {}")).model_name is None
+    assert checked_job(options("-g", graph, "-d", images)).model_name is None
+    (tmp_path / "f.py").write_text("def feed(): ...")
+    error = refused("-g", graph, *zoo, "--data_function", f"{tmp_path}/f.py:feed")
+    assert isinstance(error, UsageError)
+    assert "zoo model resnet50 exclude each other" in error.message
 
 
 def test_the_users_own_file_of_models_is_mounted(graph: Path, images: Path, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from intel_quantization.calibration.instrument import calibrate
 from intel_quantization.calibration.statistics import Statistics
 from intel_quantization.graph.graph import Graph
 from intel_quantization.quantize.candidates import find_candidates
-from intel_quantization.quantize.carries import find_carries
+from intel_quantization.quantize.pass_through import find_pass_through
 from intel_quantization.quantize.plan import decide
 from intel_quantization.quantize.trials import make_trials
 from intel_quantization.quantize.windows import window_of
@@ -49,5 +49,5 @@ def prepare(graph_def, feeds, outputs=("out",), patches=True, channels=True):
         histograms=True,
         windows={group.linear: window_of(graph, group) for group in groups} if patches else None,
     )
-    items, _ = decide(graph, groups, statistics, find_carries(graph)[0])
+    items, _ = decide(graph, groups, statistics, find_pass_through(graph)[0])
     return Prepared(graph, items, statistics, make_trials(graph, items, statistics))

@@ -11,13 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from intel_quantization.calibration.collectors import COLLECTORS
+from intel_quantization.calibration.statistics_file import save_statistics
 from intel_quantization.errors import BadInputError, QuantizationError
 from intel_quantization.graph.capabilities import Capabilities
 from intel_quantization.graph.graph import Graph
 from intel_quantization.graph.io import read_graph, write_graph
 from intel_quantization.graph.snapshots import order, snapshots
-from intel_quantization.graph.verify_target import verify_target
 from intel_quantization.graph_converter import STAGES, GraphConverter
+from intel_quantization.verify.target import verify_target
 from tests.quantization.builders import (
     batch,
     bias,
@@ -169,7 +170,7 @@ def test_algorithms(tmp_path):
     assert convert(graph_def, feed).graph == found["DIRECT"].graph
     assert convert(graph_def, feed, algo="mse").graph == found["MSE"].graph
     for algo, conversion in found.items():
-        conversion.statistics.save(str(tmp_path / algo))
+        save_statistics(conversion.statistics, str(tmp_path / algo))
     assert len({(tmp_path / algo).read_bytes() for algo in found}) == 1  # one pass serves all
 
 

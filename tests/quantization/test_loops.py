@@ -108,7 +108,7 @@ def test_weights_from_outside_become_constants_inside():
     assert "w" not in graph
 
 
-def test_all_that_carries_int8_values():
+def test_all_that_passes_int8_values_on():
     def block(t):
         t = conv_block(t, "first")
         t = tf.nn.max_pool2d(tf.pad(t, [[0, 0], [1, 1], [1, 1], [0, 0]], name="pad"), 3, 1, "VALID")

@@ -19,7 +19,7 @@ TUNING = {
     "before": {"points": 3.0, "low": 1.0, "high": 5.0, "ms": 12.5, "failed": ""},
     "met": True,
     "excluded_nodes": ["conv1/Conv2D"],
-    "ranges": {},
+    "ranges": [],
     "evaluations": [
         {
             "excluded_nodes": ["conv1/Conv2D"],

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from intel_quantization.graph import registry
 from intel_quantization.graph.attributes import DT_FLOAT, DT_QINT8, DT_QUINT8
-from intel_quantization.quantize.fused_depthwise import FUSED_DEPTHWISE
+from intel_quantization.kinds.depthwise import NEWER as FUSED_DEPTHWISE
 from tests.quantization.builders import (
     activate,
     batch,

@@ -17,8 +17,8 @@ from intel_quantization.blame.layer_error import LayerError, RangeError
 from intel_quantization.calibration.magnitudes import magnitudes
 from intel_quantization.calibration.statistics import Statistics, TensorStatistics
 from intel_quantization.graph.graph import Graph
+from intel_quantization.kinds.int8_tensor import Int8Tensor
 from intel_quantization.quantize.emitted_layer import EmittedLayer
-from intel_quantization.quantize.int8_tensor import Int8Tensor
 
 CLIPPED = "clipped"
 OUTLIERS = "outliers"

@@ -20,8 +20,8 @@ from tensorflow.core.framework import attr_value_pb2, graph_pb2
 
 from intel_quantization.graph import tensors
 from intel_quantization.graph.frames import Frame, frame_of
+from intel_quantization.kinds.int8_tensor import Int8Tensor
 from intel_quantization.quantize.emitted_layer import EmittedLayer
-from intel_quantization.quantize.int8_tensor import Int8Tensor
 
 tf1 = tf.compat.v1
 

@@ -18,7 +18,7 @@ from intel_quantization.blame.causes import (
 from intel_quantization.blame.layer_error import LayerError
 from intel_quantization.blame.timing import LayerTime
 from intel_quantization.graph.graph import Graph
-from intel_quantization.quantize.carries import CARRYING
+from intel_quantization.kinds.registry import PASS_THROUGH
 from intel_quantization.quantize.emitted_layer import EmittedLayer
 
 _OF_A_TENSOR = (CLIPPED, OUTLIERS, RANGE_USED, NEGATIVE_TAIL, CONCAT, CHANNEL_SPREAD)
@@ -134,7 +134,7 @@ def _together(graph: Graph, tensor: str, layers: Dict[str, EmittedLayer]) -> Tup
     waiting = [tensor]
     while waiting:
         for node, _place in graph.readers(waiting.pop()):
-            if node.op in CARRYING and node.name not in reached:
+            if node.op in PASS_THROUGH and node.name not in reached:
                 reached.add(node.name)
                 waiting.append(node.name)
     made = [name for name, layer in layers.items() if layer.group.root == tensor]

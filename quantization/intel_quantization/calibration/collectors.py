@@ -6,7 +6,6 @@ an INT8 tensor is [0, limit] where nothing negative was seen, else [-limit, limi
 
 from __future__ import annotations
 
-import difflib
 from typing import Callable, Dict, Mapping, Tuple
 
 from intel_quantization.calibration.entropy import kl_divergence
@@ -14,6 +13,8 @@ from intel_quantization.calibration.magnitudes import check_seen
 from intel_quantization.calibration.percentile import percentile
 from intel_quantization.calibration.squared_error import mean_squared_error
 from intel_quantization.calibration.statistics import TensorStatistics
+from intel_quantization.contract.nearest import did_you_mean
+from intel_quantization.contract.words import ALGORITHMS
 from intel_quantization.errors import BadInputError, QuantizationError
 
 Ranges = Callable[[str, TensorStatistics], Tuple[float, float]]
@@ -57,10 +58,8 @@ COLLECTORS: Dict[str, Ranges] = {
 }
 """The algorithms that look at one tensor alone, by name; the first three names are those of intel-quantization 1.1."""
 
-AUTO = "AUTO"
+AUTO = ALGORITHMS[0]
 """The algorithm that looks at the layers, too: :mod:`intel_quantization.quantize.auto_ranges`."""
-
-ALGORITHMS = (AUTO, *COLLECTORS)
 
 
 def collector(name: str) -> Ranges:
@@ -71,8 +70,7 @@ def collector(name: str) -> Ranges:
     """
     found = COLLECTORS.get("MSE" if str(name).upper() == AUTO else str(name).upper())
     if found is None:
-        near = difflib.get_close_matches(str(name).upper(), ALGORITHMS, n=1)
-        remedy = "did you mean %s?" % near[0] if near else "choose one of %s" % ", ".join(ALGORITHMS)
+        remedy = did_you_mean(str(name).upper(), ALGORITHMS, "choose one of %s" % ", ".join(ALGORITHMS))
         raise BadInputError("there is no calibration algorithm '%s'" % name, remedy)
     return found
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Any, Callable, Dict, Iterable, Iterator, Optional, Sequence, Union
 
 import numpy as np
 
+from intel_quantization.contract.nearest import did_you_mean
 from intel_quantization.errors import BadInputError
 from intel_quantization.graph import tensors
 from intel_quantization.graph.interface import TensorInfo
@@ -110,10 +110,9 @@ class _Given:
         try:
             return "%s:%d" % tensors.split(name)
         except ValueError:
-            near = difflib.get_close_matches(name, list(self.inputs), n=1, cutoff=0.5)
             raise BadInputError(
                 "%s of the calibration data: '%s' is not a tensor name" % (what, name),
-                "did you mean '%s'?" % near[0] if near else "write NODE or NODE:OUTPUT",
+                did_you_mean(name, self.inputs, "write NODE or NODE:OUTPUT", quoted=True),
             ) from None
 
     def _fitting(self, name: str, value: Any, what: str) -> np.ndarray:

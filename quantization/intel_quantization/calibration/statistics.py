@@ -8,18 +8,14 @@ bins for each octave, the same for every tensor and every run: histograms merge 
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, Optional, Tuple
 
 import numpy as np
 
 from intel_quantization.errors import BadInputError
-from intel_quantization.graph.io import write_atomically
 
-SCHEMA = 1
 BINS = 4096
-_OF_CHANNELS = ("channel_sum", "channel_minimum", "channel_maximum")
 SHIFT = 20  # float32 has 23 mantissa bits; 3 of them stay
 
 
@@ -100,13 +96,16 @@ class Statistics:
         samples: how many inputs were fed.
         tensors: by tensor name.
         patches: what some linear ops read, by the op's name: float32 [patches, taps, channels]; see
-            :mod:`intel_quantization.calibration.patches`. Not saved.
+            :mod:`intel_quantization.calibration.patches`.
+        origin: what they came from: ``data``, the SHA-256 of what was fed, None where a command fed it, and
+            ``options``. JSON-ready; empty where nothing is known.
     """
 
     graph: str = ""
     samples: int = 0
     tensors: Dict[str, TensorStatistics] = field(default_factory=dict)
     patches: Dict[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
+    origin: Dict[str, Any] = field(default_factory=dict, compare=False)
 
     def merge(self, other: Statistics) -> None:
         """Add what another run on the same graph saw.
@@ -116,46 +115,12 @@ class Statistics:
         """
         if self.graph and other.graph and self.graph != other.graph:
             raise BadInputError("the statistics belong to another graph", "calibrate this graph anew")
+        if self.origin != other.origin:  # of two data sets there is no one name
+            self.origin = other.origin if not self.tensors else {}
         self.graph = self.graph or other.graph
         self.samples += other.samples
         for name, item in other.tensors.items():
             self.tensors.setdefault(name, TensorStatistics()).merge(item)
-
-    def save(self, path: str) -> None:
-        """Write the statistics as JSON, atomically.
-
-        Raises:
-            QuantizationError: the file cannot be written.
-        """
-        data = {
-            "schema": SCHEMA,
-            "graph": self.graph,
-            "samples": self.samples,
-            "tensors": {name: _to_json(item) for name, item in sorted(self.tensors.items())},
-        }
-        write_atomically(path, (json.dumps(data, indent=1, sort_keys=True) + "\n").encode())
-
-    @classmethod
-    def load(cls, path: str) -> Statistics:
-        """Read what :meth:`save` wrote.
-
-        Raises:
-            BadInputError: the file cannot be read, or is no statistics file of this schema.
-        """
-        try:
-            with open(path, "rb") as file:
-                data = json.loads(file.read().decode())
-        except OSError as error:
-            raise BadInputError("cannot read the statistics %s: %s" % (path, error.strerror or error)) from error
-        except ValueError as error:
-            raise BadInputError("%s is not a statistics file: %s" % (path, error)) from error
-        if not isinstance(data, dict) or data.get("schema") != SCHEMA:
-            raise BadInputError("%s is not a statistics file of schema %d" % (path, SCHEMA), "calibrate anew")
-        try:
-            tensors = {str(name): _from_json(item) for name, item in data["tensors"].items()}
-            return cls(str(data["graph"]), int(data["samples"]), tensors)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise BadInputError("%s is damaged: %r" % (path, error), "calibrate anew") from error
 
 
 def histogram_of(values: np.ndarray) -> np.ndarray:
@@ -198,47 +163,3 @@ def _common_shape(
     if first is None or second is None or len(first) != len(second):
         return None
     return tuple(a if a == b else None for a, b in zip(first, second))
-
-
-def _to_json(item: TensorStatistics) -> Dict[str, Any]:
-    result: Dict[str, Any] = {"count": item.count, "min": item.minimum, "max": item.maximum}
-    result["shape"] = None if item.shape is None else list(item.shape)
-    if item.batches:
-        result["batches"] = {"count": item.batches, "min_sum": item.minimum_sum, "max_sum": item.maximum_sum}
-    if item.empties:
-        result["empties"] = item.empties
-    for key in _OF_CHANNELS:
-        values = getattr(item, key)
-        if values is not None:
-            result[key] = [float(value) for value in values]
-    if item.histogram is not None:
-        used = np.flatnonzero(item.histogram)
-        result["histogram"] = {str(index): int(item.histogram[index]) for index in used}
-    return result
-
-
-def _from_json(data: Dict[str, Any]) -> TensorStatistics:
-    histogram = None
-    if "histogram" in data:
-        histogram = np.zeros(BINS, np.int64)
-        for index, count in data["histogram"].items():
-            if not 0 <= int(index) < BINS:
-                raise ValueError("there is no bin %s" % index)
-            histogram[int(index)] = int(count)
-    shape: Optional[List[Optional[int]]] = data["shape"]
-    batches = data.get("batches", {"count": 0, "min_sum": 0.0, "max_sum": 0.0})
-    result = TensorStatistics(
-        int(data["count"]),
-        float(data["min"]),
-        float(data["max"]),
-        None if shape is None else tuple(shape),
-        histogram=histogram,
-        batches=int(batches["count"]),
-        minimum_sum=float(batches["min_sum"]),
-        maximum_sum=float(batches["max_sum"]),
-        empties=int(data.get("empties", 0)),
-    )
-    for key in _OF_CHANNELS:
-        if key in data:
-            setattr(result, key, np.array(data[key], np.float64))
-    return result

@@ -12,12 +12,13 @@ from typing import List, Tuple
 
 import numpy as np
 
+from intel_quantization.graph.attributes import is_channels_last
 from intel_quantization.graph.graph import Graph
-from intel_quantization.transforms.support.linear import adds_along_channels, is_channels_last
+from intel_quantization.kinds.registry import LINEAR
+from intel_quantization.transforms.support.linear import adds_along_channels
 
 _FEWEST_CHANNELS = 8
 _FAR = 6  # times the median: a channel of its own, no part of a rule
-_CONVOLUTIONS = ("Conv2D", "DepthwiseConv2dNative")
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def find_layers(graph: Graph, most: int) -> Tuple[Layer, ...]:
     for node in graph.topological():
         if len(found) == most:
             break
-        if node.op not in _CONVOLUTIONS or not is_channels_last(node) or graph.frame(node.name):
+        if node.op not in LINEAR or not LINEAR[node.op].spatial or not is_channels_last(node) or graph.frame(node.name):
             continue
         weights = graph.constant(graph.data_inputs(node)[1])
         added = next((reader for reader in graph.consumers(node.name) if reader.op == "BiasAdd"), None)
@@ -77,7 +78,7 @@ def find_layers(graph: Graph, most: int) -> Tuple[Layer, ...]:
         bias = graph.constant(graph.data_inputs(added)[1])
         if bias is None or len(bias) < _FEWEST_CHANNELS or not np.ptp(bias):
             continue
-        axes = (0, 1) if node.op == "DepthwiseConv2dNative" else (0, 1, 2)
+        axes = LINEAR[node.op].layout(node).summed
         size = np.sqrt(np.square(weights.astype(np.float64)).sum(axes)).reshape(-1)
         if np.median(size) > 0:
             found.append(Layer(added.name + ":0", bias.astype(np.float64), size))

@@ -24,6 +24,11 @@ def attribute(node: node_def_pb2.NodeDef, key: str) -> AttrValue:
     return node.attr[key] if key in node.attr else AttrValue()
 
 
+def is_channels_last(node: node_def_pb2.NodeDef) -> bool:
+    """Whether a node has no data_format, or NHWC."""
+    return attribute(node, "data_format").s in (b"", b"NHWC")
+
+
 def attr_value(value: Any) -> AttrValue:
     """An AttrValue from a plain value.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass
 from typing import Dict, Optional, Sequence, Set, Tuple
@@ -10,6 +9,7 @@ from typing import Dict, Optional, Sequence, Set, Tuple
 from tensorflow.core.framework import graph_pb2, node_def_pb2
 from tensorflow.python.framework import dtypes
 
+from intel_quantization.contract.nearest import did_you_mean
 from intel_quantization.errors import BadInputError
 from intel_quantization.graph import registry, tensors
 from intel_quantization.graph.results import PLACEHOLDERS, result_nodes
@@ -121,13 +121,10 @@ def check_excluded(graph_def: graph_pb2.GraphDef, names: Sequence[str]) -> None:
 def _known(nodes: Dict[str, node_def_pb2.NodeDef], name: str, kind: str) -> str:
     if tensors.node_of(name) in nodes:
         return name
-    near = difflib.get_close_matches(tensors.node_of(name), list(nodes), n=1, cutoff=0.5)
-    if near:
-        remedy = "did you mean '%s'?" % near[0]
-    elif kind == "excluded node":
-        remedy = "nodes are named as in the graph; the report lists those that became INT8"
-    else:
-        remedy = "leave the option out: inputs and outputs are then found"
+    otherwise = "leave the option out: inputs and outputs are then found"
+    if kind == "excluded node":
+        otherwise = "nodes are named as in the graph; the report lists those that became INT8"
+    remedy = did_you_mean(tensors.node_of(name), nodes, otherwise, quoted=True)
     raise BadInputError("the %s '%s' is not in the graph" % (kind, name), remedy)
 
 

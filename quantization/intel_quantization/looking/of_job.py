@@ -10,6 +10,7 @@ from intel_quantization import environment
 from intel_quantization import job as jobs
 from intel_quantization.calibration.dataset import Dataset, batch_of
 from intel_quantization.calibration.statistics import Statistics
+from intel_quantization.contract.words import BENCHMARK, COMPARE, EVALUATE
 from intel_quantization.errors import BadInputError
 from intel_quantization.evaluate import Accuracy, compare
 from intel_quantization.events import EventStream
@@ -40,9 +41,7 @@ def look(job: jobs.Job, events: EventStream) -> int:
     graphs = read_graphs(job)
     events.emit("stage", name="measure", index=2, total=2)
     looker = _Looker(job, events, graphs, surroundings)
-    return {"evaluate": looker.evaluate_graphs, "benchmark": looker.benchmark, "compare": looker.compare_graphs}[
-        job.task
-    ]()
+    return {EVALUATE: looker.evaluate_graphs, BENCHMARK: looker.benchmark, COMPARE: looker.compare_graphs}[job.task]()
 
 
 class _Looker:

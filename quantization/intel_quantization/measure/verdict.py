@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from intel_quantization.comparison.bounds import share_bounds
+from intel_quantization.contract.failures import ACCURACY
 from intel_quantization.measure.paired import Paired
 
 HELD, BROKEN, UNDECIDED = "held", "broken", "undecided"
-EXIT_CODE = 12
+EXIT_CODE = ACCURACY.code
 """Of a job whose graph broke the limit; the graph is there all the same."""
 
 

@@ -17,9 +17,9 @@ from typing import Dict, List, Sequence, Tuple
 
 import numpy as np
 
-from intel_quantization.graph.attributes import attribute
 from intel_quantization.graph.graph import Graph, NodeDef
-from intel_quantization.quantize.groups import Group
+from intel_quantization.kinds.group import Group
+from intel_quantization.kinds.registry import kind_of, layout_of
 from intel_quantization.quantize.weights import quantize_weights, step_of
 
 # One patch in so many proves, the others teach.
@@ -51,7 +51,7 @@ def choose_layers(graph: Graph, groups: Sequence[Group], errors: Dict[str, float
         node = graph.nodes[group.linear]
         weights = graph.constant(graph.data_inputs(node)[1])
         assert weights is not None  # a condition of every candidate
-        layers, inputs, outputs = as_columns(node, weights).shape
+        layers, inputs, outputs = layout_of(node).as_columns(weights).shape
         if inputs <= _MOST_INPUTS:
             costs[group.root] = float(layers) * inputs * inputs * (4.0 * inputs + outputs)
     left, chosen = _MOST_WORK, []
@@ -68,7 +68,7 @@ def round_adaptively(
     """Like :func:`~intel_quantization.quantize.weights.quantize_weights`, with the ranges that has.
 
     Args:
-        node: Conv2D (HWIO), DepthwiseConv2dNative (HWCM) or MatMul (KN; NK with transpose_b).
+        node: the linear op.
         weights: float32.
         patches: float32 [patches, taps, channels]: what the op reads.
         per_channel: one range for each output channel.
@@ -80,47 +80,23 @@ def round_adaptively(
     nearest, limit = quantize_weights(node, weights, per_channel, saturates)
     if len(patches) < _FEWEST_PATCHES:
         return nearest, limit
+    layout = layout_of(node)
     step = np.broadcast_to(step_of(node, nearest, limit), weights.shape)
     # float32 is twice as fast, and exact enough to tell up from down
-    columns, steps = as_columns(node, weights), as_columns(node, step).astype(np.float32)
-    inputs = _inputs(node, patches)
+    columns, steps = layout.as_columns(weights), layout.as_columns(step).astype(np.float32)
+    inputs = layout.inputs_of_layers(patches)
     inputs *= np.float32(2.0 ** -np.frexp(np.abs(inputs).max())[1])  # exact, and no square of them overflows
     inputs -= inputs.mean(axis=1, keepdims=True)  # what the mean does the bias takes back
     proving = np.zeros(len(patches), bool)
     proving[_PROVING - 1 :: _PROVING] = True
-    pairs = saturates and node.op != "DepthwiseConv2dNative"
+    pairs = saturates and kind_of(node).saturates
     tried = _round(columns, steps, inputs[:, ~proving], patches.shape[-1] if pairs else 0)
-    plain = as_columns(node, nearest).astype(np.float32)
+    plain = layout.as_columns(nearest).astype(np.float32)
     unseen = inputs[:, proving]
     errors = [np.square(unseen @ (found * steps - columns)).sum(axis=1) for found in (tried, plain)]
     better = errors[0] < errors[1]  # [layers, outputs]
     chosen = np.where(better[:, None, :], tried, plain)
-    return _from_columns(node, chosen, weights.shape).astype(np.int8), limit
-
-
-def as_columns(node: NodeDef, weights: np.ndarray) -> np.ndarray:
-    """Weights as [layers, inputs, outputs]: one layer, of a depthwise op one for each channel."""
-    if node.op == "DepthwiseConv2dNative":
-        taps = weights.reshape(-1, *weights.shape[2:])
-        return np.ascontiguousarray(taps.transpose(1, 0, 2))
-    if node.op == "MatMul" and attribute(node, "transpose_b").b:
-        weights = weights.T
-    return weights.reshape(1, -1, weights.shape[-1])
-
-
-def _from_columns(node: NodeDef, columns: np.ndarray, shape: Tuple[int, ...]) -> np.ndarray:
-    if node.op == "DepthwiseConv2dNative":
-        return columns.transpose(1, 0, 2).reshape(shape)
-    if node.op == "MatMul" and attribute(node, "transpose_b").b:
-        return columns[0].T
-    return columns.reshape(shape)
-
-
-def _inputs(node: NodeDef, patches: np.ndarray) -> np.ndarray:
-    """Patches as float32 [layers, patches, inputs]."""
-    if node.op == "DepthwiseConv2dNative":
-        return patches.transpose(2, 0, 1).copy()
-    return patches.reshape(1, len(patches), -1).copy()
+    return layout.from_columns(chosen, weights.shape).astype(np.int8), limit
 
 
 def _round(columns: np.ndarray, steps: np.ndarray, inputs: np.ndarray, channels: int) -> np.ndarray:

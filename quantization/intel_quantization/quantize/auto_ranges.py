@@ -19,9 +19,9 @@ from intel_quantization.calibration.magnitudes import magnitudes
 from intel_quantization.calibration.percentile import percentile
 from intel_quantization.calibration.squared_error import mean_squared_error, squared_error
 from intel_quantization.calibration.statistics import Statistics, TensorStatistics
-from intel_quantization.quantize.carries import Carry
-from intel_quantization.quantize.groups import Group
+from intel_quantization.kinds.group import Group
 from intel_quantization.quantize.lifting import Item
+from intel_quantization.quantize.pass_through import PassThrough
 from intel_quantization.quantize.trial import Grid, Trial, bounds
 
 ESTIMATORS: Tuple[Tuple[str, Ranges], ...] = (
@@ -123,10 +123,10 @@ def _classes(items: Sequence[Item]) -> List[Tuple[List[str], List[Group]]]:
             tensor = leader[tensor]
         return tensor
 
-    carried = set()
+    passed = set()
     for item in items:
-        if isinstance(item, Carry):
-            carried.add(item.root)
+        if isinstance(item, PassThrough):
+            passed.add(item.root)
             for source in item.sources:
                 leader[find(source)] = find(item.root)
     readers: Dict[str, List[Group]] = {}
@@ -135,6 +135,6 @@ def _classes(items: Sequence[Item]) -> List[Tuple[List[str], List[Group]]]:
         if isinstance(item, Group):
             readers.setdefault(find(item.source), []).append(item)
             for tensor in (item.source, item.summand, item.root):
-                if tensor and tensor not in carried and tensor not in quantized.setdefault(find(tensor), []):
+                if tensor and tensor not in passed and tensor not in quantized.setdefault(find(tensor), []):
                     quantized[find(tensor)].append(tensor)
     return [(tensors, readers.get(name, [])) for name, tensors in quantized.items() if tensors]

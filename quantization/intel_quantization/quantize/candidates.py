@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
 from intel_quantization.graph import tensors
-from intel_quantization.graph.attributes import DT_FLOAT, attribute
+from intel_quantization.graph.attributes import DT_FLOAT, attribute, is_channels_last
 from intel_quantization.graph.capabilities import RUNNING, Capabilities
 from intel_quantization.graph.control_flow import context_of, contexts
 from intel_quantization.graph.frames import NEXT_ITERATION
 from intel_quantization.graph.graph import Graph, NodeDef
 from intel_quantization.graph.twins import Twins
-from intel_quantization.quantize.carries import ALIASING, MOVING
+from intel_quantization.kinds.group import Group, Pads
+from intel_quantization.kinds.linear_kind import NodeCase
+from intel_quantization.kinds.registry import LINEAR, PASS_THROUGH, WITHOUT_KERNEL
+from intel_quantization.kinds.rules import RefusalRule, find_reason
+from intel_quantization.quantize.decision import Decision
 from intel_quantization.quantize.functions import refused_in_functions
-from intel_quantization.quantize.fused_depthwise import FUSED_DEPTHWISE
-from intel_quantization.quantize.groups import WITHOUT_KERNEL, Decision, Group
-from intel_quantization.transforms.support.linear import LINEAR_OPS, is_channels_last, output_channels
+from intel_quantization.transforms.support.linear import output_channels
 
 _ACTIVATIONS = ("Relu", "Relu6")
 _ADDS = ("Add", "AddV2")
-# The oneDNN op that stands for its family, and its attribute that takes a Pad; see fused_depthwise.
-PADDING = {
-    "Conv2D": ("QuantizedConv2DWithBiasAndReluAndRequantize", "padding_list"),
-    "DepthwiseConv2dNative": (FUSED_DEPTHWISE, "explicit_paddings"),
-}
 
 
 def find_candidates(
@@ -54,7 +51,7 @@ def find_candidates(
     groups: List[Group] = []
     refused: List[Decision] = []
     for node in finder.order:
-        if node.op in LINEAR_OPS:
+        if node.op in LINEAR:
             reason = (left or {}).get(node.name) or finder.refusal(node)
             if reason:
                 refused.append(Decision(node.name, node.op, False, reason))
@@ -80,6 +77,35 @@ def _producers_first(groups: Sequence[Group]) -> Tuple[Group, ...]:
     return tuple(done.values())
 
 
+class _Case(NamedTuple):
+    """What _REFUSALS look at."""
+
+    node: NodeDef
+    weights: Optional[np.ndarray]
+    op_excluded: bool
+    node_excluded: bool
+
+
+# What holds for all linear ops; each kind has more.
+_REFUSALS = (
+    RefusalRule(lambda case: case.op_excluded, "op excluded by the user"),
+    RefusalRule(lambda case: case.node_excluded, "node excluded by the user"),
+    RefusalRule(lambda case: attribute(case.node, "T").type != DT_FLOAT, "not float32"),
+    RefusalRule(lambda case: case.weights is None, "weights are not constant"),
+    RefusalRule(
+        lambda case: output_channels(case.node, case.weights) is None,
+        lambda case: "weights have %d dimensions" % case.weights.ndim,
+    ),
+    RefusalRule(lambda case: not np.all(np.isfinite(case.weights)), "weights are not finite"),
+    RefusalRule(lambda case: not is_channels_last(case.node), "data format NCHW has no INT8 kernel"),
+)
+
+
+def _shares_memory(node: NodeDef) -> bool:
+    """Whether what reads a node in INT8 may read the memory of what that reads."""
+    return node.op in PASS_THROUGH and PASS_THROUGH[node.op].shares_memory
+
+
 class _Finder:
     def __init__(
         self, graph: Graph, excluded_ops: frozenset[str], excluded_nodes: frozenset[str], capabilities: Capabilities
@@ -95,26 +121,9 @@ class _Finder:
 
     def refusal(self, node: NodeDef) -> str:
         """Why a linear op is no candidate; empty where it is."""
-        if node.op in self.excluded_ops:
-            return "op excluded by the user"
-        if node.name in self.excluded_nodes:
-            return "node excluded by the user"
-        if attribute(node, "T").type != DT_FLOAT:
-            return "not float32"
         weights = self.graph.constant(self.graph.data_inputs(node)[1])
-        if weights is None:
-            return "weights are not constant"
-        if output_channels(node, weights) is None:
-            return "weights have %d dimensions" % weights.ndim
-        if not np.all(np.isfinite(weights)):
-            return "weights are not finite"
-        if not is_channels_last(node):
-            return "data format NCHW has no INT8 kernel"
-        if node.op == "MatMul" and attribute(node, "transpose_a").b:
-            return "a transposed input has no INT8 kernel"
-        if node.op == "DepthwiseConv2dNative" and attribute(node, "padding").s == b"EXPLICIT":
-            return "explicit padding has no INT8 kernel for DepthwiseConv2dNative"
-        return ""
+        case = _Case(node, weights, node.op in self.excluded_ops, node.name in self.excluded_nodes)
+        return find_reason(_REFUSALS, case) or find_reason(LINEAR[node.op].refusals, NodeCase(self.graph, node))
 
     def grow(self, node: NodeDef) -> Group:
         """The group around a linear op."""
@@ -127,7 +136,7 @@ class _Finder:
                 bias = graph.data_inputs(following)[1]
                 members.append(following.name)
                 following = self._only_reader(following)
-        if node.op == "Conv2D" and bias and following is not None and following.op in _ADDS:
+        if LINEAR[node.op].adds and bias and following is not None and following.op in _ADDS:
             activated = self._only_reader(following)
             summand = self._summand(node, following, members[-1])
             if summand:
@@ -168,7 +177,7 @@ class _Finder:
         producer = graph.producer(summand)
         if graph.constant(summand) is not None or graph.is_output(producer.name):
             return None
-        if producer.op in ("Placeholder", "Pad", *ALIASING, *MOVING):  # memory that others may have a hand in
+        if producer.op == "Placeholder" or _shares_memory(producer):  # memory that others may have a hand in
             return None
         rival = self._biased_convolution(producer)
         if rival is not None and self.rank[rival.name] > self.rank[node.name]:
@@ -189,7 +198,7 @@ class _Finder:
         while stack:
             for reader in self.graph.consumers(stack.pop().name):
                 readers.append(reader)
-                if reader.op in ("Pad", *ALIASING, *MOVING):
+                if _shares_memory(reader):
                     stack.append(reader)
         return readers
 
@@ -197,9 +206,9 @@ class _Finder:
         if node.op != "BiasAdd" or not self.graph.is_private(node.name):
             return None
         source = self.graph.producer(node.input[0])
-        if source.op != "Conv2D" or not self.graph.is_private(source.name) or self.refusal(source):
+        if source.op not in LINEAR or not LINEAR[source.op].adds:
             return None
-        return source
+        return source if self.graph.is_private(source.name) and not self.refusal(source) else None
 
     def _runs_before(self, name: str, node: NodeDef) -> bool:
         if self.graph.nodes[name].op in NEXT_ITERATION:
@@ -215,10 +224,11 @@ class _Finder:
                     stack.append(source)
         return False
 
-    def _fused_pad(self, node: NodeDef) -> Tuple[str, Optional[Tuple[int, int, int, int]]]:
+    def _fused_pad(self, node: NodeDef) -> Tuple[str, Optional[Pads]]:
         graph = self.graph
         source = graph.data_inputs(node)[0]
-        if node.op == "MatMul":
+        kind = LINEAR[node.op]
+        if not kind.spatial:
             return source, None
         if attribute(node, "padding").s == b"EXPLICIT":
             top, bottom, left, right = attribute(node, "explicit_paddings").list.i[2:6]
@@ -229,7 +239,7 @@ class _Finder:
         paddings = graph.constant(graph.data_inputs(pad)[1])
         if paddings is None or paddings.shape != (4, 2) or np.any(paddings[[0, 3]]) or np.any(paddings < 0):
             return source, None
-        if not self.capabilities.has_attr(*PADDING[node.op]):
+        if kind.padding is None or not self.capabilities.has_attr(*kind.padding):
             return source, None
         padded = graph.data_inputs(pad)[0]
         if self.contexts[pad.name] != context_of(graph, self.contexts, padded):

@@ -31,10 +31,10 @@ from intel_quantization.calibration.statistics import Statistics
 from intel_quantization.graph import tensors
 from intel_quantization.graph.graph import Graph
 from intel_quantization.graph.inferred_shapes import InferredShapes
-from intel_quantization.quantize.carries import Carry
-from intel_quantization.quantize.groups import Group
-from intel_quantization.quantize.lifting import NO_PADS, Item
+from intel_quantization.kinds.group import NO_PADS, Group
+from intel_quantization.quantize.lifting import Item
 from intel_quantization.quantize.local_error import rounded_weights
+from intel_quantization.quantize.pass_through import PassThrough
 from intel_quantization.quantize.scaled_source import absorbs_scale
 from intel_quantization.quantize.trial import Grid, Trial
 
@@ -119,7 +119,7 @@ class _Finder:
         self._trials, self._ranges, self._factors = trials, ranges, factors
         self._groups = [item for item in items if isinstance(item, Group)]
         self._made = {group.root: group for group in self._groups}
-        self._carried = {name for item in items if isinstance(item, Carry) for name in (item.root, *item.sources)}
+        self._passed = {name for item in items if isinstance(item, PassThrough) for name in (item.root, *item.sources)}
         self._readers: Dict[str, List[Group]] = {}
         self._shapes = InferredShapes(graph)
         self._reading: Dict[str, Set[str]] = {}
@@ -148,7 +148,7 @@ class _Finder:
     def _is_free(self, tensor: str) -> bool:
         """Whether INT8 groups alone read a tensor, or its lifted form, and can take any offset back."""
         seen = self._statistics.tensors[tensor]
-        if seen.channel_minimum is None or tensor in self._carried or tensor in self._factors:
+        if seen.channel_minimum is None or tensor in self._passed or tensor in self._factors:
             return False
         reading = [group for group in self._groups if tensor in (group.source, group.summand)]
         for group in reading:

@@ -1,4 +1,4 @@
-"""Put oneDNN INT8 ops into a graph in the place of the planned groups and carries.
+"""Put oneDNN INT8 ops into a graph in the place of the planned groups and of what passes values on.
 
 Every INT8 tensor has one range, kept as two constants that all its readers share. The node that
 made the float32 result of a group becomes the Dequantize of it, under its own name: whatever stays
@@ -16,25 +16,23 @@ import numpy as np
 from intel_quantization.calibration.collectors import Ranges, min_max
 from intel_quantization.calibration.statistics import Statistics
 from intel_quantization.graph import tensors
-from intel_quantization.graph.attributes import DT_FLOAT, DT_INT32, DT_QINT8, DT_QUINT8, attribute, dtype_attr
+from intel_quantization.graph.attributes import DT_FLOAT, DT_INT32, DT_QINT8, DT_QUINT8, dtype_attr
 from intel_quantization.graph.graph import Graph, NodeDef
 from intel_quantization.graph.inferred_shapes import InferredShapes
 from intel_quantization.graph.waits import waits_of
-from intel_quantization.quantize.carries import Carry
-from intel_quantization.quantize.carry_emission import carry_ops
+from intel_quantization.kinds.group import NO_PADS, Group, Pads
+from intel_quantization.kinds.int8_tensor import Int8Tensor
+from intel_quantization.kinds.registry import LINEAR, PASS_THROUGH, WITHOUT_KERNEL
 from intel_quantization.quantize.emitted_layer import EmittedLayer
 from intel_quantization.quantize.equalization import equalized_limit
-from intel_quantization.quantize.fused_depthwise import FUSED_DEPTHWISE, fused_attrs, needs_fused_op
-from intel_quantization.quantize.groups import WITHOUT_KERNEL, Group
-from intel_quantization.quantize.int8_tensor import Int8Tensor
 from intel_quantization.quantize.layer_weights import LayerWeights
-from intel_quantization.quantize.lifting import NO_PADS, Item, Pads
-from intel_quantization.quantize.plan import gives_float, is_unsigned, quantized_op
+from intel_quantization.quantize.lifting import Item
+from intel_quantization.quantize.pass_through import PassThrough
+from intel_quantization.quantize.plan import is_unsigned
 from intel_quantization.quantize.ranges import shared_ranges
 from intel_quantization.quantize.refinement import Refinement
 from intel_quantization.quantize.scaled_source import scale_source
 from intel_quantization.quantize.target_cpu import ANY
-from intel_quantization.transforms.support.linear import LINEAR_OPS
 
 _SMALLEST_RANGE = 1e-6
 # oneDNN's AVX2 kernels give 127 for all that is larger when the summand is qint8, although the result
@@ -51,7 +49,7 @@ def emit(
     correct_bias: bool = True,
     target_cpu: str = ANY,
 ) -> Tuple[EmittedLayer, ...]:
-    """Replace groups, and what carries INT8 values between them, by INT8 ops, in place.
+    """Replace groups, and what passes INT8 values on between them, by INT8 ops, in place.
 
     Args:
         graph: the FP32 graph.
@@ -68,8 +66,8 @@ def emit(
     """
     emitter = _Emitter(graph, statistics, ranges, items, how, correct_bias, target_cpu)
     for item in items:
-        if isinstance(item, Carry):
-            emitter.carry(item)
+        if isinstance(item, PassThrough):
+            emitter.pass_on(item)
         else:
             emitter.emit(item)
     graph.prune()
@@ -115,25 +113,20 @@ class _Emitter:
         offset, lifted_limit = self._lift(group.root, widening) if group.shifted else (np.float64(0.0), 0.0)
         taken_back = offset - (summand.offset if summand else 0.0)
         inputs = [source.tensor] + self._weights_and_bias(group, node, source, taken_back)
-        if gives_float(group):
-            self._emit_float(group, node, source, inputs)
+        kind = LINEAR[group.op]
+        kernel = kind.kernel(group, source.unsigned, signed_summand)
+        attrs = {key: dtype_attr(dtype) for key, dtype in kernel.types.items()}
+        attrs.update(kind.attributes(node, group, kernel))
+        if kind.gives_float(group):
+            self._emit_float(group, kernel.op, source, inputs, attrs)
             self._note(group, group.root, source, None, None)
             return
-        attrs = self._attrs(group, node, source)
-        summand_inputs: List[str] = []
-        if summand is not None:
-            summand_inputs = [summand.tensor, summand.low, summand.high]
-            attrs["Tsummand"] = dtype_attr(summand.dtype)
+        summand_inputs = [] if summand is None else [summand.tensor, summand.low, summand.high]
         limit = lifted_limit or self._limit(group.root, group.gives_unsigned) * widening
         low, high = self._range(group.root, group.gives_unsigned, limit, source.tensor)
-        inputs += [low, high] + summand_inputs
-        op = quantized_op(group, signed_summand)
-        inputs += self._waits(group)
-        if needs_fused_op(group, source.unsigned):
-            op = FUSED_DEPTHWISE
-            attrs = fused_attrs(group, attrs)
+        inputs += [low, high, *summand_inputs, *self._waits(group)]
         name = self.graph.unique_name(group.root + "/int8")
-        self.graph.add(op, name, inputs, attrs, node.device)
+        self.graph.add(kernel.op, name, inputs, attrs, node.device)
         result = Int8Tensor(name, group.gives_unsigned, limit, low, high, offset)
         self._give(group.root, result)
         self._note(group, name, source, summand, result)
@@ -151,13 +144,15 @@ class _Emitter:
         by_channel = group.root in self._by_channel
         self.layers.append(EmittedLayer(group, node, source, summand, result, read, given, shared, by_channel))
 
-    def carry(self, carry: Carry) -> None:
-        node = self.graph.nodes[carry.root]
-        sources = [self.int8[name] for name in carry.sources]
+    def pass_on(self, item: PassThrough) -> None:
+        node = self.graph.nodes[item.root]
+        sources = [self.int8[name] for name in item.sources]
         widest = max(sources, key=lambda source: source.limit)
-        shape = self.statistics.tensors[carry.sources[0]].shape if carry.op == "Pad" else None
-        tensor = carry_ops(self.graph, node, sources, (shape[-1] if shape else None) or 0)
-        self._give(carry.root, replace(widest, tensor=tensor))
+        seen = self.statistics.tensors.get(item.sources[0])
+        channels = (seen.shape[-1] if seen and seen.shape else None) or 0
+        name = self.graph.unique_name(node.name + "/int8")
+        tensor = PASS_THROUGH[item.op].emit(self.graph, node, sources, channels, name)
+        self._give(item.root, replace(widest, tensor=tensor))
 
     def _give(self, root: str, result: Int8Tensor) -> None:
         self.int8[root] = result
@@ -264,8 +259,7 @@ class _Emitter:
     def _weights_and_bias(self, group: Group, node: NodeDef, source: Int8Tensor, lift: np.ndarray) -> List[str]:
         """The inputs of an op that are its weights, its bias with ``lift`` added, and ranges."""
         values, limit, bias = self._layers.make(group, source, lift)
-        if group.op == "MatMul" and attribute(node, "transpose_b").b:
-            values = values.T  # transposed weights have no kernel on AVX2
+        values = LINEAR[group.op].emitted(node, values)
         waits = waits_of(self.graph, [self.graph.data_inputs(node)[1]] + ([group.bias] if group.bias else []))
 
         def constant(suffix: str, value: np.ndarray, dtype: Optional[int] = None) -> str:
@@ -281,41 +275,12 @@ class _Emitter:
             constant("weights_max", limit),
         ]
 
-    def _attrs(self, group: Group, node: NodeDef, source: Int8Tensor) -> Dict[str, Any]:
-        result = dtype_attr(DT_QUINT8 if group.gives_unsigned else DT_QINT8)
-        if group.op == "MatMul":
-            return dict(self._matmul_attrs(source), Toutput=result)
-        attrs: Dict[str, Any] = {
-            "Tinput": dtype_attr(source.dtype),
-            "Tfilter": dtype_attr(DT_QINT8),
-            "Tbias": dtype_attr(DT_FLOAT),
-            "out_type": result,
-            "strides": attribute(node, "strides"),
-            "padding": "VALID" if group.pads or group.lift_pads else attribute(node, "padding").s,
-        }
-        if attribute(node, "dilations").list.i:
-            attrs["dilations"] = attribute(node, "dilations")
-        if group.pads:
-            attrs["padding_list"] = [0, 0] + list(group.pads) + [0, 0]
-        return attrs
-
-    def _matmul_attrs(self, source: Int8Tensor) -> Dict[str, Any]:
-        return {
-            "T1": dtype_attr(source.dtype),
-            "T2": dtype_attr(DT_QINT8),
-            "Tbias": dtype_attr(DT_FLOAT),
-            "transpose_a": False,
-            "transpose_b": False,
-            "input_quant_mode": "SCALED",
-        }
-
-    def _emit_float(self, group: Group, node: NodeDef, source: Int8Tensor, inputs: List[str]) -> None:
-        # The frozen range is an input of the op, but a float32 result does not use it (mkl_qmatmul_op.cc).
+    def _emit_float(self, group: Group, op: str, source: Int8Tensor, inputs: List[str], attrs: Dict[str, Any]) -> None:
+        # The op has a range of its result among its inputs, whether it uses that or not.
         low, high = self._range(group.root, False, self._limit(group.root, unsigned=False), source.tensor)
-        attrs = dict(self._matmul_attrs(source), Toutput=dtype_attr(DT_FLOAT))
         root = self.graph.nodes[group.root]
         waits = self._waits(group) + self.graph.control_inputs(root)
-        self._become(root, quantized_op(group), inputs + [low, high] + list(dict.fromkeys(waits)), attrs)
+        self._become(root, op, inputs + [low, high] + list(dict.fromkeys(waits)), attrs)
 
     def _become_dequantize(self, root: NodeDef, result: Int8Tensor) -> None:
         # no dtype: float32 is its default, and TensorFlow 1.15 to 2.1 do not know it
@@ -343,7 +308,7 @@ def _possible_scores(graph: Graph, items: Sequence[Item]) -> Set[str]:
     results: Set[str] = set()
     read: Set[Optional[str]] = set()
     for item in items:
-        if isinstance(item, Carry):
+        if isinstance(item, PassThrough):
             read.update(item.sources)
         else:
             read.update((item.source, item.summand))
@@ -358,6 +323,6 @@ def _possible_scores(graph: Graph, items: Sequence[Item]) -> Set[str]:
             continue
         reaching.add(name)
         node = graph.nodes[name]
-        if name not in results and node.op not in (*LINEAR_OPS, *WITHOUT_KERNEL):
+        if name not in results and node.op not in (*LINEAR, *WITHOUT_KERNEL):
             stack.extend(tensors.node_of(source) for source in node.input)
     return results & reaching

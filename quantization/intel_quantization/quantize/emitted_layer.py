@@ -7,8 +7,8 @@ from typing import Optional, Tuple
 
 import numpy as np
 
-from intel_quantization.quantize.groups import Group
-from intel_quantization.quantize.int8_tensor import Int8Tensor
+from intel_quantization.kinds.group import Group
+from intel_quantization.kinds.int8_tensor import Int8Tensor
 
 
 @dataclass(frozen=True)

@@ -30,11 +30,11 @@ import numpy as np
 
 from intel_quantization.calibration.collectors import Ranges, min_max
 from intel_quantization.calibration.statistics import Statistics
-from intel_quantization.graph.attributes import attribute
 from intel_quantization.graph.graph import Graph
-from intel_quantization.quantize.carries import Carry
-from intel_quantization.quantize.groups import Group
+from intel_quantization.kinds.group import Group
+from intel_quantization.kinds.registry import layout_of
 from intel_quantization.quantize.local_error import rounded_weights
+from intel_quantization.quantize.pass_through import PassThrough
 from intel_quantization.quantize.trial import Grid, Trial
 
 # Sweeps over the chain of pairs; each pair changes what its neighbours see.
@@ -75,9 +75,17 @@ class _Pair:
     seen: np.ndarray
 
 
+@dataclass(frozen=True)
+class _Weights:
+    """The largest magnitude over all taps: [inputs, outputs], or [channels, outputs of each] where these do not mix."""
+
+    largest: np.ndarray
+    mixes_channels: bool
+
+
 def equalization(
     graph: Graph,
-    items: Sequence[Union[Group, Carry]],
+    items: Sequence[Union[Group, PassThrough]],
     statistics: Statistics,
     by_channel: FrozenSet[str],
     trials: Dict[str, Trial],
@@ -97,7 +105,7 @@ def equalization(
         Tensor name -> s, float64, shape [channels].
     """
     pairs = _pairs(graph, items, statistics, trials)
-    weights = {group.root: _largest(graph, group) for pair in pairs for group in (pair.maker, pair.reader)}
+    weights = {group.root: _weights(graph, group) for pair in pairs for group in (pair.maker, pair.reader)}
     factors = {pair.root: np.ones(pair.seen.size) for pair in pairs}
     proofs = {pair.root: _Proof(graph, pair, statistics, by_channel, trials, ranges) for pair in pairs}
     stirred = {pair.root for pair in pairs}  # whose neighbours changed since they were looked at
@@ -108,7 +116,8 @@ def equalization(
             stirred.discard(pair.root)
             made = _made(pair.maker, weights, factors)
             read = _read(pair.reader, weights, factors)
-            proposed = dict(factors, **{pair.root: _factors(pair, made, read, by_channel)})
+            found = _factors(pair, made, read, by_channel, weights[pair.reader.root].mixes_channels)
+            proposed = dict(factors, **{pair.root: found})
             proof = proofs[pair.root]
             if np.allclose(proposed[pair.root], factors[pair.root], rtol=0.01):
                 continue
@@ -123,7 +132,7 @@ def equalization(
 
 
 def _pairs(
-    graph: Graph, items: Sequence[Union[Group, Carry]], statistics: Statistics, trials: Dict[str, Trial]
+    graph: Graph, items: Sequence[Union[Group, PassThrough]], statistics: Statistics, trials: Dict[str, Trial]
 ) -> List[_Pair]:
     makers = {item.root: item for item in items if isinstance(item, Group)}
     pairs = []
@@ -147,36 +156,36 @@ def _reads_alone(graph: Graph, reader: Group) -> bool:
     return graph.is_private(reader.source) and (direct == reader.source or graph.is_private(direct))
 
 
-def _largest(graph: Graph, group: Group) -> np.ndarray:
-    """The largest magnitude over all taps: [inputs, outputs], of a depthwise op [channels, multiplier]."""
+def _weights(graph: Graph, group: Group) -> _Weights:
     node = graph.nodes[group.linear]
     weights = graph.constant(graph.data_inputs(node)[1])
     assert weights is not None  # a condition of every candidate
-    if node.op == "MatMul":
-        return np.abs(weights.T if attribute(node, "transpose_b").b else weights)
-    return np.abs(weights).max(axis=(0, 1))
+    layout = layout_of(node)
+    return _Weights(layout.reduce_taps(np.abs(weights), np.max), layout.mixes_channels)
 
 
-def _made(group: Group, weights: Dict[str, np.ndarray], factors: Dict[str, np.ndarray]) -> np.ndarray:
+def _made(group: Group, weights: Dict[str, _Weights], factors: Dict[str, np.ndarray]) -> np.ndarray:
     """The largest weight of each output channel of a group whose input is scaled already."""
-    largest, source = weights[group.root], factors.get(group.source)
+    largest, source = weights[group.root].largest, factors.get(group.source)
     if source is not None:
         largest = largest * source[:, None]
-    return largest.reshape(-1) if group.op == "DepthwiseConv2dNative" else largest.max(axis=0)
+    return largest.max(axis=0) if weights[group.root].mixes_channels else largest.reshape(-1)
 
 
-def _read(group: Group, weights: Dict[str, np.ndarray], factors: Dict[str, np.ndarray]) -> np.ndarray:
+def _read(group: Group, weights: Dict[str, _Weights], factors: Dict[str, np.ndarray]) -> np.ndarray:
     """The largest weight of each input channel of a group whose output is scaled already."""
-    largest, result = weights[group.root], factors.get(group.root)
+    largest, result = weights[group.root].largest, factors.get(group.root)
     if result is not None:
-        largest = largest / result.reshape(largest.shape if group.op == "DepthwiseConv2dNative" else (1, -1))
+        largest = largest / result.reshape((1, -1) if weights[group.root].mixes_channels else largest.shape)
     return largest.max(axis=1)
 
 
-def _factors(pair: _Pair, made: np.ndarray, read: np.ndarray, by_channel: FrozenSet[str]) -> np.ndarray:
+def _factors(
+    pair: _Pair, made: np.ndarray, read: np.ndarray, by_channel: FrozenSet[str], mixes_channels: bool
+) -> np.ndarray:
     """The candidate with the least noise; all ones are among the candidates."""
     made, read, seen = (np.maximum(values.astype(np.float64), _TINY) for values in (made, read, pair.seen))
-    noise = _Noise(pair, made, read, seen, by_channel)
+    noise = _Noise(pair, made, read, seen, by_channel, mixes_channels)
     best = np.ones(seen.size)
     least = noise(best)
     for balance in (np.sqrt(made / read), np.sqrt(seen / read), np.sqrt(np.sqrt(made * seen) / read), seen):
@@ -201,12 +210,18 @@ class _Noise:
     """The noise that rounding brings into what reads a pair's tensor, as a function of the factors."""
 
     def __init__(
-        self, pair: _Pair, made: np.ndarray, read: np.ndarray, seen: np.ndarray, by_channel: FrozenSet[str]
+        self,
+        pair: _Pair,
+        made: np.ndarray,
+        read: np.ndarray,
+        seen: np.ndarray,
+        by_channel: FrozenSet[str],
+        mixes_channels: bool,
     ) -> None:
         self.made, self.read, self.seen = made, read, seen
         self.gain = np.median(seen / made)  # from weights to values
         self.of_maker = pair.maker.root not in by_channel
-        self.of_reader = not (pair.reader.root in by_channel and pair.reader.op == "DepthwiseConv2dNative")
+        self.of_reader = not (pair.reader.root in by_channel and not mixes_channels)
 
     def __call__(self, factors: np.ndarray) -> float:
         through = factors * self.read

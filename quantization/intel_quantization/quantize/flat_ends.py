@@ -17,7 +17,7 @@ from intel_quantization.calibration.statistics import Statistics, TensorStatisti
 from intel_quantization.graph import tensors
 from intel_quantization.graph.attributes import attribute
 from intel_quantization.graph.graph import Graph, NodeDef
-from intel_quantization.quantize.groups import Group
+from intel_quantization.kinds.group import Group
 
 # By less than that share of their range results may change within a flat end: a sixteenth of an INT8 step, and half of
 # what they change from point to point where nothing is flat.

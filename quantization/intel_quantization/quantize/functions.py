@@ -11,10 +11,9 @@ from tensorflow.core.framework.node_def_pb2 import NodeDef
 
 from intel_quantization.graph.attributes import DT_FLOAT, attribute
 from intel_quantization.graph.graph import Graph
-from intel_quantization.quantize.carries import TOLD
-from intel_quantization.quantize.groups import Decision
+from intel_quantization.kinds.registry import LINEAR, TOLD
+from intel_quantization.quantize.decision import Decision
 from intel_quantization.transforms.inline_functions import inline_functions
-from intel_quantization.transforms.support.linear import LINEAR_OPS
 
 
 def refused_in_functions(graph: Graph) -> Tuple[Decision, ...]:
@@ -40,7 +39,7 @@ def refused_in_functions(graph: Graph) -> Tuple[Decision, ...]:
         if name in told:
             reason += ", whose body stays there: " + told[name]
         for node in bodies[name]:
-            if node.op in LINEAR_OPS or (node.op in TOLD and attribute(node, "T").type == DT_FLOAT):
+            if node.op in LINEAR or (node.op in TOLD and attribute(node, "T").type == DT_FLOAT):
                 decisions.append(Decision("%s/%s" % (name, node.name), node.op, False, reason))
         waiting.extend(list(_called(bodies[name], bodies))[::-1])
     return tuple(decisions)

@@ -8,10 +8,10 @@ import numpy as np
 
 from intel_quantization.calibration.statistics import Statistics
 from intel_quantization.graph.graph import Graph, NodeDef
+from intel_quantization.kinds.group import Group
+from intel_quantization.kinds.int8_tensor import Int8Tensor
 from intel_quantization.quantize.activation_shift import find_activation_shift
 from intel_quantization.quantize.adaptive_rounding import round_adaptively
-from intel_quantization.quantize.groups import Group
-from intel_quantization.quantize.int8_tensor import Int8Tensor
 from intel_quantization.quantize.refinement import Refinement
 from intel_quantization.quantize.weights import (
     bias_correction,

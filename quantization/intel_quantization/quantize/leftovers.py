@@ -6,8 +6,10 @@ from typing import List, Sequence, Set, Tuple, Union
 
 from intel_quantization.graph.attributes import DT_FLOAT, attribute
 from intel_quantization.graph.graph import Graph, NodeDef
-from intel_quantization.quantize.carries import CARRYING, Carry
-from intel_quantization.quantize.groups import Decision, Group
+from intel_quantization.kinds.group import Group
+from intel_quantization.kinds.registry import PASS_THROUGH
+from intel_quantization.quantize.decision import Decision
+from intel_quantization.quantize.pass_through import PassThrough
 from intel_quantization.transforms.pipeline import refusals
 from intel_quantization.transforms.support.channel_map import PIECES
 
@@ -21,7 +23,7 @@ _PADDED = "it pads an input of few channels, which costs next to nothing in FP32
 
 
 def leftovers(
-    graph: Graph, items: Sequence[Union[Group, Carry]], decisions: Sequence[Decision]
+    graph: Graph, items: Sequence[Union[Group, PassThrough]], decisions: Sequence[Decision]
 ) -> Tuple[Decision, ...]:
     """A decision with its reason for every float32 node that stays, and that has none yet.
 
@@ -44,11 +46,11 @@ def leftovers(
     return tuple(result)
 
 
-def _covered(graph: Graph, items: Sequence[Union[Group, Carry]]) -> Set[str]:
+def _covered(graph: Graph, items: Sequence[Union[Group, PassThrough]]) -> Set[str]:
     """The nodes whose work INT8 ops do."""
     names: Set[str] = set()
     for item in items:
-        if isinstance(item, Carry):
+        if isinstance(item, PassThrough):
             names.add(item.root)
             continue
         names.update(item.members)
@@ -83,6 +85,6 @@ def _form(graph: Graph, node: NodeDef) -> str:
         return "an addition is INT8 only behind a convolution with its bias, and without a ReLU only of INT8 values"
     if node.op in _FUSED:
         return "no preceding INT8 op to fuse it into"
-    if node.op in CARRYING:
+    if node.op in PASS_THROUGH:
         return "it is not between INT8 ops"
     return "%s has no INT8 form" % node.op

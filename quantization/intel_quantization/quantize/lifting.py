@@ -18,21 +18,18 @@ be s: of an image with few channels FP32 pads ahead of lifting (0.02 to 0.08 ms 
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional, Sequence, Tuple, Union
+from typing import Dict, List, Optional, Sequence, Union
 
 from intel_quantization.graph.attributes import attribute
 from intel_quantization.graph.graph import Graph
 from intel_quantization.graph.inferred_shapes import infer_shape
-from intel_quantization.quantize.carries import ALIASING, POOLS, Carry
-from intel_quantization.quantize.groups import Group
+from intel_quantization.kinds.group import Group, Pads
+from intel_quantization.kinds.registry import LINEAR, PASS_THROUGH
+from intel_quantization.quantize.pass_through import PassThrough
 
-Pads = Tuple[int, int, int, int]
-Item = Union[Group, Carry]
+Item = Union[Group, PassThrough]
 # Padding an image of so many channels in FP32 costs next to nothing.
 _FEW_CHANNELS = 4
-NO_PADS: Pads = (0, 0, 0, 0)
-# They give some of the values that they read, or means of them.
-_PASSING = (*ALIASING, *POOLS)
 
 
 class Readers:
@@ -40,14 +37,14 @@ class Readers:
 
     Args:
         graph: the FP32 graph.
-        items: all candidates and carries.
+        items: all candidates, and what may pass INT8 values on.
     """
 
     def __init__(self, graph: Graph, items: Sequence[Item]) -> None:
         self._graph = graph
         self._readers: Dict[str, List[Item]] = {}
         for item in items:
-            read = item.sources if isinstance(item, Carry) else (item.source, item.summand)
+            read = item.sources if isinstance(item, PassThrough) else (item.source, item.summand)
             for tensor in {name for name in read if name}:
                 self._readers.setdefault(tensor, []).append(item)
 
@@ -57,8 +54,8 @@ class Readers:
         while stack:
             read = stack.pop()
             for item in self._readers.get(read, ()):
-                if isinstance(item, Carry):
-                    if item.op not in _PASSING:
+                if isinstance(item, PassThrough):
+                    if not PASS_THROUGH[item.op].takes_lifted:
                         return False
                     stack.append(item.root)
                 elif item.source == read and not pads_nothing(self._graph, item):
@@ -68,15 +65,10 @@ class Readers:
 
 def pads_nothing(graph: Graph, group: Group) -> bool:
     """Whether a group reads no zeros but those of its source."""
-    if group.pads is not None:
-        return group.pads == NO_PADS
-    if group.op == "MatMul":
-        return True
     node = graph.nodes[group.linear]
-    if attribute(node, "padding").s == b"VALID":
-        return True
     weights = graph.constant(graph.data_inputs(node)[1])
-    return weights is not None and weights.shape[:2] == (1, 1)
+    assert weights is not None  # a condition of every candidate
+    return LINEAR[group.op].pads_nothing(node, group, weights.shape)
 
 
 def pads_ahead(graph: Graph, group: Group, shape: Optional[Sequence[Optional[int]]]) -> Optional[Pads]:
@@ -84,10 +76,10 @@ def pads_ahead(graph: Graph, group: Group, shape: Optional[Sequence[Optional[int
 
     Args:
         graph: the FP32 graph.
-        group: a Conv2D whose source is FP32.
+        group: one whose source is FP32.
         shape: of its source, as it was seen.
     """
-    if group.op != "Conv2D" or shape is None or len(shape) != 4 or not 0 < (shape[3] or 0) <= _FEW_CHANNELS:
+    if not LINEAR[group.op].pads_ahead or shape is None or len(shape) != 4 or not 0 < (shape[3] or 0) <= _FEW_CHANNELS:
         return None
     if group.pads is not None:
         return group.pads

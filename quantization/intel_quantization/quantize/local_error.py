@@ -9,7 +9,8 @@ import numpy as np
 from intel_quantization.calibration.collectors import Ranges
 from intel_quantization.calibration.statistics import Statistics
 from intel_quantization.graph.graph import Graph, NodeDef
-from intel_quantization.quantize.groups import Group
+from intel_quantization.kinds.group import Group
+from intel_quantization.kinds.registry import LINEAR
 from intel_quantization.quantize.lifting import Item
 from intel_quantization.quantize.trial import Grid, Trial
 from intel_quantization.quantize.weights import dequantized, quantize_weights, scale_inputs
@@ -35,7 +36,7 @@ def find_by_channel(
     """
     found = set()
     for group in items:
-        if isinstance(group, Group) and group.op != "MatMul":  # whose kernels know but one range
+        if isinstance(group, Group) and LINEAR[group.op].per_channel:
             trial = trials.get(group.root)
             if per_channel or trial is None:
                 found.add(group.root)
@@ -64,7 +65,7 @@ def local_error(
     patches = Grid.of(*ranges(group.source, statistics.tensors[group.source]), group.lifted).round(trial.patches)
     weights = rounded_weights(graph.nodes[group.linear], trial.weights, per_channel, unsigned)
     error = trial.error(patches, weights)
-    if group.summand is None and not (group.op == "MatMul" and not group.activation):  # which gives float32
+    if group.summand is None and not LINEAR[group.op].gives_float(group):
         seen = statistics.tensors[group.root]
         error += trial.rounding(Grid.of(*ranges(group.root, seen), group.shifted), seen.minimum, seen.maximum)
     return error

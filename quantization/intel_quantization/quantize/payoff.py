@@ -21,10 +21,11 @@ import numpy as np
 from intel_quantization.calibration.collectors import Ranges
 from intel_quantization.calibration.statistics import Statistics
 from intel_quantization.graph.graph import Graph
-from intel_quantization.quantize.carries import Carry
-from intel_quantization.quantize.groups import Group
+from intel_quantization.kinds.group import Group
+from intel_quantization.kinds.registry import layout_of
 from intel_quantization.quantize.lifting import Item
 from intel_quantization.quantize.local_error import local_error
+from intel_quantization.quantize.pass_through import PassThrough
 from intel_quantization.quantize.trial import Trial
 
 ISLAND = "so little work between float32 ops that converting to INT8 and back takes longer"
@@ -107,13 +108,12 @@ def count_work(graph: Graph, group: Group, statistics: Statistics) -> float:
     assert weights is not None  # a condition of every candidate
     outputs = statistics.tensors[group.root].count / max(statistics.samples, 1)
     node = graph.nodes[group.linear]
-    depthwise = group.op == "DepthwiseConv2dNative"
-    products = weights.shape[0] * weights.shape[1] if depthwise else Trial.inputs_of(node, weights)
+    products = layout_of(node).count_products(weights.shape)
     return max(float(outputs * products), float(weights.size * _WORK_OF_A_WEIGHT))
 
 
 def _islands(items: Sequence[Item]) -> List[List[Group]]:
-    """The groups that INT8 tensors connect, directly or through carries."""
+    """The groups that INT8 tensors connect, directly or through what passes them on."""
     leader: Dict[str, str] = {}  # of each tensor: another one of its island, or itself
 
     def find(tensor: str) -> str:
@@ -136,7 +136,7 @@ def _islands(items: Sequence[Item]) -> List[List[Group]]:
 
 
 def _read_by(item: Item) -> Sequence[str]:
-    if isinstance(item, Carry):
+    if isinstance(item, PassThrough):
         return item.sources
     return (item.source, item.summand) if item.summand else (item.source,)
 

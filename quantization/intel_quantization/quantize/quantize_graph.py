@@ -9,15 +9,16 @@ from intel_quantization.calibration.collectors import AUTO, collector, with_give
 from intel_quantization.calibration.statistics import Statistics
 from intel_quantization.graph.capabilities import RUNNING, Capabilities
 from intel_quantization.graph.graph import Graph
+from intel_quantization.kinds.group import Group
 from intel_quantization.quantize.auto_ranges import auto_ranges
 from intel_quantization.quantize.candidates import find_candidates
-from intel_quantization.quantize.carries import find_carries
+from intel_quantization.quantize.decision import Decision
 from intel_quantization.quantize.emission import emit
 from intel_quantization.quantize.emitted_layer import EmittedLayer
 from intel_quantization.quantize.flat_ends import narrow_ranges
-from intel_quantization.quantize.groups import Decision, Group
 from intel_quantization.quantize.leftovers import leftovers
 from intel_quantization.quantize.local_error import find_by_channel
+from intel_quantization.quantize.pass_through import find_pass_through
 from intel_quantization.quantize.payoff import find_unpaying
 from intel_quantization.quantize.plan import decide
 from intel_quantization.quantize.refinement import refine
@@ -51,19 +52,19 @@ class Options:
     adaptive_rounding: bool = True
     ranges: Mapping[str, Tuple[float, float]] = field(default_factory=dict)
 
-
-def options_of(job: Any, algo: str) -> Options:
-    """The options that a Job asks for."""
-    return Options(
-        job.excluded_ops,
-        job.excluded_nodes,
-        job.per_channel,
-        algo,
-        job.equalize,
-        job.bias_correction,
-        job.target_cpu or ANY,
-        job.adaptive_rounding,
-    )
+    @classmethod
+    def of_job(cls, job: Any, algo: str) -> Options:
+        """Those that a Job asks for."""
+        return cls(
+            job.excluded_ops,
+            job.excluded_nodes,
+            job.per_channel,
+            algo,
+            job.equalize,
+            job.bias_correction,
+            job.target_cpu or ANY,
+            job.adaptive_rounding,
+        )
 
 
 def quantize_graph(
@@ -92,10 +93,10 @@ def quantize_graph(
         The decisions for linear ops, pools and concatenations, and those for what else stays FP32.
     """
     statistics = narrow_ranges(graph, candidates, statistics)
-    carries, left = find_carries(graph, options.excluded_ops, options.excluded_nodes)
+    passing, left = find_pass_through(graph, options.excluded_ops, options.excluded_nodes)
     ranges = with_given(collector(options.algo), options.ranges)
     automatic = options.algo.upper() == AUTO
-    items, decided = decide(graph, candidates, statistics, carries, capabilities)
+    items, decided = decide(graph, candidates, statistics, passing, capabilities)
     trials = make_trials(graph, items, statistics)
     chosen = with_given(auto_ranges(items, statistics, trials), options.ranges) if automatic else ranges
     by_channel = find_by_channel(graph, items, statistics, trials, options.per_channel)
@@ -103,7 +104,7 @@ def quantize_graph(
     if unpaying:
         found = find_candidates(graph, options.excluded_ops, options.excluded_nodes, capabilities, unpaying)
         candidates, refused = found
-        items, decided = decide(graph, candidates, statistics, carries, capabilities)
+        items, decided = decide(graph, candidates, statistics, passing, capabilities)
         trials = make_trials(graph, items, statistics)
         chosen = with_given(auto_ranges(items, statistics, trials), options.ranges) if automatic else ranges
     decisions = (*refused, *left, *decided)

@@ -10,11 +10,12 @@ from __future__ import annotations
 from typing import Dict, List, Sequence, Tuple, Union
 
 from intel_quantization.graph.graph import Graph
-from intel_quantization.quantize.carries import Carry
-from intel_quantization.quantize.groups import Group
+from intel_quantization.kinds.group import Group
+from intel_quantization.kinds.registry import PASS_THROUGH
+from intel_quantization.quantize.pass_through import PassThrough
 
 
-def shared_ranges(graph: Graph, items: Sequence[Union[Group, Carry]]) -> Dict[str, Tuple[str, ...]]:
+def shared_ranges(graph: Graph, items: Sequence[Union[Group, PassThrough]]) -> Dict[str, Tuple[str, ...]]:
     """For each group's result that shares its range, the results it shares it with (itself among them).
 
     Args:
@@ -24,7 +25,7 @@ def shared_ranges(graph: Graph, items: Sequence[Union[Group, Carry]]) -> Dict[st
     by_root = {item.root: item for item in items}
     settled: Dict[str, Tuple[str, ...]] = {}
     for item in reversed(items):
-        if isinstance(item, Carry) and item.op == "ConcatV2" and item.root not in settled:
+        if isinstance(item, PassThrough) and PASS_THROUGH[item.op].joins and item.root not in settled:
             leaves: List[str] = []
             passed = [item.root]
             stack = list(item.sources)
@@ -32,7 +33,7 @@ def shared_ranges(graph: Graph, items: Sequence[Union[Group, Carry]]) -> Dict[st
                 source = by_root[stack.pop()]
                 if not graph.is_private(source.root):
                     continue
-                if isinstance(source, Carry):
+                if isinstance(source, PassThrough):
                     passed.append(source.root)
                     stack.extend(source.sources)
                 else:

@@ -10,10 +10,10 @@ import numpy as np
 from intel_quantization.calibration.collectors import Ranges
 from intel_quantization.calibration.statistics import Statistics
 from intel_quantization.graph.graph import Graph
+from intel_quantization.kinds.group import Group
 from intel_quantization.quantize.adaptive_rounding import choose_layers
 from intel_quantization.quantize.channel_grids import ChannelGrid, find_channel_grids
 from intel_quantization.quantize.equalization import equalization
-from intel_quantization.quantize.groups import Group
 from intel_quantization.quantize.lifting import Item
 from intel_quantization.quantize.local_error import find_by_channel, rounded_weights
 from intel_quantization.quantize.trial import Trial

@@ -7,11 +7,10 @@ to one bit of a channel's resolution, which a CPU with VNNI does not need; see
 
 from __future__ import annotations
 
+from intel_quantization.contract.words import TARGET_CPUS
 from intel_quantization.errors import BadInputError
 
-ANY, VNNI = "any", "vnni"
-TARGET_CPUS = (ANY, VNNI)
-"""``any``: right on every x86-64 CPU; ``vnni``: with AVX512-VNNI, AVX-VNNI or AMX only, silently wrong on others."""
+ANY, VNNI = TARGET_CPUS
 
 
 def check_target_cpu(name: str) -> str:

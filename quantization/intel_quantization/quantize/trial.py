@@ -11,8 +11,8 @@ from typing import Optional, Tuple
 
 import numpy as np
 
-from intel_quantization.graph.attributes import attribute
 from intel_quantization.graph.graph import NodeDef
+from intel_quantization.kinds.registry import layout_of
 
 _TINY = 1e-30
 
@@ -55,7 +55,7 @@ class Trial:
     """A linear op on its patches.
 
     Args:
-        node: Conv2D, DepthwiseConv2dNative or MatMul.
+        node: the linear op.
         weights: float32, in the layout of the op.
         bias: [output channels], or None.
         activation: "Relu", "Relu6" or "".
@@ -65,7 +65,7 @@ class Trial:
     def __init__(
         self, node: NodeDef, weights: np.ndarray, bias: Optional[np.ndarray], activation: str, patches: np.ndarray
     ) -> None:
-        self._node = node
+        self._layout = layout_of(node)
         self.patches = patches
         self.weights = weights
         self._bias = 0.0 if bias is None else bias.astype(np.float32)
@@ -78,12 +78,7 @@ class Trial:
 
     def multiply(self, patches: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """The op without a bias: float32 [patches, output channels]."""
-        if self._node.op == "DepthwiseConv2dNative":
-            taps = weights.reshape(-1, *weights.shape[2:])
-            return np.einsum("ptc,tcm->pcm", patches, taps, optimize=False).reshape(len(patches), -1)
-        if self._node.op == "MatMul" and attribute(self._node, "transpose_b").b:
-            weights = weights.T
-        return patches.reshape(len(patches), -1) @ weights.reshape(-1, weights.shape[-1])
+        return self._layout.multiply(patches, weights)
 
     def activate(self, values: np.ndarray) -> np.ndarray:
         """The activation of values ahead of it."""
@@ -118,13 +113,6 @@ class Trial:
         noise = grid.round(wanted) - wanted
         return float(np.square(noise, dtype=np.float64).mean(axis=0).sum()) / self._power
 
-    @staticmethod
-    def inputs_of(node: NodeDef, weights: np.ndarray) -> int:
-        """How many products each output of a Conv2D or MatMul sums up."""
-        if node.op == "MatMul":
-            return int(weights.shape[1 if attribute(node, "transpose_b").b else 0])
-        return int(np.prod(weights.shape[:3]))
-
     def noise_by_channel(self, weights: np.ndarray) -> np.ndarray:
         """The mean square of what other weights change in each output channel: float64 [output channels]."""
         got = self.multiply(self.patches, weights)
@@ -137,13 +125,8 @@ class Trial:
         Args:
             by_input_channel: its mean square: [input channels].
         """
-        squares = np.square(self.weights, dtype=np.float64)
-        if self._node.op == "DepthwiseConv2dNative":
-            by_output = (squares.sum(axis=(0, 1)) * by_input_channel[:, None]).reshape(-1)
-        elif self._node.op == "MatMul":
-            by_output = by_input_channel @ (squares.T if attribute(self._node, "transpose_b").b else squares)
-        else:
-            by_output = by_input_channel @ squares.sum(axis=(0, 1))
+        squares = self._layout.reduce_taps(np.square(self.weights, dtype=np.float64), np.sum)
+        by_output = self._layout.respond(by_input_channel, squares)
         return float(by_output.sum()) / self._power
 
 

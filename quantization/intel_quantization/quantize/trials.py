@@ -8,7 +8,8 @@ import numpy as np
 
 from intel_quantization.calibration.statistics import Statistics
 from intel_quantization.graph.graph import Graph
-from intel_quantization.quantize.groups import Group
+from intel_quantization.kinds.group import Group
+from intel_quantization.kinds.registry import layout_of
 from intel_quantization.quantize.lifting import Item
 from intel_quantization.quantize.trial import Trial
 
@@ -30,7 +31,8 @@ def make_trials(graph: Graph, items: Sequence[Item], statistics: Statistics) -> 
         weights = graph.constant(graph.data_inputs(graph.nodes[item.linear])[1])
         if patches is None or weights is None:
             continue
-        patches = _some(patches, 1 if item.op == "DepthwiseConv2dNative" else weights.size // patches[0].size)
+        layout = layout_of(graph.nodes[item.linear])
+        patches = _some(patches, layout.count_outputs(weights.shape) if layout.mixes_channels else 1)
         bias = graph.constant(item.bias) if item.bias else None
         activation = "" if item.summand else item.activation
         result[item.root] = Trial(graph.nodes[item.linear], weights, bias, activation, patches)

@@ -6,8 +6,8 @@ from typing import Tuple
 
 import numpy as np
 
-from intel_quantization.graph.attributes import attribute
 from intel_quantization.graph.graph import NodeDef
+from intel_quantization.kinds.registry import kind_of, layout_of
 
 # A channel of zeros needs some range all the same.
 _SMALLEST_RANGE = 1e-10
@@ -22,35 +22,34 @@ def quantize_weights(
     ``vpmaddubsw``, which adds two neighbouring products in a saturating int16: 255 * (127 + 127) does
     not fit, and such a graph is silently wrong there. So the range of a channel is widened just so
     far that no two neighbouring input channels can exceed an int16. For qint8 input oneDNN sees to
-    that itself, and depthwise kernels multiply in int32.
+    that itself, and some kernels multiply in int32.
 
     Args:
-        node: Conv2D (HWIO), DepthwiseConv2dNative (HWCM) or MatMul (KN; NK with transpose_b).
+        node: the linear op.
         weights: float32.
-        per_channel: one range for each output channel. MatMul kernels know only one for the tensor.
+        per_channel: one range for each output channel, where the op's kernels know that.
         saturates: whether the input is quint8, and the kernels may be such.
 
     Returns:
         int8 of the shape of ``weights``, and the largest magnitude that 127 stands for: float32,
         a scalar or [output channels].
     """
-    axes = (0, 1) if node.op == "DepthwiseConv2dNative" else tuple(range(weights.ndim - 1))
-    if not per_channel or node.op == "MatMul":
-        axes = tuple(range(weights.ndim))
+    kind = kind_of(node)
+    layout = kind.layout(node)
+    axes = layout.summed if per_channel and kind.per_channel else tuple(range(weights.ndim))
     limits = np.abs(weights).max(axis=axes, keepdims=True)
-    if saturates and node.op != "DepthwiseConv2dNative":
-        limits = np.maximum(limits, _largest_pair(node, weights, axes))
+    if saturates and kind.saturates:
+        limits = np.maximum(limits, _largest_pair(weights, layout.inputs, axes))
     limits = np.maximum(limits, np.float32(_SMALLEST_RANGE)).astype(np.float32)
     quantized = np.clip(np.rint(weights / limits * 127.0), -127, 127).astype(np.int8)
     return quantized, limits.reshape(()) if limits.size == 1 and len(axes) == weights.ndim else limits.reshape(-1)
 
 
-def _largest_pair(node: NodeDef, weights: np.ndarray, axes: Tuple[int, ...]) -> np.ndarray:
-    """The largest sum of two neighbouring input channels' weights of one sign.
+def _largest_pair(weights: np.ndarray, axis: int, axes: Tuple[int, ...]) -> np.ndarray:
+    """The largest sum of two neighbouring input channels' weights of one sign; ``axis``: of the input channels.
 
     With 127 standing for it, rounding cannot lift a pair above 128, and 255 * 128 fits an int16.
     """
-    axis = 1 if node.op == "MatMul" and attribute(node, "transpose_b").b else weights.ndim - 2
     rows = np.moveaxis(weights, axis, 0)
     if rows.shape[0] % 2:
         rows = np.concatenate([rows, np.zeros_like(rows[:1])])
@@ -66,9 +65,7 @@ def dequantized(node: NodeDef, values: np.ndarray, limit: np.ndarray) -> np.ndar
 def step_of(node: NodeDef, values: np.ndarray, limit: np.ndarray) -> np.ndarray:
     """What one step of quantized weights stands for: float64, broadcastable to the layout of the op."""
     step = limit.astype(np.float64) / 127.0
-    if node.op == "DepthwiseConv2dNative" and step.ndim:
-        return step.reshape(values.shape[2:])
-    return step
+    return layout_of(node).along_outputs(step, values.shape) if step.ndim else step
 
 
 def bias_correction(node: NodeDef, error: np.ndarray, mean: np.ndarray) -> np.ndarray:
@@ -86,11 +83,8 @@ def bias_correction(node: NodeDef, error: np.ndarray, mean: np.ndarray) -> np.nd
     Returns:
         float64, shape [output channels].
     """
-    if node.op == "MatMul":
-        return error.dot(mean) if attribute(node, "transpose_b").b else mean.dot(error)
-    if node.op == "DepthwiseConv2dNative":
-        return (error.sum(axis=(0, 1)) * mean[:, None]).reshape(-1)
-    return mean.dot(error.sum(axis=(0, 1)))
+    layout = layout_of(node)
+    return layout.respond(mean, layout.reduce_taps(error, np.sum))
 
 
 def shift_by_output(node: NodeDef, weights: np.ndarray, offset: np.ndarray) -> np.ndarray:
@@ -101,12 +95,9 @@ def shift_by_output(node: NodeDef, weights: np.ndarray, offset: np.ndarray) -> n
         weights: in the layout of the op.
         offset: a scalar, or shape [input channels].
     """
-    if node.op == "MatMul":
-        inputs = weights.T if attribute(node, "transpose_b").b else weights
-        return np.asarray((inputs * np.reshape(offset, (-1, 1))).sum(axis=0))
-    if node.op == "DepthwiseConv2dNative":
-        return (weights.sum(axis=(0, 1)) * np.reshape(offset, (-1, 1))).reshape(-1)
-    return np.asarray((weights.sum(axis=(0, 1)) * np.reshape(offset, (-1, 1))).sum(axis=0))
+    layout = layout_of(node)
+    added = layout.reduce_taps(weights, np.sum) * np.reshape(offset, (-1, 1))
+    return np.asarray(added.sum(axis=0)) if layout.mixes_channels else added.reshape(-1)
 
 
 def scale_inputs(node: NodeDef, weights: np.ndarray, scale: np.ndarray) -> np.ndarray:
@@ -120,6 +111,4 @@ def scale_inputs(node: NodeDef, weights: np.ndarray, scale: np.ndarray) -> np.nd
     Returns:
         float32 of the shape of ``weights``.
     """
-    if node.op == "MatMul" and attribute(node, "transpose_b").b:
-        return (weights * scale).astype(np.float32)
-    return (weights * scale[:, None]).astype(np.float32)
+    return (weights * layout_of(node).along_inputs(scale)).astype(np.float32)

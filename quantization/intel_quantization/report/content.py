@@ -6,15 +6,15 @@ import hashlib
 import os
 import platform
 import time
-from dataclasses import asdict
 
 import numpy as np
 
+from intel_quantization.contract.outputs import REPORT_SCHEMA
+from intel_quantization.contract.report import MOUNTED_FILES, TOLD_OPTIONS
 from intel_quantization.graph.io import graph_size
 from intel_quantization.publish import sha256
 from intel_quantization.report.headline import headline
 
-SCHEMA = 1
 _MOST_NODES = 20
 
 
@@ -63,7 +63,7 @@ def build(
         "headline": headline(accuracy, latency, verdict),
         "verdict": verdict,
         "alarms": alarms,  # first: whoever looks into the file must see them
-        "schema": SCHEMA,
+        "schema": REPORT_SCHEMA,
         "created": time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime()),
         "graphs": names,
         "size": {"fp32": graph_size(conversion.input_graph), "int8": os.path.getsize(int8_graph)},
@@ -93,16 +93,11 @@ def build(
     }
 
 
-_FOLDERS = ("in_graph", "out_graph", "data_location", "models_zoo", "models_source_dir")
-"""Paths that have other names in the workspace than the user gave them; the graphs' are told apart from these."""
-_FILES = ("data_function", "metric", "labels", "models_config")
-"""Of these, the names of the files are the user's; the folders they are in are the workspace's."""
-
-
 def _options(job) -> dict:
-    """The options as the user knows them."""
-    found = {key: value for key, value in asdict(job).items() if key not in _FOLDERS}
-    for key in _FILES:
+    """The options as the user knows them: of paths in the workspace only the files' names are the user's."""
+    found = {option.name: getattr(job, option.name) for option in TOLD_OPTIONS}
+    found["threads"] = job.threads
+    for key in MOUNTED_FILES:
         if found[key] is not None:
             found[key] = os.path.basename(found[key])
     return found

@@ -23,13 +23,13 @@ import numpy as np
 from tensorflow.core.framework.graph_pb2 import GraphDef
 
 from intel_quantization.graph import tensors
-from intel_quantization.graph.attributes import DT_FLOAT, DT_INT32, attribute, dtype_attr
+from intel_quantization.graph.attributes import DT_FLOAT, DT_INT32, attribute, dtype_attr, is_channels_last
 from intel_quantization.graph.graph import Graph, NodeDef
-from intel_quantization.transforms.support.linear import is_channels_last
+from intel_quantization.kinds.registry import LINEAR
 
 TO_LAST, TO_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
 
-_CONVOLUTIONS = ("Conv2D", "DepthwiseConv2dNative")
+_CONVOLUTIONS = tuple(op for op, kind in LINEAR.items() if kind.spatial)
 _POOLS = ("MaxPool", "AvgPool")
 _BATCH_NORMS = ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3")
 _FORMATTED = (*_CONVOLUTIONS, *_POOLS, *_BATCH_NORMS, "BiasAdd")

@@ -15,11 +15,11 @@ from __future__ import annotations
 
 from typing import Union
 
-from intel_quantization.graph.attributes import attribute
+from intel_quantization.graph.attributes import attribute, is_channels_last
 from intel_quantization.graph.graph import Graph, NodeDef
 from intel_quantization.graph.pattern import Any, Match, Mismatch, Op
+from intel_quantization.kinds.registry import LINEAR
 from intel_quantization.transforms.rule import Rule, Rules
-from intel_quantization.transforms.support.linear import LINEAR_OPS, is_channels_last
 from intel_quantization.transforms.support.take_place import take_place
 
 _UNARY = ("Relu", "Relu6", "LeakyRelu", "Elu", "Sigmoid", "Tanh")
@@ -81,8 +81,8 @@ def _follows_linear(graph: Graph, node: NodeDef) -> bool:
     """Whether a convolution, with what was put in front of the node already, is before it."""
     while True:
         node = graph.producer(graph.data_inputs(node)[0])
-        if node.op in LINEAR_OPS:
-            return node.op != "MatMul"  # whose results have no height and width
+        if node.op in LINEAR:
+            return LINEAR[node.op].spatial  # else the results have no height and width
         if node.op not in (*_UNARY, *_NORMS, *_BINARY):
             return False
 

@@ -21,11 +21,11 @@ from typing import Optional
 
 import numpy as np
 
-from intel_quantization.graph.attributes import attr_value, attribute
+from intel_quantization.graph.attributes import attr_value, attribute, is_channels_last
 from intel_quantization.graph.graph import Graph, NodeDef
 from intel_quantization.graph.pattern import Any, Const, Match, Op
 from intel_quantization.transforms.rule import Rule, Rules
-from intel_quantization.transforms.support.linear import is_channels_last, output_channels
+from intel_quantization.transforms.support.linear import output_channels
 from intel_quantization.transforms.support.spatial import Margins, set_margins
 from intel_quantization.transforms.support.take_place import take_place
 

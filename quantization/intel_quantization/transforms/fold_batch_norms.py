@@ -16,6 +16,7 @@ import numpy as np
 from intel_quantization.graph.attributes import attribute
 from intel_quantization.graph.graph import Graph, NodeDef
 from intel_quantization.graph.pattern import Const, Match, Op
+from intel_quantization.kinds.registry import kind_of
 from intel_quantization.transforms.rule import Rule, Rules
 from intel_quantization.transforms.support.linear import (
     LINEAR_OR_BIASED,
@@ -37,7 +38,7 @@ def _refuse(graph: Graph, node: NodeDef, found: Match) -> str:
     if any(found.values[key].size != channels for key in ("gamma", "beta", "mean", "variance")):
         return "'%s' does not have one parameter for each output channel" % node.name
     linear = found.nodes["linear"]
-    if linear.op != "MatMul" and _data_format(linear) != _data_format(node):
+    if kind_of(linear).spatial and _data_format(linear) != _data_format(node):
         return "'%s' has another data format than '%s'" % (node.name, linear.name)
     if not has_bias_of_channels(found):
         return "'%s' has another data format than '%s'" % (found.nodes["bias_add"].name, linear.name)

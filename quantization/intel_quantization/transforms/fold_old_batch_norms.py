@@ -16,14 +16,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from intel_quantization.graph.attributes import attribute
+from intel_quantization.graph.attributes import attribute, is_channels_last
 from intel_quantization.graph.graph import Graph, NodeDef
 from intel_quantization.graph.pattern import Const, Match, Op
 from intel_quantization.transforms.rule import Rule, Rules
 from intel_quantization.transforms.support.linear import (
     LINEAR_OR_BIASED,
     has_bias_of_channels,
-    is_channels_last,
     output_channels,
     replace_by_linear,
     scale_weights,

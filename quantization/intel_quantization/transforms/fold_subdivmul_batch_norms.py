@@ -21,6 +21,7 @@ from typing import List, Optional, Tuple, Union
 
 import numpy as np
 
+from intel_quantization.graph.attributes import is_channels_last
 from intel_quantization.graph.graph import Graph, NodeDef
 from intel_quantization.graph.pattern import Any, Const, Match, Mismatch, Op
 from intel_quantization.transforms.rule import Rule, Rules
@@ -28,7 +29,6 @@ from intel_quantization.transforms.support.channel_map import PIECES, Map, chain
 from intel_quantization.transforms.support.linear import (
     LINEAR_OPS,
     adds_along_channels,
-    is_channels_last,
     output_channels,
     per_channel,
     replace_by_linear,

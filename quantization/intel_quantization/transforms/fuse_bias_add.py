@@ -14,6 +14,7 @@ from typing import Optional
 
 import numpy as np
 
+from intel_quantization.graph.attributes import is_channels_last
 from intel_quantization.graph.graph import Graph, NodeDef
 from intel_quantization.graph.pattern import Const, Match, Op
 from intel_quantization.transforms.rule import Rule, Rules
@@ -23,7 +24,6 @@ from intel_quantization.transforms.support.linear import (
     LINEAR_OR_BIASED,
     adds_along_channels,
     has_bias_of_channels,
-    is_channels_last,
     output_channels,
     per_channel,
     replace_by_linear,

@@ -19,21 +19,16 @@ from typing import List, Optional, Tuple
 
 import numpy as np
 
-from intel_quantization.graph.attributes import attribute
+from intel_quantization.graph.attributes import attribute, is_channels_last
 from intel_quantization.graph.graph import Graph, NodeDef
 from intel_quantization.graph.pattern import Any, Const, Match, Op, Pattern
 from intel_quantization.graph.waits import waits_of
+from intel_quantization.kinds.registry import layout_of
 from intel_quantization.transforms.rule import Rule, Rules
 from intel_quantization.transforms.support.channel_map import has_constant_operand
 from intel_quantization.transforms.support.channels import channels_of
 from intel_quantization.transforms.support.factors import factor_behind, factor_of, refuse_factor
-from intel_quantization.transforms.support.linear import (
-    LINEAR,
-    LINEAR_OPS,
-    is_channels_last,
-    output_channels,
-    scale_weights,
-)
+from intel_quantization.transforms.support.linear import LINEAR, LINEAR_OPS, output_channels, scale_weights
 from intel_quantization.transforms.support.take_place import take_place
 
 # -- behind a linear op --------------------------------------------------------------------------
@@ -89,10 +84,8 @@ def _factor_before(
     """The factors of the weights' rows, in a shape that broadcasts over the weights."""
     if output_channels(linear, weights) is None or attribute(linear, "transpose_a").b:
         return None
-    axis = 2
-    if linear.op == "MatMul":
-        axis = 1 if attribute(linear, "transpose_b").b else 0
-    channels = weights.shape[axis]
+    layout = layout_of(linear)
+    channels = weights.shape[layout.inputs]
     channels_first = not is_channels_last(linear)
     source, constant = found.tensors["x"], found.values["factor"]
     factor = factor_of(node, constant, channels, weights.ndim, channels_first)
@@ -102,9 +95,7 @@ def _factor_before(
     is_wide = constant.size > 1 or constant.ndim > 1
     if is_wide and channels_of(graph, source, weights.ndim, channels_first) != channels:
         return None
-    shape = [1] * weights.ndim
-    shape[axis] = channels
-    return factor.reshape(shape)
+    return layout.along_inputs(factor)
 
 
 def _fold_before(graph: Graph, node: NodeDef, found: Match) -> None:

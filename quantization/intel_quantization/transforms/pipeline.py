@@ -8,8 +8,8 @@ from typing import Callable, Dict, Optional, Tuple
 
 from intel_quantization.errors import BadInputError, InvalidGraphError
 from intel_quantization.graph.graph import Graph
-from intel_quantization.graph.verify import verify
 from intel_quantization.transforms import rule
+from intel_quantization.verify.graph import verify
 
 Transform = Callable[[Graph], int]
 

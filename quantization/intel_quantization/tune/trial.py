@@ -42,6 +42,7 @@ class Request:
         outputs: names of tensors.
         mode: the preprocessing, or None.
         seed: of the run.
+        samples: that are set aside for calibrating; None: as many as suffice.
     """
 
     job: jobs.Job
@@ -49,6 +50,7 @@ class Request:
     outputs: Tuple[str, ...]
     mode: Any
     seed: int
+    samples: Optional[int]
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ def judge(folder: str) -> Result:
     with open(os.path.join(folder, REQUEST), "rb") as stream:
         request: Request = pickle.load(stream)  # written by the run
     job = request.job
-    data = open_data(job, request.inputs, request.seed, job.samples if job.callback is None else 0)
+    data = open_data(job, request.inputs, request.seed, request.samples)
     part = data.split.evaluation
     custom = None
     if job.metric is not None:

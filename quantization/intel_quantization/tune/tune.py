@@ -17,8 +17,8 @@ from intel_quantization.blame.blame import Blame
 from intel_quantization.conversion import Conversion
 from intel_quantization.errors import QuantizationError
 from intel_quantization.graph.io import write_graph
-from intel_quantization.quantize.again import quantize_again
 from intel_quantization.quantize.quantize_graph import Options
+from intel_quantization.stages.again import quantize_again
 from intel_quantization.tune import trial
 from intel_quantization.tune.moves import free_moves
 from intel_quantization.tune.search import MOST, Choice, Found, Group, Outcome, search
@@ -74,7 +74,7 @@ class Tuning:
             "before": _outcome(self.before),
             "met": best is not None,
             "excluded_nodes": list(best.excluded) if best else [],
-            "ranges": {name: list(found) for name, found in self.ranges.items()} if best and best.moved else {},
+            "ranges": [{"tensor": name, "low": low, "high": high} for name, (low, high) in sorted(self.ranges.items())],
             "evaluations": [
                 {
                     "excluded_nodes": list(step.choice.excluded),

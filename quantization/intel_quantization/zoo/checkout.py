@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from typing import List, Sequence
 
+from intel_quantization.contract.nearest import did_you_mean
 from intel_quantization.errors import BadInputError
 from intel_quantization.zoo.config import Entry
 
@@ -60,6 +60,5 @@ def _missing(entry: Entry, zoo: str) -> List[str]:
 
 def _unknown(entries: Sequence[Entry], name: str) -> BadInputError:
     names = list(dict.fromkeys(entry.name for entry in entries))
-    near = difflib.get_close_matches(name, names, n=1)
-    guess = "did you mean %s? " % near[0] if near else ""
-    return BadInputError("there is no zoo model '%s'" % name, "%sthere are %s" % (guess, ", ".join(names)))
+    remedy = "%s there are %s" % (did_you_mean(name, names), ", ".join(names))
+    return BadInputError("there is no zoo model '%s'" % name, remedy.lstrip())

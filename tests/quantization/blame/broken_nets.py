@@ -6,8 +6,8 @@ import numpy as np
 import tensorflow as tf
 
 from intel_quantization.graph_converter import GraphConverter
-from intel_quantization.quantize.again import quantize_again
 from intel_quantization.quantize.quantize_graph import Options
+from intel_quantization.stages.again import quantize_again
 from tests.quantization.builders import activate, bias, build, conv, dense, image, random, weights_for
 
 PLAIN = Options(algo="DIRECT", equalize=False, adaptive_rounding=False)

@@ -9,7 +9,7 @@ import tensorflow as tf
 from intel_quantization.errors import InvalidGraphError
 from intel_quantization.graph.frames import frame_of
 from intel_quantization.graph.graph import Graph
-from intel_quantization.graph.verify import verify
+from intel_quantization.verify.graph import verify
 from tests.quantization.builders import build, image, old_control_flow, random, run
 
 pytestmark = pytest.mark.tensorflow

@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 
 from intel_quantization.graph.graph import Graph
-from intel_quantization.graph.verify import verify
 from intel_quantization.graph.waits import waits_of
+from intel_quantization.verify.graph import verify
 from tests.quantization.builders import build, image, old_control_flow, ops, random, run, v1
 
 pytestmark = pytest.mark.tensorflow

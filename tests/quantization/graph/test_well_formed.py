@@ -184,7 +184,7 @@ def test_what_a_pass_fails_on_is_explained(monkeypatch):
     def fail(graph, *arguments):
         raise KeyError("x")
 
-    monkeypatch.setattr("intel_quantization.graph_converter.optimize", fail)
+    monkeypatch.setattr("intel_quantization.stages.optimize.optimize", fail)
     graph_def = build(net)
     with pytest.raises(KeyError):
         convert(graph_def)

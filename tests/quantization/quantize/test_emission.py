@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from intel_quantization.graph import registry
-from intel_quantization.quantize.fused_depthwise import FUSED_DEPTHWISE
+from intel_quantization.kinds.depthwise import NEWER as FUSED_DEPTHWISE
 from tests.quantization.builders import (
     batch,
     bias,

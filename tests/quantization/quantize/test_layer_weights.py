@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from intel_quantization.kinds.int8_tensor import Int8Tensor
 from intel_quantization.quantize import layer_weights as module
-from intel_quantization.quantize.int8_tensor import Int8Tensor
 from intel_quantization.quantize.layer_weights import LayerWeights
 from intel_quantization.quantize.refinement import Refinement
 from intel_quantization.quantize.weights import dequantized

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from intel_quantization.graph_converter import GraphConverter
-from intel_quantization.quantize import plan
+from intel_quantization.kinds import matmul
 from tests.quantization import builders as b
 
 FEED = {"input:0": b.random("values", (16, 24)) * np.linspace(0.5, 1.5, 24, dtype=np.float32) - 0.3}
@@ -15,7 +15,7 @@ FEED = {"input:0": b.random("values", (16, 24)) * np.linspace(0.5, 1.5, 24, dtyp
 
 @pytest.fixture(autouse=True)
 def few_weights_will_do(monkeypatch):
-    monkeypatch.setattr(plan, "_LEAST_LIFTED", 0)
+    monkeypatch.setattr(matmul, "_LEAST_LIFTED", 0)
 
 
 def convert(function, **options):

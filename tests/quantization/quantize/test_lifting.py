@@ -8,8 +8,8 @@ import tensorflow as tf
 
 from intel_quantization.graph.graph import Graph
 from intel_quantization.quantize.candidates import find_candidates
-from intel_quantization.quantize.carries import find_carries
 from intel_quantization.quantize.lifting import Readers, pads_ahead, pads_nothing
+from intel_quantization.quantize.pass_through import find_pass_through
 from tests.quantization import builders as b
 from tests.quantization.builders import conv_block, image, node, ops
 from tests.quantization.lifted import checked, types
@@ -117,7 +117,7 @@ def test_a_range_that_cuts_values_off(algo):
 def parts(function, outputs=("out",)):
     graph = Graph(b.build(function), outputs)
     groups = {group.linear: group for group in find_candidates(graph)[0]}
-    return graph, groups, find_carries(graph)[0]
+    return graph, groups, find_pass_through(graph)[0]
 
 
 @pytest.mark.parametrize(
@@ -178,8 +178,8 @@ def test_who_takes_a_tensor_lifted():
         flat = tf.reshape(tf.nn.relu(x, name="y"), (-1, 256), name="flat")
         b.dense(flat, name="product")
 
-    graph, groups, carries = parts(net, ("three", "one", "two", "product"))
-    readers = Readers(graph, [*groups.values(), *carries])
+    graph, groups, passing = parts(net, ("three", "one", "two", "product"))
+    readers = Readers(graph, [*groups.values(), *passing])
     taken = {name: readers.take_lifted(name) for name in ("input", "pool", "wide", "turned", "flat", "y", "product")}
     assert taken == {
         "input": False,

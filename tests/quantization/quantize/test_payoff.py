@@ -7,9 +7,9 @@ import pytest
 import tensorflow as tf
 
 from intel_quantization.calibration.collectors import min_max
+from intel_quantization.kinds.group import Group
 from intel_quantization.quantize import payoff
-from intel_quantization.quantize.carries import Carry
-from intel_quantization.quantize.groups import Group
+from intel_quantization.quantize.pass_through import PassThrough
 from intel_quantization.quantize.payoff import ISLAND, OUT_OF_PROPORTION, count_work, find_unpaying
 from tests.quantization import builders as b
 from tests.quantization.prepare import prepare
@@ -270,7 +270,7 @@ def test_islands_of_a_long_chain():
     for number in range(20000):
         root, source = "c%d" % number, "c%d" % (number - 1)
         if number % 2:
-            chain.append(Carry(root, "MaxPool", (source,)))
+            chain.append(PassThrough(root, "MaxPool", (source,)))
         else:
             summand = "c%d" % (number - 2) if number % 10 == 0 else None
             source = source if number != 10000 else "float"

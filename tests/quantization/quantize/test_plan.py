@@ -8,9 +8,10 @@ import tensorflow as tf
 from intel_quantization.calibration.statistics import Statistics, TensorStatistics
 from intel_quantization.graph import registry
 from intel_quantization.graph.graph import Graph
+from intel_quantization.kinds.depthwise import NOT_FASTER
+from intel_quantization.kinds.registry import LINEAR
 from intel_quantization.quantize.candidates import find_candidates
-from intel_quantization.quantize.fused_depthwise import NOT_FASTER
-from intel_quantization.quantize.plan import decide, gives_float, is_unsigned, quantized_op
+from intel_quantization.quantize.plan import decide, is_unsigned
 from tests.quantization.builders import bias, build, conv, conv_block, dense, depthwise, image, random
 
 pytestmark = pytest.mark.tensorflow
@@ -136,7 +137,7 @@ def test_a_sum_in_front_of_a_relu6_takes_only_an_unsigned_summand(activation):
     groups, reasons = planned(net, dict(SEEN, other=(-1, 1, WIDE)))
     assert not groups["before"].shifted
     assert groups["last"].summand == (None if activation is tf.nn.relu6 else "other")
-    assert "SignedSum" in quantized_op(groups["last"], True) or activation is tf.nn.relu6
+    assert "SignedSum" in LINEAR["Conv2D"].kernel(groups["last"], True, True).op or activation is tf.nn.relu6
     assert reasons["last"] == ""
 
 
@@ -182,7 +183,7 @@ def test_a_convolution_that_only_a_sum_reads_is_shifted():
     assert (groups["side"].shifted, groups["side"].gives_unsigned) == (True, True)
     assert groups["last"].summand == "side/b"
     assert not groups["last"].shifted
-    assert quantized_op(groups["side"]) == "QuantizedConv2DWithBiasAndReluAndRequantize"
+    assert LINEAR["Conv2D"].kernel(groups["side"], True).op == "QuantizedConv2DWithBiasAndReluAndRequantize"
 
 
 def test_a_sum_that_does_not_fit_falls_off():
@@ -221,4 +222,7 @@ def test_only_a_product_without_relu_gives_float():
 
     flat = (None, 4)
     groups, _ = planned(net, {"input": (0, 1, flat), "x": (0, 1, (None, 10)), "out": (-1, 1, (None, 3))})
-    assert {name: gives_float(group) for name, group in groups.items()} == {"first": False, "out": True}
+    assert {name: LINEAR[group.op].gives_float(group) for name, group in groups.items()} == {
+        "first": False,
+        "out": True,
+    }

@@ -11,8 +11,8 @@ import pytest
 import tensorflow as tf
 
 from intel_quantization.graph.graph import Graph
-from intel_quantization.graph.verify import verify
 from intel_quantization.transforms.convert_layout import convert_layout, in_nhwc
+from intel_quantization.verify.graph import verify
 from tests.quantization.builders import (
     assert_same_numbers,
     batch,

@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 
 from intel_quantization.graph.graph import Graph
-from intel_quantization.graph.verify import verify
 from intel_quantization.transforms.fold_batch_norms import fold_batch_norms
+from intel_quantization.verify.graph import verify
 from tests.quantization.builders import (
     bias,
     build,

@@ -7,9 +7,9 @@ import pytest
 import tensorflow as tf
 
 from intel_quantization.graph.graph import Graph
-from intel_quantization.graph.verify import verify
 from intel_quantization.transforms import fold_constants as module
 from intel_quantization.transforms.fold_constants import fold_constants
+from intel_quantization.verify.graph import verify
 from tests.quantization.builders import (
     assert_same_numbers,
     build,

@@ -8,9 +8,9 @@ import tensorflow as tf
 from tensorflow.python.framework import function as defun
 
 from intel_quantization.graph.graph import Graph
-from intel_quantization.graph.verify import verify
 from intel_quantization.transforms.inline_functions import inline_functions
 from intel_quantization.transforms.pipeline import optimize
+from intel_quantization.verify.graph import verify
 from tests.quantization.builders import (
     assert_same_numbers,
     bias,

@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 
 from intel_quantization.graph.graph import Graph
-from intel_quantization.graph.verify import verify
 from intel_quantization.transforms.remove_training_nodes import remove_training_nodes
+from intel_quantization.verify.graph import verify
 from tests.quantization.builders import build, check_rewrite, image, old_control_flow, ops, refusal, run, v1
 
 pytestmark = pytest.mark.tensorflow

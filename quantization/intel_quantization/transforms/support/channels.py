@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Optional
 
 from intel_quantization.graph import tensors
-from intel_quantization.graph.attributes import attribute
+from intel_quantization.graph.attributes import attribute, is_channels_last
 from intel_quantization.graph.frames import ENTER, SWITCH
 from intel_quantization.graph.graph import Graph, NodeDef
-from intel_quantization.transforms.support.linear import LINEAR_OPS, is_channels_last, output_channels
+from intel_quantization.transforms.support.linear import LINEAR_OPS, output_channels
 
 # Their result has the channels of their first input.
 _KEEP = frozenset(

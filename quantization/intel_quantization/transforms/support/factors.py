@@ -6,10 +6,11 @@ from typing import Optional
 
 import numpy as np
 
+from intel_quantization.graph.attributes import is_channels_last
 from intel_quantization.graph.graph import NodeDef
 from intel_quantization.graph.pattern import Match
 from intel_quantization.transforms.support.channel_map import map_of
-from intel_quantization.transforms.support.linear import is_channels_last, output_channels, per_channel
+from intel_quantization.transforms.support.linear import output_channels, per_channel
 
 
 def factor_behind(node: NodeDef, found: Match) -> Optional[np.ndarray]:

@@ -10,13 +10,15 @@ from typing import Iterator, Optional, Sequence
 
 import numpy as np
 
-from intel_quantization.graph.attributes import DT_FLOAT, attribute
+from intel_quantization.graph.attributes import DT_FLOAT, attribute, is_channels_last
 from intel_quantization.graph.graph import Graph, NodeDef
 from intel_quantization.graph.pattern import Any, Const, Match, OneOf, Op
 from intel_quantization.graph.waits import waits_of
+from intel_quantization.kinds.registry import LINEAR as KINDS
+from intel_quantization.kinds.registry import kind_of, layout_of
 
+LINEAR_OPS = tuple(KINDS)
 # A linear op that only the match reads, alone and with its BiasAdd.
-LINEAR_OPS = ("Conv2D", "DepthwiseConv2dNative", "MatMul")
 LINEAR = Op("|".join(LINEAR_OPS), inputs=(Any("x"), Const("weights")), bind="linear", private=True)
 BIASED = Op("BiasAdd", inputs=(LINEAR, Const("bias", 1)), bind="bias_add", private=True)
 LINEAR_OR_BIASED = OneOf((LINEAR, BIASED))
@@ -37,19 +39,16 @@ def output_channels(node: NodeDef, weights: np.ndarray) -> Optional[int]:
     """The number of output channels of a float32 linear op.
 
     Args:
-        node: Conv2D (weights HWIO), DepthwiseConv2dNative (HWCM) or MatMul (KN, or NK with transpose_b).
+        node: a linear op.
         weights: its weights.
 
     Returns:
         None for another type, and where the weights do not have the rank that the op asks for.
     """
-    if attribute(node, "T").type != DT_FLOAT or weights.ndim != (2 if node.op == "MatMul" else 4):
+    layout = layout_of(node)
+    if attribute(node, "T").type != DT_FLOAT or weights.ndim != layout.rank:
         return None
-    if node.op == "DepthwiseConv2dNative":
-        return int(weights.shape[2] * weights.shape[3])
-    if node.op == "MatMul" and attribute(node, "transpose_b").b:
-        return int(weights.shape[0])
-    return int(weights.shape[-1])
+    return layout.count_outputs(weights.shape)
 
 
 def scale_weights(node: NodeDef, weights: np.ndarray, scale: np.ndarray) -> np.ndarray:
@@ -63,11 +62,7 @@ def scale_weights(node: NodeDef, weights: np.ndarray, scale: np.ndarray) -> np.n
     Returns:
         float32 of the shape of ``weights``.
     """
-    scale = scale.astype(np.float64)
-    if node.op == "DepthwiseConv2dNative":
-        scale = scale.reshape(weights.shape[2:])
-    elif node.op == "MatMul" and attribute(node, "transpose_b").b:
-        scale = scale[:, None]
+    scale = layout_of(node).along_outputs(scale.astype(np.float64), weights.shape)
     return (weights * scale).astype(np.float32)
 
 
@@ -93,14 +88,9 @@ def per_channel(value: np.ndarray, channels: int, rank: int, channels_first: boo
     return None
 
 
-def is_channels_last(node: NodeDef) -> bool:
-    """Whether a node has no data_format, or NHWC."""
-    return attribute(node, "data_format").s in (b"", b"NHWC")
-
-
 def adds_along_channels(linear: NodeDef, bias_add: NodeDef) -> bool:
     """Whether a BiasAdd adds along the channels of a linear op; with another data format it does not."""
-    return linear.op == "MatMul" or is_channels_last(linear) == is_channels_last(bias_add)
+    return not kind_of(linear).spatial or is_channels_last(linear) == is_channels_last(bias_add)
 
 
 def has_bias_of_channels(found: Match) -> bool:

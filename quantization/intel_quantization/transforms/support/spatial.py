@@ -6,9 +6,8 @@ from typing import List, Optional, Tuple
 
 import numpy as np
 
-from intel_quantization.graph.attributes import attribute
+from intel_quantization.graph.attributes import attribute, is_channels_last
 from intel_quantization.graph.graph import NodeDef
-from intel_quantization.transforms.support.linear import is_channels_last
 
 # rows ahead and behind, columns ahead and behind
 Margins = Tuple[int, int, int, int]

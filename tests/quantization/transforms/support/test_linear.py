@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 
 from intel_quantization.graph.graph import Graph
-from intel_quantization.graph.verify import verify
 from intel_quantization.transforms.support import linear
+from intel_quantization.verify.graph import verify
 from tests.quantization.builders import build, conv, dense, depthwise, image, old_control_flow, random, run, v1
 
 pytestmark = pytest.mark.tensorflow

@@ -1,0 +1,36 @@
+"""Names with a meaning on both sides."""
+
+from __future__ import annotations
+
+STAGES = ("read", "optimize", "calibrate", "quantize", "verify", "measure")
+"""Of a job, in order; each is announced by an event."""
+
+TUNE = "tune"
+"""The stage that --tune adds."""
+
+QUANTIZE, EVALUATE, BENCHMARK, COMPARE = TASKS = ("quantize", "evaluate", "benchmark", "compare")
+"""What a job does with its graph; the first is the plain call."""
+
+ALGORITHMS = ("AUTO", "DIRECT", "MA", "KL", "PERCENTILE", "MSE")
+"""How activation ranges come from calibration statistics; the first is the default."""
+
+PREPROCESSINGS = ("tf", "caffe", "torch", "vgg", "unit", "none")
+CHANNEL_ORDERS = ("rgb", "bgr")
+
+TARGET_CPUS = ("any", "vnni")
+"""``any``: right on every x86-64 CPU; ``vnni``: with AVX512-VNNI, AVX-VNNI or AMX only, silently wrong on others."""
+
+RUNTIMES = ("auto", "docker", "local")
+"""Where a job runs; ``auto``: docker where an engine answers, else local."""
+
+SHELLS = ("bash", "zsh", "fish")
+"""Shells that options can be completed in."""
+
+DEFAULT_TENSORFLOW = "2.14"
+"""The TensorFlow variant; one names ``image/requirements/tensorflow-<variant>.txt``."""
+
+DEFAULT_MODEL = "resnet50"
+"""What --models_zoo without --model_name means, as in intel-quantization 1.1."""
+
+WORKSPACE = "/workspace"
+"""The folder that a job's paths are relative to, as a container has it."""

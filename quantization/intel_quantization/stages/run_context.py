@@ -1,0 +1,49 @@
+"""What all stages of one job share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from intel_quantization import job as jobs
+from intel_quantization.events import EventStream, Stages
+from intel_quantization.publish import Publication
+from intel_quantization.zoo.config import Entry
+
+DEFAULT_SEED = 0
+ALGORITHM = "AUTO"
+"""The default; measured best, see docs/explanation/calibration.md."""
+STATISTICS = ".statistics.json"
+INTERMEDIATE = ".intermediate"
+WITH_PATCHES = INTERMEDIATE + "/statistics.npz"
+"""What the names of files that a job leaves end with."""
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """A job, and where it tells and leaves what comes of it.
+
+    Attributes:
+        job: with what the zoo's entry adds to it.
+        zoo: the entry of the Model Zoo, None without one.
+        events: what the launcher hears.
+        stages: announces them.
+        surroundings: what the job runs on: the start event's fields.
+        publication: where its files go.
+    """
+
+    job: jobs.Job
+    zoo: Entry | None
+    events: EventStream
+    stages: Stages
+    surroundings: dict
+    publication: Publication
+
+    @property
+    def algo(self) -> str:
+        """The calibration algorithm."""
+        return self.job.algo or ALGORITHM
+
+    @property
+    def seed(self) -> int:
+        """Which samples are drawn."""
+        return DEFAULT_SEED if self.job.seed is None else self.job.seed
