@@ -56,6 +56,12 @@ class JobOptions(Generic[P]):
         groups.DATA,
         place=Place("data_function", named=True),
     )
+    statistics: Optional[P] = option(
+        values.FILE,
+        "what an earlier run on this graph saw, instead of calibrating again",
+        groups.DATA,
+        place=Place("statistics"),
+    )
     samples: Optional[int] = option(
         values.COUNT, "images to calibrate on (default: 100, or half of them)", groups.DATA, level=EVERYDAY
     )
@@ -171,7 +177,9 @@ class JobOptions(Generic[P]):
         "any (right on every CPU) or vnni (more accurate, wrong on CPUs without INT8 dot products; default: any)",
         groups.TARGET,
     )
-    intermediate: bool = option(values.FLAG, "keep the graph of every stage", groups.VIEW, default=False)
+    intermediate: bool = option(
+        values.FLAG, "keep the graph of every stage, and what calibration saw", groups.VIEW, default=False
+    )
 
 
 @dataclass(frozen=True)

@@ -14,18 +14,19 @@ from intel_quantization.calibration.command import command_words, display
 from intel_quantization.calibration.given import as_feed
 from intel_quantization.calibration.statistics import Statistics
 from intel_quantization.calibration.statistics_file import load_statistics
+from intel_quantization.contract import outputs
+from intel_quantization.contract.words import TARGET_CPUS
 from intel_quantization.conversion import Conversion
 from intel_quantization.graph.capabilities import Capabilities
 from intel_quantization.graph.load import Loaded
 from intel_quantization.graph_files import GraphFiles
 from intel_quantization.preprocess_options import is_chosen
 from intel_quantization.quantize.quantize_graph import Options
-from intel_quantization.quantize.target_cpu import ANY
 from intel_quantization.stages.calibrate import calibrate_by, calibrate_on_feed, use_statistics
 from intel_quantization.stages.optimize import Optimized, optimize_graph
 from intel_quantization.stages.prepare import Prepared
 from intel_quantization.stages.quantize import quantize_optimized, verify_result
-from intel_quantization.stages.run_context import INTERMEDIATE, WITH_PATCHES, RunContext
+from intel_quantization.stages.run_context import RunContext
 from intel_quantization.zoo_job import zoo_model
 
 
@@ -58,7 +59,7 @@ def convert_graph(run: RunContext, loaded: Loaded, prepared: Prepared) -> Conver
     job, publication = run.job, run.publication
     saved = None if job.statistics is None else load_statistics(jobs.path(job.statistics))
     capabilities = Capabilities(job.target_tensorflow)
-    files = GraphFiles(None, publication.path(INTERMEDIATE) if job.intermediate else None)
+    files = GraphFiles(None, publication.path(outputs.INTERMEDIATE) if job.intermediate else None)
     run.stages.enter("optimize")
     optimized = optimize_graph(loaded, job.excluded_ops, job.excluded_nodes, capabilities, files)
     run.stages.enter("calibrate")
@@ -67,7 +68,9 @@ def convert_graph(run: RunContext, loaded: Loaded, prepared: Prepared) -> Conver
     run.stages.enter("quantize")
     quantized = quantize_optimized(optimized, statistics, _options(run), capabilities, files)
     run.stages.enter("verify")
-    conversion = verify_result(loaded, optimized, statistics, quantized, capabilities, files, publication.path(".pb"))
+    conversion = verify_result(
+        loaded, optimized, statistics, quantized, capabilities, files, publication.path(outputs.GRAPH)
+    )
     if job.target_tensorflow is not None:
         run.events.log("the INT8 graph has what these TensorFlow versions know: " + ", ".join(conversion.made_for))
     return Converted(conversion, calibrated.told)
@@ -82,7 +85,7 @@ def _options(run: RunContext) -> Options:
         run.algo,
         job.equalize,
         job.bias_correction,
-        job.target_cpu or ANY,
+        job.target_cpu or TARGET_CPUS[0],
         job.adaptive_rounding,
     )
 
@@ -156,7 +159,7 @@ def _by_statistics(run: RunContext, optimized: Optimized, saved: Statistics) -> 
         if lost:
             run.events.log(
                 f"{name} has no patches of what layers read, so without: {', '.join(lost)}; a run with --intermediate "
-                f"keeps them, in NAME{WITH_PATCHES}",
+                f"keeps them, in NAME{outputs.WITH_PATCHES}",
                 "warning",
             )
     return _Calibrated(

@@ -9,13 +9,15 @@ from intel_quantization import job as jobs
 from intel_quantization import preprocess
 from intel_quantization.calibration.statistics_file import save_statistics
 from intel_quantization.comparison.alarms import NOT_COMPARED, Settings, alarms_of
+from intel_quantization.contract import outputs
+from intel_quantization.contract.words import ALGORITHMS
 from intel_quantization.preprocess_options import is_chosen
 from intel_quantization.report import write_report
 from intel_quantization.report.content import build
 from intel_quantization.stages.convert import Converted
 from intel_quantization.stages.measure import Measured
 from intel_quantization.stages.prepare import Prepared
-from intel_quantization.stages.run_context import STATISTICS, WITH_PATCHES, RunContext
+from intel_quantization.stages.run_context import RunContext
 
 _MOST_REASONS = 200
 _MOST_OUTPUTS = 20
@@ -29,14 +31,14 @@ def finish_job(run: RunContext, prepared: Prepared, converted: Converted, measur
     """
     job, publication = run.job, run.publication
     accuracy, latency = measured.accuracy, measured.latency
-    save_statistics(converted.conversion.statistics, publication.path(STATISTICS))
+    save_statistics(converted.conversion.statistics, publication.path(outputs.STATISTICS))
     if job.intermediate:
-        save_statistics(converted.conversion.statistics, publication.path(WITH_PATCHES))
+        save_statistics(converted.conversion.statistics, publication.path(outputs.WITH_PATCHES))
     report = build(
         job,
         converted.conversion,
         in_graph=jobs.path(job.in_graph),
-        int8_graph=publication.path(".pb"),
+        int8_graph=publication.path(outputs.GRAPH),
         accuracy=None if accuracy is None else accuracy.as_dict(),
         alarms=[] if measured.obstacle else _alarms(run, prepared, measured, converted.calibration),
         latency=None if latency is None else asdict(latency),
@@ -44,7 +46,7 @@ def finish_job(run: RunContext, prepared: Prepared, converted: Converted, measur
         calibration=converted.calibration,
         environment=run.surroundings,
     )
-    write_report(report, publication.path(".report.html"), publication.path(".report.json"))
+    write_report(report, publication.path(outputs.REPORT_HTML), publication.path(outputs.REPORT_JSON))
     names = publication.commit()
     run.events.emit(
         "result",
@@ -67,7 +69,7 @@ def _alarms(
     mode = prepared.mode.mode if pixels and prepared.mode is not None else None
     settings = Settings(
         run.algo,
-        jobs.ALGORITHMS,
+        ALGORITHMS,
         calibration["samples"],
         run.job.per_channel,
         run.job.equalize,
