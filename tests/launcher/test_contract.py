@@ -148,7 +148,7 @@ def test_what_a_report_tells_of_the_options() -> None:
     told = {option.name for option in report.TOLD_OPTIONS}
     untold = {option.name for option in options_of(JobOptions)} - told
     assert untold == {"in_graph", "out_graph", "data_location", "models_zoo", "models_source_dir"}
-    assert set(report.MOUNTED_FILES) == {"labels", "data_function", "models_config"}
+    assert set(report.MOUNTED_FILES) == {"labels", "statistics", "data_function", "models_config"}
 
 
 def test_codes_and_kinds_are_told_apart() -> None:

@@ -97,6 +97,7 @@ CALIBRATION = Object(
         "preprocess": Nullable(Text(300)),
         "preprocess_chosen": Nullable(Boolean()),
         "command": Nullable(Text(2000)),
+        "statistics": Nullable(Text(300)),
     }
 )
 SIZE = Object({"fp32": Integer(), "int8": Integer()})

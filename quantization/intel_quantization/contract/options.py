@@ -45,7 +45,7 @@ class JobOptions(Generic[P]):
     )
     labels: Optional[P] = option(
         values.PATH,
-        "labels of the images or rows: lines 'NAME LABEL', CSV, .npy, COCO's JSON of boxes, or a folder of maps of pixels",
+        "labels of the images or rows: lines 'NAME LABEL', CSV, .npy, COCO's JSON, or a folder of maps of pixels",
         groups.DATA,
         level=EVERYDAY,
         place=Place("labels"),
@@ -55,6 +55,12 @@ class JobOptions(Generic[P]):
         "a Python function that gives feed dicts to calibrate on; it may take the path of --data_location",
         groups.DATA,
         place=Place("data_function", named=True),
+    )
+    statistics: Optional[P] = option(
+        values.FILE,
+        "what an earlier run on this graph saw, instead of calibrating again",
+        groups.DATA,
+        place=Place("statistics"),
     )
     samples: Optional[int] = option(
         values.COUNT, "images to calibrate on (default: 100, or half of them)", groups.DATA, level=EVERYDAY
@@ -208,7 +214,9 @@ class JobOptions(Generic[P]):
         "any (right on every CPU) or vnni (more accurate, wrong on CPUs without INT8 dot products; default: any)",
         groups.TARGET,
     )
-    intermediate: bool = option(values.FLAG, "keep the graph of every stage", groups.VIEW, default=False)
+    intermediate: bool = option(
+        values.FLAG, "keep the graph of every stage, and what calibration saw", groups.VIEW, default=False
+    )
 
 
 @dataclass(frozen=True)

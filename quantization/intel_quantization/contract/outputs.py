@@ -16,6 +16,7 @@ STATISTICS = ".statistics.json"
 MANIFEST = ".manifest.json"
 INTERMEDIATE = ".intermediate"
 """A folder."""
+WITH_PATCHES = INTERMEDIATE + "/statistics.npz"
 
 
 class Output(NamedTuple):
@@ -34,9 +35,15 @@ OUTPUTS = (
     ),
     Output(REPORT_JSON, "the same for programs"),
     Output(REPORT_MARKDOWN, "the short of it, for a pull request"),
-    Output(STATISTICS, "what calibration saw"),
+    Output(
+        STATISTICS,
+        "what calibration saw, with the hashes of the graph and the data; [`--statistics`](options.md#notes) takes it",
+    ),
     Output(MANIFEST, "size and SHA-256 of all of them"),
-    Output(INTERMEDIATE + "/", "with `--intermediate`: the graph of every stage"),
+    Output(
+        INTERMEDIATE + "/",
+        "with `--intermediate`: the graph of every stage, and `statistics.npz`, which has the patches, too",
+    ),
 )
 
 MANIFEST_SCHEMA = 1
@@ -52,5 +59,6 @@ def stem_of(out_graph: str) -> str:
 def listed_names(stem: str) -> Pattern[str]:
     """The names that a manifest may list, relative to the folder of the outputs; a job makes no others."""
     files = "|".join(re.escape(suffix) for suffix in (GRAPH, REPORT_HTML, REPORT_JSON, REPORT_MARKDOWN, STATISTICS))
+    files += "|" + re.escape(WITH_PATCHES)
     stages = re.escape(INTERMEDIATE) + r"/[A-Za-z0-9_][A-Za-z0-9._-]{0,120}" + re.escape(GRAPH)
     return re.compile(f"{re.escape(stem)}(?:{files}|{stages})")

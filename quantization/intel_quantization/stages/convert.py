@@ -14,6 +14,7 @@ from intel_quantization.calibration.command import command_words, display
 from intel_quantization.calibration.given import as_feed
 from intel_quantization.calibration.statistics import Statistics
 from intel_quantization.calibration.statistics_file import load_statistics
+from intel_quantization.contract import outputs
 from intel_quantization.conversion import Conversion
 from intel_quantization.graph.capabilities import Capabilities
 from intel_quantization.graph.load import Loaded
@@ -24,7 +25,7 @@ from intel_quantization.stages.calibrate import calibrate_by, calibrate_on_feed,
 from intel_quantization.stages.optimize import Optimized, optimize_graph
 from intel_quantization.stages.prepare import Prepared
 from intel_quantization.stages.quantize import quantize_optimized, verify_result
-from intel_quantization.stages.run_context import INTERMEDIATE, WITH_PATCHES, RunContext
+from intel_quantization.stages.run_context import RunContext
 from intel_quantization.zoo_job import zoo_model
 
 
@@ -57,7 +58,7 @@ def convert_graph(run: RunContext, loaded: Loaded, prepared: Prepared) -> Conver
     job, publication = run.job, run.publication
     saved = None if job.statistics is None else load_statistics(jobs.path(job.statistics))
     capabilities = Capabilities(job.target_tensorflow)
-    files = GraphFiles(None, publication.path(INTERMEDIATE) if job.intermediate else None)
+    files = GraphFiles(None, publication.path(outputs.INTERMEDIATE) if job.intermediate else None)
     run.stages.enter("optimize")
     optimized = optimize_graph(loaded, job.excluded_ops, job.excluded_nodes, capabilities, files)
     run.stages.enter("calibrate")
@@ -66,7 +67,9 @@ def convert_graph(run: RunContext, loaded: Loaded, prepared: Prepared) -> Conver
     run.stages.enter("quantize")
     quantized = quantize_optimized(optimized, statistics, Options.of_job(job, run.algo), capabilities, files)
     run.stages.enter("verify")
-    conversion = verify_result(loaded, optimized, statistics, quantized, capabilities, files, publication.path(".pb"))
+    conversion = verify_result(
+        loaded, optimized, statistics, quantized, capabilities, files, publication.path(outputs.GRAPH)
+    )
     if job.target_tensorflow is not None:
         run.events.log("the INT8 graph has what these TensorFlow versions know: " + ", ".join(conversion.made_for))
     return Converted(conversion, calibrated.told)
@@ -141,7 +144,7 @@ def _by_statistics(run: RunContext, optimized: Optimized, saved: Statistics) -> 
         if lost:
             run.events.log(
                 f"{name} has no patches of what layers read, so without: {', '.join(lost)}; a run with --intermediate "
-                f"keeps them, in NAME{WITH_PATCHES}",
+                f"keeps them, in NAME{outputs.WITH_PATCHES}",
                 "warning",
             )
     return _Calibrated(

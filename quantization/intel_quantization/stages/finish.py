@@ -9,7 +9,8 @@ from intel_quantization import job as jobs
 from intel_quantization import preprocess
 from intel_quantization.calibration.statistics_file import save_statistics
 from intel_quantization.comparison.alarms import NOT_COMPARED, Settings, alarms_of
-from intel_quantization.contract.outputs import REPORT_HTML, REPORT_JSON, REPORT_MARKDOWN
+from intel_quantization.contract import outputs
+from intel_quantization.contract.words import ALGORITHMS
 from intel_quantization.measure.of_job import points_lost
 from intel_quantization.preprocess_options import is_chosen
 from intel_quantization.report import write_report
@@ -17,7 +18,7 @@ from intel_quantization.report.content import build
 from intel_quantization.stages.convert import Converted
 from intel_quantization.stages.measure import Measured
 from intel_quantization.stages.prepare import Prepared
-from intel_quantization.stages.run_context import STATISTICS, WITH_PATCHES, RunContext
+from intel_quantization.stages.run_context import RunContext
 from intel_quantization.tune.tune import Tuning
 
 _MOST_REASONS = 200
@@ -35,14 +36,14 @@ def finish_job(
     """
     job, publication = run.job, run.publication
     accuracy, latency, blame = measured.accuracy, measured.latency, measured.blame
-    save_statistics(converted.conversion.statistics, publication.path(STATISTICS))
+    save_statistics(converted.conversion.statistics, publication.path(outputs.STATISTICS))
     if job.intermediate:
-        save_statistics(converted.conversion.statistics, publication.path(WITH_PATCHES))
+        save_statistics(converted.conversion.statistics, publication.path(outputs.WITH_PATCHES))
     report = build(
         job,
         converted.conversion,
         in_graph=jobs.path(job.in_graph),
-        int8_graph=publication.path(".pb"),
+        int8_graph=publication.path(outputs.GRAPH),
         accuracy=None if accuracy is None else accuracy.as_dict(),
         alarms=[] if measured.obstacle else _alarms(run, prepared, measured, converted.calibration),
         latency=None if latency is None else asdict(latency),
@@ -53,7 +54,8 @@ def finish_job(
         blame=None if blame is None else blame.as_dict(points_lost(accuracy)),
         tuning=None if tuning is None else tuning.as_dict(),
     )
-    write_report(report, *(publication.path(suffix) for suffix in (REPORT_HTML, REPORT_JSON, REPORT_MARKDOWN)))
+    suffixes = (outputs.REPORT_HTML, outputs.REPORT_JSON, outputs.REPORT_MARKDOWN)
+    write_report(report, *map(publication.path, suffixes))
     names = publication.commit()
     run.events.emit(
         "result",
@@ -79,7 +81,7 @@ def _alarms(
     mode = prepared.mode.mode if pixels and prepared.mode is not None else None
     settings = Settings(
         run.algo,
-        jobs.ALGORITHMS,
+        ALGORITHMS,
         calibration["samples"],
         run.job.per_channel,
         run.job.equalize,

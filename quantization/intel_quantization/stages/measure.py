@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from intel_quantization import benchmark, environment, evaluate, int8_kernels, preprocess
+from intel_quantization import benchmark, evaluate, int8_kernels, preprocess
 from intel_quantization.benchmark import Latency
 from intel_quantization.blame.blame import Blame
 from intel_quantization.blame.of_job import SAMPLES, blame_of_job
 from intel_quantization.calibration.dataset import Dataset, batch_of
 from intel_quantization.comparison.other_modes import guessed_mode, judge_mode
+from intel_quantization.contract.cpu import INT8_FLAGS, has_int8
 from intel_quantization.conversion import Conversion
 from intel_quantization.errors import QuantizationError
 from intel_quantization.evaluate import Accuracy
@@ -140,6 +141,6 @@ def _doubts(run: RunContext, prepared: Prepared, data: Dataset, fp32: Runner) ->
 
 def _slower_text(latency: Latency, cpu: list) -> str:
     text = f"INT8 is slower than FP32 here: {latency.int8_ms:.2f} ms against {latency.fp32_ms:.2f} ms"
-    if not environment.has_int8(cpu):
-        text += f"; this CPU has no INT8 dot products (avx512_vnni, avx_vnni or amx_int8; it has {', '.join(cpu)})"
+    if not has_int8(cpu):
+        text += f"; this CPU has no INT8 dot products ({', '.join(INT8_FLAGS)}; it has {', '.join(cpu)})"
     return text

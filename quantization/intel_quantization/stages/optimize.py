@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass, field
 from typing import Dict, Sequence, Tuple
 
 from tensorflow.core.framework import graph_pb2
 
+from intel_quantization.contract.nearest import did_you_mean
 from intel_quantization.conversion import nothing_to_quantize
 from intel_quantization.errors import BadInputError
 from intel_quantization.graph import registry
@@ -103,6 +103,5 @@ def _check_excluded_ops(graph: Graph, excluded: Sequence[str]) -> None:
     ops = {node.op for node in graph.nodes.values()}
     for op in excluded:
         if op not in ops and registry.op_def(op) is None:
-            near = difflib.get_close_matches(op, sorted(ops), n=1, cutoff=0.5)
-            remedy = "did you mean '%s'?" % near[0] if near else "ops are named as in the graph, e.g. MatMul"
+            remedy = did_you_mean(op, sorted(ops), "ops are named as in the graph, e.g. MatMul", quoted=True)
             raise BadInputError("there is no op '%s' to exclude" % op, remedy)

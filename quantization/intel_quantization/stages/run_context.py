@@ -5,17 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from intel_quantization import job as jobs
+from intel_quantization.contract.words import ALGORITHMS
 from intel_quantization.events import EventStream, Stages
 from intel_quantization.publish import Publication
 from intel_quantization.zoo.config import Entry
 
 DEFAULT_SEED = 0
-ALGORITHM = "AUTO"
+ALGORITHM = ALGORITHMS[0]
 """The default; measured best, see docs/explanation/calibration.md."""
-STATISTICS = ".statistics.json"
-INTERMEDIATE = ".intermediate"
-WITH_PATCHES = INTERMEDIATE + "/statistics.npz"
-"""What the names of files that a job leaves end with."""
 
 
 @dataclass(frozen=True)
