@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from launch_quantization.contract import events, failures, outputs, report, shapes
-from launch_quantization.contract.commands import RUN, SUB_COMMANDS
+from launch_quantization.contract.commands import ON_GRAPHS, RUN, SUB_COMMANDS
 from launch_quantization.contract.groups import GROUPS
 from launch_quantization.contract.json_schema import SCHEMAS
 from launch_quantization.contract.option import Option, options_of
@@ -56,6 +56,10 @@ def sub_commands() -> str:
     """The sub-commands, each with its options."""
     parts = []
     for command in SUB_COMMANDS:
+        if command in ON_GRAPHS:
+            told = command.description.replace("\n  ", "\n    ")
+            parts.append(f"### {command.name}\n\n{told}\n\nThe graphs stand first; all options above may follow.\n")
+            continue
         rows = [_row(option) for option in options_of(command.table)]
         told = command.description.replace("\n  ", "\n    ")  # a block of code in Markdown
         parts.append(f"### {command.name}\n\n{told}\n\n{table(_COLUMNS, rows)}")

@@ -16,7 +16,7 @@ from launch_quantization.contract.json_schema import SCHEMAS
 from tests.e2e.support import PATIENCE, Launcher, leftovers, write_rows
 from tests.standin_zoo import write_zoo
 
-SUFFIXES = (".pb", ".report.html", ".report.json", ".statistics.json", ".manifest.json")
+SUFFIXES = (".pb", ".report.html", ".report.json", ".report.md", ".statistics.json", ".manifest.json")
 
 
 def test_a_graph_and_images_are_enough(launch: Launcher, graph: Path, images: Path, tmp_path: Path) -> None:
@@ -125,3 +125,15 @@ def test_the_line_of_a_dry_run_works_when_pasted(launch: Launcher, graph: Path, 
     assert pasted.returncode == 0, pasted.stderr
     assert sorted(path.name for path in folder.iterdir()) == sorted(f"out{suffix}" for suffix in SUFFIXES)
     assert {path.stat().st_uid for path in folder.iterdir()} == {os.getuid()}
+
+
+def test_two_graphs_are_evaluated_and_compared(launch: Launcher, graph: Path, images: Path, tmp_path: Path) -> None:
+    assert launch("-g", graph, "-d", images, "-o", tmp_path / "out.pb", "--quiet").returncode == 0
+    done = launch("evaluate", graph, tmp_path / "out.pb", "-d", images, "--max_drop", "100")
+    assert done.returncode == 0, done.stderr
+    assert "--max_drop 100 is " in done.stdout
+    assert "same answer for" in done.stdout
+    told = launch("compare", graph, tmp_path / "out.pb")
+    assert told.returncode == 0, told.stderr
+    assert "Conv2D: 2 -> " in told.stdout
+    assert leftovers(tmp_path) == []

@@ -93,6 +93,8 @@ RESULT = {
             "points": 0.1,
             "local_db": 12.5,
             "accumulated_db": 9.0,
+            "fp32_ms": 2.0,
+            "int8_ms": 1.3,
             "given_back_ms": 0.7,
         }
     ],
@@ -114,6 +116,7 @@ RESULT = {
                 "low": -0.6,
                 "high": 1.0,
                 "samples": 500,
+                "method": "score interval",
             }
         ],
         "outputs": [

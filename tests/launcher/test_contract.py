@@ -43,6 +43,7 @@ TEXTS = {
     "IMAGE": "image:tag",
     "SIZE": "8g",
     "TIME": "15m",
+    "POINTS": "0.5",
     "COMMAND": "python infer.py {{}}",
 }
 """By what stands for a value in the help: a value of another kind than the default."""
@@ -87,6 +88,8 @@ def test_an_option_crosses_the_wall_as_it_was_given(option: Option, folder: Path
     """From the command line to the strict parser inside, and by the published schema."""
     needed = [] if option.name == "in_graph" else ["-g", f"{folder}/file"]
     others = {"labels": ["-d", f"{folder}/file"], "callback": ["-d", f"{folder}/file"]}
+    others.update(metric=["-d", f"{folder}/file"], task=["--other_graph", f"{folder}/file"])
+    others.update(other_graph=["--task", "compare"])
     zoo = option.name.startswith("model") and option.name != "models_zoo"
     words = [*needed, *others.get(option.name, []), *(["-z", f"{folder}/folder"] if zoo else []), "--dry_run"]
     written = checked_job(options(*words, *example(option, folder))).inside()
@@ -147,8 +150,8 @@ def test_a_real_report_is_as_its_schema_says() -> None:
 def test_what_a_report_tells_of_the_options() -> None:
     told = {option.name for option in report.TOLD_OPTIONS}
     untold = {option.name for option in options_of(JobOptions)} - told
-    assert untold == {"in_graph", "out_graph", "data_location", "models_zoo", "models_source_dir"}
-    assert set(report.MOUNTED_FILES) == {"labels", "statistics", "data_function", "models_config"}
+    assert untold == {"in_graph", "out_graph", "data_location", "models_zoo", "models_source_dir", "other_graph"}
+    assert set(report.MOUNTED_FILES) == {"labels", "statistics", "data_function", "metric", "models_config"}
 
 
 def test_codes_and_kinds_are_told_apart() -> None:

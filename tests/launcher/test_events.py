@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from launch_quantization.contract.events import EVENTS, LINE_LIMIT
 from launch_quantization.events import parse
-from tests.launcher.support import RESULT, line
+from tests.launcher.support import RESULT, VERDICT, line
 
 GOOD = {
     "start": {
@@ -23,6 +23,13 @@ GOOD = {
     "progress": {"stage": "calibrate", "done": 1, "total": 10, "unit": "images"},
     "log": {"level": "warning", "message": "hm"},
     "result": RESULT,
+    "looked": {
+        "task": "evaluate",
+        "graphs": ["a.pb", "b.pb"],
+        "verdict": VERDICT,
+        "lines": ["top-1 80.00 on 500 images"],
+        "accuracy": RESULT["accuracy"],
+    },
     "error": {"kind": "bad_input", "message": "no", "remedy": "yes"},
     "end": {"exit_code": 0},
 }

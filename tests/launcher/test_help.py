@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from launch_quantization.contract.commands import RUN, SUB_COMMANDS
+from launch_quantization.contract.commands import ON_GRAPHS, RUN, SUB_COMMANDS, Command
 from launch_quantization.contract.failures import FAILURES
 from launch_quantization.contract.help import help_text
 from launch_quantization.contract.option import options_of
@@ -45,7 +45,21 @@ def test_it_fits_the_terminal(width: int, everything: bool) -> None:
     assert max(map(len, rest.splitlines())) <= max(min(width, 110), 79)
 
 
-@pytest.mark.parametrize("command", SUB_COMMANDS, ids=lambda command: command.name)
+@pytest.mark.parametrize("command", ON_GRAPHS, ids=lambda command: command.name)
+def test_a_sub_command_on_graphs_shows_what_is_needed_every_day(command: Command) -> None:
+    text = help_text(command, 100, everything=False)
+    usage = text.splitlines()[0]
+    assert usage.startswith(f"usage: launch_quantization {command.name} A.pb ")
+    assert usage.endswith("[options]")
+    assert ("[B.pb]" in usage) == (command.name != "tune")
+    assert shown(text)[:-1] == shown(SHORT)[:-3]
+    assert command.description in text
+
+
+OTHERS = [command for command in SUB_COMMANDS if command not in ON_GRAPHS]
+
+
+@pytest.mark.parametrize("command", OTHERS, ids=lambda command: command.name)
 def test_a_sub_command_has_a_help_of_its_own(command: object) -> None:
     text = help_text(command, 80, everything=False)  # type: ignore[arg-type]
     names = [option.shown for option in options_of(command.table)]  # type: ignore[attr-defined]

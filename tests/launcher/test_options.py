@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from launch_quantization import __version__
-from launch_quantization.contract.commands import COMMANDS
+from launch_quantization.contract.commands import COMMANDS, ON_GRAPHS
 from launch_quantization.contract.parser import spellings
 from launch_quantization.errors import UsageError
-from launch_quantization.options import build_options, doctor_options, run_options
+from launch_quantization.options import build_options, doctor_options, graph_options, run_options
 from tests.launcher.support import options
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -259,3 +259,25 @@ def test_an_option_that_would_do_nothing_is_refused(command: str) -> None:
 def test_target(text: str) -> None:
     assert options("--target-tensorflow", text).target_tensorflow == text
     assert options().target_tensorflow is None
+
+
+@pytest.mark.parametrize(
+    ("argv", "task", "graphs", "tune"),
+    [
+        (["evaluate", "a.pb"], "evaluate", ("a.pb", None), False),
+        (["compare", "a.pb", "b.pb", "--samples", "3"], "compare", ("a.pb", "b.pb"), False),
+        (["benchmark", "--in_graph", "a.pb"], "benchmark", ("a.pb", None), False),
+        (["tune", "a.pb", "--max_drop", "2"], "quantize", ("a.pb", None), True),
+    ],
+)
+def test_sub_commands_on_graphs(argv: list[str], task: str, graphs: tuple[str, str | None], tune: bool) -> None:
+    (command,) = [one for one in ON_GRAPHS if one.name == argv[0]]
+    found = graph_options(command, argv[1:])
+    assert (found.task, (found.in_graph, found.other_graph), found.tune) == (task, graphs, tune)
+
+
+@pytest.mark.parametrize(("name", "words"), [("tune", ["a", "b"]), ("evaluate", ["a", "b", "c"])])
+def test_more_graphs_than_a_sub_command_takes(name: str, words: list[str]) -> None:
+    (command,) = [one for one in ON_GRAPHS if one.name == name]
+    with pytest.raises(UsageError, match="takes"):
+        graph_options(command, words)

@@ -16,7 +16,7 @@ from launch_quantization.errors import EngineUnreachableError, Interrupted, OutO
 from launch_quantization.job import Job
 from launch_quantization.registry import runs_root
 from launch_quantization.runtime import BuildLog, LineSink
-from tests.launcher.support import RESULT, graph, leave_output, line
+from tests.launcher.support import RESULT, VERDICT, graph, leave_output, line
 
 
 class FakeRuntime:
@@ -103,6 +103,62 @@ def nothing_left(old: Path) -> bool:
 
 def untouched(old: Path) -> bool:
     return list(old.parent.iterdir()) == [old] and old.read_bytes() == b"old graph"
+
+
+def looking(code: int, word: str | None, *texts: str) -> Callable[[Path, LineSink], int]:
+    """What a task that leaves no files does."""
+
+    def inside(_output: Path, on_line: LineSink) -> int:
+        verdict = None if word is None else {**VERDICT, "word": word}
+        told = {"task": "evaluate", "graphs": ["net.pb"], "verdict": verdict, "lines": list(texts), "accuracy": None}
+        on_line(line("looked", **told), "stdout")
+        on_line(line("end", exit_code=code), "stdout")
+        return code
+
+    return inside
+
+
+@pytest.mark.parametrize(("word", "code"), [(None, 0), ("held", 0), ("broken", 12)])
+def test_a_look_at_graphs_is_printed_and_leaves_nothing(
+    old: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], word: str | None, code: int
+) -> None:
+    inside = looking(code, word, "top-1 80.00 on 500 images", "\x1b[31mred")
+    monkeypatch.setattr(run, "choose_runtime", lambda options, view, run_id: FakeRuntime(inside))
+    root = old.parent.parent
+    graphs = [str(root / "net.pb"), str(root / "net.pb")]
+    assert main(["evaluate", *graphs, "-d", str(root / "images")]) == code
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-2] == "top-1 80.00 on 500 images"
+    assert "\x1b" not in lines[-1]
+    assert (VERDICT["text"] in lines) == (word is not None)
+    assert untouched(old)
+    assert nothing_left(old)
+
+
+def test_a_look_with_json_is_an_event(
+    old: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(run, "choose_runtime", lambda options, view, run_id: FakeRuntime(looking(0, None, "a line")))
+    assert main(["benchmark", str(old.parent.parent / "net.pb"), "--json"]) == 0
+    events = [json.loads(text) for text in capsys.readouterr().out.splitlines()]
+    assert [event["event"] for event in events if event["event"] != "log"] == ["looked", "end"]
+    assert next(event for event in events if event["event"] == "looked")["lines"] == ["a line"]
+
+
+def broken(output: Path, on_line: LineSink) -> int:
+    leave_output(output, files={"out.pb": graph("new graph"), "out.report.html": b"<html>"})
+    on_line(line("result", **{**RESULT, "verdict": VERDICT}), "stdout")
+    on_line(line("end", exit_code=12), "stdout")
+    return 12
+
+
+def test_a_graph_that_lost_too_much_is_delivered_with_its_own_exit_code(
+    old: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(old, monkeypatch, broken) == 12
+    assert old.read_bytes() == graph("new graph")
+    assert VERDICT["text"] in capsys.readouterr().out
+    assert nothing_left(old)
 
 
 def test_a_good_run(old: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -257,3 +257,21 @@ def test_a_folder_on_the_way_may_have_any_name(graph: Path, images: Path) -> Non
     folder.mkdir()
     graph.rename(folder / "net.pb")
     assert checked_job(options("-g", folder / "net.pb", "-d", images)).in_graph == folder / "net.pb"
+
+
+def test_a_look_makes_no_graph(graph: Path, tmp_path: Path) -> None:
+    job = checked_job(options("-g", graph, "--other_graph", graph, "-d", graph, "--task", "evaluate"))
+    assert job.out_graph is None
+    assert job.inside()["task"] == "evaluate"
+    assert job.inside()["other_graph"] == f"other_graph/{graph.name}"
+    for argv, why in (
+        (("--task", "evaluate", "-d", graph, "-o", tmp_path / "x.pb"), "makes no graph"),
+        (("--task", "compare"), "only one graph"),
+        (("--other_graph", graph, "-d", graph), "not two"),
+        (("--tune", "--blame", "false", "-d", graph), "--blame false"),
+        (("--tune", "--evaluate", "0", "-d", graph), "--evaluate 0"),
+    ):
+        with pytest.raises(UsageError) as caught:
+            checked_job(options("-g", graph, *argv))
+        assert why in caught.value.message
+    assert checked_job(options("-g", graph, "--task", "benchmark")).data_location is None

@@ -195,7 +195,9 @@ def test_the_manifest_vouches_for_every_file(finished):
     output = root / "output"
     manifest = json.loads((output / "in_int8.manifest.json").read_text())
     listed = {entry["name"] for entry in manifest["files"]}
-    assert {f"in_int8{end}" for end in (".pb", ".report.html", ".report.json", ".statistics.json")} <= listed
+    assert {
+        f"in_int8{end}" for end in (".pb", ".report.html", ".report.json", ".report.md", ".statistics.json")
+    } <= listed
     assert any(name.startswith("in_int8.intermediate/") for name in listed)
     found = {str(path.relative_to(output)) for path in output.rglob("*") if path.is_file()}
     assert found == listed | {"in_int8.manifest.json"}
@@ -599,3 +601,72 @@ def test_statistics_of_another_graph_are_bad_input(finished, workspace):
     assert (status, events[-1]["kind"]) == (3, "bad_input")
     assert "are of another graph" in events[-1]["message"]
     assert os.listdir(workspace / "output") == []
+
+
+def test_which_layers_lose(finished):
+    root, _, events, _ = finished
+    (result,) = by_name(events, "result")
+    report = json.loads((root / "output" / "in_int8.report.json").read_text())["blame"]
+    assert report["samples"] == 12
+    assert [each["nodes"] for each in result["blame"]] == [each["nodes"] for each in report["opportunities"]]
+    named = {name for each in report["suspects"] for name in each["nodes"]}
+    assert named
+    assert all(each["local_db"] > 15 and each["fp32_ms"] > 0 for each in report["suspects"])
+
+
+def test_which_layers_lose_need_not_be_measured(workspace):
+    status, events, log = run(workspace, "--job", job(samples=8, threads=1, blame=False))
+    assert status == 0, log
+    (result,) = by_name(events, "result")
+    assert result["blame"] is None
+
+
+# the first call for each batch is for FP32, the second for INT8
+_METRIC = """
+calls = []
+
+def score(outputs, labels):
+    calls.append(1)
+    return [1.0 if len(calls) % 2 else {int8}] * len(labels)
+"""
+
+
+@pytest.mark.parametrize(
+    ("int8", "limit", "word", "code"),
+    [(0.25, 50.0, "broken", 12), (0.25, 80.0, "held", 0), (1.0, 1.0, "undecided", 0), (1.0, 100.0, "held", 0)],
+)
+def test_what_may_be_lost(workspace, int8, limit, word, code):
+    (workspace / "metric").mkdir()
+    (workspace / "metric" / "m.py").write_text(_METRIC.format(int8=int8))
+    text = job(samples=8, threads=1, max_drop=limit, metric="metric/m.py:score")
+    status, events, log = run(workspace, "--job", text)
+    assert status == code, log
+    (result,) = by_name(events, "result")
+    assert result["verdict"]["word"] == word
+    assert result["verdict"]["metric"] == "m.py:score"
+    assert events[-1]["exit_code"] == code
+    assert result["accuracy"]["measures"][0]["points"] == pytest.approx(100 * (1 - int8))
+    assert [each["metric"] for each in result["accuracy"]["measures"]] == ["m.py:score", "top-1"]
+    report = json.loads((workspace / "output" / "in_int8.report.json").read_text())
+    assert report["verdict"] == result["verdict"]
+    assert (workspace / "output" / "in_int8.pb").is_file()
+    page = (workspace / "output" / "in_int8.report.html").read_text()
+    assert page.index("--max_drop") < page.index("<h1>")
+
+
+def test_a_limit_with_nothing_to_measure_is_undecided(workspace):
+    status, events, log = run(workspace, "--job", job(samples=8, evaluate=0, threads=1, max_drop=1))
+    assert status == 0, log
+    (result,) = by_name(events, "result")
+    assert result["verdict"]["word"] == "undecided"
+    assert "nothing to compare on" in result["verdict"]["text"]
+
+
+@pytest.mark.parametrize(
+    "changes", [{"max_drop": -1}, {"max_drop": "1"}, {"metric": "m.py"}, {"metric": "../m.py:score"}], ids=str
+)
+def test_limits_and_metrics_are_checked(workspace, changes):
+    status, events, _log = run(workspace, "--job", job(**changes))
+    assert status == 3
+    (error,) = by_name(events, "error")
+    assert next(iter(changes)) in error["message"]

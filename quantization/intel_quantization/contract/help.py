@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import Iterable, List, Sequence, Tuple
 
-from .commands import PROGRAM, SUB_COMMANDS, Command
+from .commands import ON_GRAPHS, PROGRAM, SUB_COMMANDS, TUNE_COMMAND, Command
 from .failures import FAILURES
 from .groups import GROUPS
 from .option import ADVANCED, Option, options_of
@@ -22,11 +22,12 @@ def help_text(command: Command, width: int, *, everything: bool) -> str:
     Args:
         command: the plain call or a sub-command.
         width: of the terminal.
-        everything: also what is not needed every day; a sub-command has few options and shows all of them.
+        everything: also what is not needed every day; a sub-command with few options shows all of them.
     """
     width = min(max(width, _LEAST), _MOST)
     plain = not command.name
-    options = [one for one in options_of(command.table) if everything or not plain or one.level != ADVANCED]
+    few = not plain and command not in ON_GRAPHS
+    options = [one for one in options_of(command.table) if everything or few or one.level != ADVANCED]
     parts = [_usage(command), command.description]
     for group in GROUPS:
         rows = [(_shown(option), option.help) for option in options if option.group is group]
@@ -44,7 +45,9 @@ def help_text(command: Command, width: int, *, everything: bool) -> str:
 
 def _usage(command: Command) -> str:
     if command.name:
-        words = ["[options]"] + [one.metavar for one in options_of(command.table) if one.is_positional]
+        graphs = ["A.pb"] if command is TUNE_COMMAND else ["A.pb", "[B.pb]"]
+        words = [*(graphs if command in ON_GRAPHS else ()), "[options]"]
+        words += [one.metavar for one in options_of(command.table) if one.is_positional]
         return "usage: %s %s" % (command.program, " ".join(words))
     names = "|".join(one.name for one in SUB_COMMANDS)
     return "usage: %s --in_graph PATH --data_location PATH [options]\n       %s %s [options]" % (

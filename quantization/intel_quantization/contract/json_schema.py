@@ -12,6 +12,7 @@ from .outputs import MANIFEST_SCHEMA, REPORT_SCHEMA
 from .report import MANIFEST, REPORT, TOLD_OPTIONS
 from .shapes import object_schema, required_keys, schema_of
 from .values import COUNT
+from .words import TASKS
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -23,8 +24,13 @@ def job_schema() -> Dict[str, Any]:
     for key in NEEDED:
         properties[key] = dict({"description": properties[key]["description"]}, type="string", minLength=1)
     properties[THREADS] = _or_null(COUNT.schema)
-    whole = object_schema(properties, ("schema",) + NEEDED)
-    return _titled("A job of launch_quantization", dict(whole, additionalProperties=False))
+    out_graph = properties["out_graph"]
+    properties["out_graph"] = dict(out_graph, type=["string", "null"])
+    whole = dict(object_schema(properties, ("schema",) + NEEDED), additionalProperties=False)
+    # what only looks at graphs makes none
+    whole["if"] = {"properties": {"task": {"enum": list(TASKS[1:])}}, "required": ["task"]}
+    whole["else"] = {"properties": {"out_graph": {"type": "string"}}}
+    return _titled("A job of launch_quantization", whole)
 
 
 def event_schema() -> Dict[str, Any]:

@@ -44,7 +44,7 @@ class JobOptions(Generic[P]):
         place=Place("dataset"),
     )
     labels: Optional[P] = option(
-        values.PATH,
+        values.FILE,
         "labels of the images or rows: lines 'NAME LABEL', CSV, .npy, COCO's JSON, or a folder of maps of pixels",
         groups.DATA,
         level=EVERYDAY,
@@ -167,17 +167,13 @@ class JobOptions(Generic[P]):
         values.WHOLE, "images to compare FP32 and INT8 on; 0: none (default: chosen by the tool)", groups.COMPARISON
     )
     max_drop: Optional[float] = option(
-        values.POINTS,
-        "what INT8 may lose of the first measure; exit code 12 where more is lost (default: no limit)",
-        groups.COMPARISON,
-        level=EVERYDAY,
+        values.POINTS, "what INT8 may lose; exit code 12 where more is lost", groups.ACCURACY, level=EVERYDAY
     )
     tune: bool = option(
         values.FLAG,
         "put layers back to FP32 until no more than --max_drop (default: 1) is lost, in at most 12 evaluations",
-        groups.COMPARISON,
+        groups.ACCURACY,
         default=False,
-        level=EVERYDAY,
     )
     metric: Optional[P] = option(
         values.FUNCTION,
