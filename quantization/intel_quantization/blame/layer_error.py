@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from intel_quantization.blame.paired_graph import PairedGraph, Probe
+from intel_quantization.graph.session import session_config
 from intel_quantization.runner import as_error
 
 _TINY = 1e-30
@@ -83,8 +84,8 @@ def measure_layers(
     if paired.output_power is not None:
         fetches.append(paired.output_power)
     sums: List[Any] = [0.0] * len(fetches)
-    config = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=threads, inter_op_parallelism_threads=1)
-    with tf.compat.v1.Session(graph=paired.graph, config=config) as session:
+    # as it is: Grappler's remapper fails on graphs of which so much is fetched, and takes longer than the runs
+    with tf.compat.v1.Session(graph=paired.graph, config=session_config(threads, as_it_is=True)) as session:
         for number, batch in enumerate(batches):
             try:
                 found = session.run(fetches, paired.feed(batch))

@@ -1,29 +1,28 @@
-"""Blame as a part of a job: failures do not undo the result."""
+"""Blame as a part of a job: in a process of its own, so that no failure undoes the result."""
 
 from __future__ import annotations
 
-from typing import Any, Dict, Optional, Tuple
+import os
+import pickle
+import tempfile
+from dataclasses import replace
+from typing import Any, Optional
 
-import tensorflow as tf
+from tensorflow.core.framework import graph_pb2
 
-from intel_quantization.blame.blame import Blame, find_blame
+from intel_quantization.blame.blame import Blame
+from intel_quantization.blame.child import REQUEST, RESULT, Request
+from intel_quantization.child import run_module
 from intel_quantization.conversion import Conversion
-from intel_quantization.errors import QuantizationError
 from intel_quantization.events import EventStream
 from intel_quantization.quantize.quantize_graph import Options
-from intel_quantization.runner import Runner
 
 SAMPLES = 16
 _MOST_BYTES = 1 << 30  # of both graphs: protobuf takes no more than 2 GB, and some of it stands there twice
 
 
 def blame_of_job(
-    conversion: Conversion,
-    options: Options,
-    feed: Any,
-    threads: Optional[int],
-    runners: Tuple[Runner, Runner],
-    events: EventStream,
+    conversion: Conversion, options: Options, feed: Any, threads: Optional[int], events: EventStream
 ) -> Optional[Blame]:
     """What layers lose; None where that is not to be had, which is told.
 
@@ -32,7 +31,6 @@ def blame_of_job(
         options: by which it was quantized.
         feed: some samples, such as those that calibrated.
         threads: within an op.
-        runners: of both graphs.
         events: of the job.
     """
     if not conversion.layers:
@@ -41,16 +39,28 @@ def blame_of_job(
     if size > _MOST_BYTES:
         events.log("which layers lose was not measured: both graphs together are too large for one", "warning")
         return None
-    try:
-        found = list(feed.batches())
-        if not found:
-            return None
-        batches = [batch.feed for batch in found]
-        count = sum(len(batch.images) for batch in found)
-        times: Tuple[Runner, Runner, Dict[str, Any]] = (*runners, batches[0])
-        return find_blame(conversion, options, batches, count, threads or 0, times)
-    except (QuantizationError, tf.errors.OpError, ValueError, TypeError, KeyError) as error:
-        # the graph is made and compared: what cannot be taken apart is no reason to lose it
-        told = error.message if isinstance(error, QuantizationError) else f"{type(error).__name__}: {error}"
-        events.log(f"which layers lose was not measured: {told[:300]}", "warning")
+    found = list(feed.batches())
+    if not found:
         return None
+    # patches and the graph as it was read are large, and not needed
+    statistics = replace(conversion.statistics, patches={})
+    light = replace(conversion, input_graph=graph_pb2.GraphDef(), statistics=statistics)
+    samples = sum(len(batch.images) for batch in found)
+    request = Request(light, options, [batch.feed for batch in found], samples, threads)
+    blame = _asked(request)
+    if isinstance(blame, Blame):
+        return blame
+    events.log(f"which layers lose was not measured: {blame[:300]}", "warning")
+    return None
+
+
+def _asked(request: Request) -> Any:
+    """The Blame, or why there is none."""
+    with tempfile.TemporaryDirectory(prefix="blame-") as folder:
+        with open(os.path.join(folder, REQUEST), "wb") as stream:
+            pickle.dump(request, stream)
+        ended = run_module("intel_quantization.blame.child", folder)
+        if ended:
+            return ended
+        with open(os.path.join(folder, RESULT), "rb") as stream:
+            return pickle.load(stream)

@@ -31,13 +31,18 @@ def open_session(graph_def: graph_pb2.GraphDef, threads: int = 0, as_it_is: bool
             message = "TensorFlow %s cannot import the graph: %s" % (tf.__version__, first_line(error))
             raise BadInputError(message) from error
     trim_memory()  # of the copies that the import needed
+    return tf.compat.v1.Session(graph=graph, config=session_config(threads, as_it_is))
+
+
+def session_config(threads: int = 0, as_it_is: bool = False) -> tf.compat.v1.ConfigProto:
+    """How a session runs; see :func:`open_session`."""
     config = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=threads, inter_op_parallelism_threads=1)
     if as_it_is:
         config.graph_options.rewrite_options.disable_meta_optimizer = True
         # In the caller's thread: a pool runs what does not fit into its queue of 1024 at once, from within what
         # was running, and with 10,000 probes that are ready its stack overflowed.
         config.inter_op_parallelism_threads = -1
-    return tf.compat.v1.Session(graph=graph, config=config)
+    return config
 
 
 def run_graph(graph_def: graph_pb2.GraphDef, feed: Dict[str, Any], fetches: Sequence[str]) -> List[np.ndarray]:

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import pickle
 import resource
-import signal
 import sys
 import time
 
 from tensorflow.core.framework import graph_pb2
 
+from intel_quantization.child import end_with_parent
 from intel_quantization.runner import Runner
-
-_PR_SET_PDEATHSIG = 1
 
 
 def main(folder: str) -> None:
     """Write loaded.json: ms from reading the file to the first answer, and the growth of the process in bytes."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    end_with_parent()
     with open(os.path.join(folder, "feed.pickle"), "rb") as stream:
         feed, outputs, threads = pickle.load(stream)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

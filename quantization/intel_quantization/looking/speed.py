@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import pickle
-import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -14,7 +12,7 @@ from typing import Any, Dict, List, Optional, Sequence
 
 import numpy as np
 
-import intel_quantization
+from intel_quantization.child import run_module
 from intel_quantization.graph.io import write_graph
 from intel_quantization.looking.pair import Looked
 from intel_quantization.runner import Runner
@@ -79,14 +77,7 @@ def measure_loading(looked: Looked, feed: Dict[str, Any], threads: Optional[int]
         write_graph(looked.graph, os.path.join(folder, "graph.pb"))
         with open(os.path.join(folder, "feed.pickle"), "wb") as stream:
             pickle.dump((looked.own(feed), looked.outputs, threads), stream)
-        package = os.path.dirname(os.path.dirname(os.path.abspath(intel_quantization.__file__)))
-        paths = [package, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-        status = subprocess.call(
-            [sys.executable, "-m", "intel_quantization.looking.load", folder],
-            stdout=2,  # the first is for events
-            env=dict(os.environ, PYTHONPATH=os.pathsep.join(paths)),
-        )
-        if status:
+        if run_module("intel_quantization.looking.load", folder):
             return None
         with open(os.path.join(folder, _LOADED), encoding="utf-8") as stream:
             found = json.load(stream)

@@ -61,19 +61,19 @@ def measure_graphs(run: RunContext, prepared: Prepared, conversion: Conversion) 
     ) as int8:
         latency = _latency(run, prepared, conversion, fp32, int8)
         accuracy = _accuracy(run, prepared, prepared.data, fp32, int8) if prepared.data is not None else None
-        blame = _blame(run, prepared, conversion, fp32, int8) if run.job.blame else None
+    blame = _blame(run, prepared, conversion) if run.job.blame else None
     if latency is not None and latency.speedup < 1:
         run.events.log(_slower_text(latency, run.surroundings["cpu"]), "warning")
     return Measured(accuracy, latency, "", verdict_of(run.job, accuracy, ""), blame)
 
 
-def _blame(run: RunContext, prepared: Prepared, conversion: Conversion, fp32: Runner, int8: Runner) -> Blame | None:
+def _blame(run: RunContext, prepared: Prepared, conversion: Conversion) -> Blame | None:
     data = prepared.data
     if data is None or not data.split.calibration:
         return None
     feed = data.feed(data.split.calibration[:SAMPLES], prepared.mode, run.job.batch_size)
     options = Options.of_job(run.job, run.algo)
-    return blame_of_job(conversion, options, feed, run.job.threads, (fp32, int8), run.events)
+    return blame_of_job(conversion, options, feed, run.job.threads, run.events)
 
 
 def _obstacle(run: RunContext) -> str:

@@ -6,11 +6,9 @@ request (``request.pickle``), both graphs, and FP32's answers once the first tri
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import pickle
-import signal
 import sys
 from dataclasses import asdict, dataclass
 from typing import Any, Iterator, List, Optional, Tuple
@@ -21,13 +19,13 @@ from tensorflow.core.framework import graph_pb2
 from intel_quantization import benchmark, evaluate
 from intel_quantization import job as jobs
 from intel_quantization.calibration.dataset import batch_of
+from intel_quantization.child import end_with_parent
 from intel_quantization.errors import QuantizationError
 from intel_quantization.job_data import open_data
 from intel_quantization.measure.custom import Custom
 from intel_quantization.runner import Runner
 
 REQUEST, FP32, INT8, ANSWERS, RESULT = "request.pickle", "fp32.pb", "int8.pb", "answers.pickle", "result.json"
-_PR_SET_PDEATHSIG = 1
 _SECONDS = 1.0
 _MOST_BYTES = 256 << 20  # of FP32's answers that are kept
 
@@ -147,7 +145,7 @@ def _read(path: str) -> graph_pb2.GraphDef:
 
 def main(folder: str) -> None:
     """Judge, and write the Result as JSON beside the request; ends with the process that started it."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    end_with_parent()
     try:
         result = judge(folder)
     except QuantizationError as error:

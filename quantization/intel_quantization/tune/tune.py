@@ -5,15 +5,12 @@ from __future__ import annotations
 import json
 import os
 import pickle
-import signal
-import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass, replace
 from typing import Any, Callable, Dict, Tuple
 
-import intel_quantization
 from intel_quantization.blame.blame import Blame
+from intel_quantization.child import run_module
 from intel_quantization.conversion import Conversion
 from intel_quantization.errors import QuantizationError
 from intel_quantization.graph.io import write_graph
@@ -162,24 +159,12 @@ def _judged(folder: str, conversion: Conversion) -> Outcome:
     result = os.path.join(folder, trial.RESULT)
     if os.path.exists(result):
         os.unlink(result)
-    package = os.path.dirname(os.path.dirname(os.path.abspath(intel_quantization.__file__)))
-    paths = [package, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-    status = subprocess.call(
-        [sys.executable, "-m", "intel_quantization.tune.trial", folder],
-        stdout=2,  # the first is for events
-        env=dict(os.environ, PYTHONPATH=os.pathsep.join(paths)),
-    )
-    if status or not os.path.exists(result):
-        return replace(_GONE, failed=_ended(status))
+    ended = run_module("intel_quantization.tune.trial", folder)
+    if ended or not os.path.exists(result):
+        return replace(_GONE, failed=ended or "it left no result")
     with open(result, encoding="utf-8") as stream:
         told = trial.Result(**json.load(stream))
     return Outcome(told.points, told.low, told.high, told.ms, told.failed)
-
-
-def _ended(status: int) -> str:
-    if status < 0:
-        return f"the trial was ended by {signal.Signals(-status).name}"
-    return f"the trial ended with status {status}"
 
 
 def _told(choice: Choice, outcome: Outcome, number: int) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from intel_quantization import child
 from intel_quantization.graph.io import read_graph
 from intel_quantization.tune import trial
 from intel_quantization.tune import tune as tuning
@@ -97,7 +98,7 @@ def test_where_nothing_is_lost_nothing_is_done(tmp_path):
 
 def test_a_trial_that_dies_is_a_failure_and_no_more(tmp_path, monkeypatch):
     """As a bad INT8 graph may end TensorFlow: the process is gone, and the search goes on."""
-    monkeypatch.setattr(tuning.subprocess, "call", lambda *_words, **_more: -6)
+    monkeypatch.setattr(child.subprocess, "call", lambda *_words, **_more: -6)
     conversion = type("Made", (), {"graph": tf.compat.v1.GraphDef()})()
     outcome = tuning._judged(str(tmp_path), conversion)
     assert "SIGABRT" in outcome.failed
