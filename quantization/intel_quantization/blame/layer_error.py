@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from intel_quantization.blame.paired_graph import PairedGraph, Probe
-from intel_quantization.runner import as_error
+from intel_quantization.measure.runner import as_error
 
 _TINY = 1e-30
 _FIELDS = ("power", "local", "accumulated", "shift", "values", "read", "damage", "source", "result")

@@ -10,8 +10,8 @@ from intel_quantization.blame.blame import Blame, find_blame
 from intel_quantization.conversion import Conversion
 from intel_quantization.errors import QuantizationError
 from intel_quantization.events import EventStream
+from intel_quantization.measure.runner import Runner
 from intel_quantization.quantize.quantize_graph import Options
-from intel_quantization.runner import Runner
 
 SAMPLES = 16
 _MOST_BYTES = 1 << 30  # of both graphs: protobuf takes no more than 2 GB, and some of it stands there twice

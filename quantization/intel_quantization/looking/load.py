@@ -13,7 +13,7 @@ import time
 
 from tensorflow.core.framework import graph_pb2
 
-from intel_quantization.runner import Runner
+from intel_quantization.measure.runner import Runner
 
 _PR_SET_PDEATHSIG = 1
 
