@@ -14,7 +14,7 @@ small network are all memory traffic.
 
 from __future__ import annotations
 
-from typing import Dict, FrozenSet, List, Sequence, Set
+from typing import Callable, Dict, FrozenSet, List, Sequence, Set
 
 import numpy as np
 
@@ -23,10 +23,17 @@ from intel_quantization.calibration.statistics import Statistics
 from intel_quantization.graph.graph import Graph
 from intel_quantization.kinds.group import Group
 from intel_quantization.kinds.registry import layout_of
+from intel_quantization.quantize.equalization import equalized_limit
 from intel_quantization.quantize.lifting import Item
-from intel_quantization.quantize.local_error import local_error
+from intel_quantization.quantize.local_error import (
+    input_error,
+    local_error,
+    output_error,
+    rounded_input,
+    rounded_weights,
+)
 from intel_quantization.quantize.pass_through import PassThrough
-from intel_quantization.quantize.trial import Trial
+from intel_quantization.quantize.trial import Grid, Trial
 
 ISLAND = "so little work between float32 ops that converting to INT8 and back takes longer"
 OUT_OF_PROPORTION = "its INT8 error is out of proportion to the little time that it takes"
@@ -40,9 +47,12 @@ _SMALL_SHARE = 0.01
 _SHARE_IN_ALL = 0.02
 # An error out of proportion: so many times the median, so large a share of the output's power (33 dB), and a share of
 # all errors that is so many times the share of the work.
-_TIMES_MEDIAN = 2.0
 _LARGE_ERROR = 5e-4
 _TIMES_WORK = 10.0
+# An error that ruins the network by itself (20 dB), and what may then be left and spent.
+_RUINOUS_ERROR = 1e-2
+_TIMES_WORK_IF_RUINOUS = 2.0
+_SHARE_IF_RUINOUS = 0.1
 # Converting a value takes as long as so many multiply-accumulates in INT8.
 _WORK_OF_A_VALUE = 50
 
@@ -54,6 +64,7 @@ def find_unpaying(
     trials: Dict[str, Trial],
     ranges: Ranges,
     by_channel: FrozenSet[str],
+    equalize: Callable[[], Dict[str, np.ndarray]] = dict,
 ) -> Dict[str, str]:
     """The linear ops that had better stay FP32: name -> reason.
 
@@ -64,6 +75,7 @@ def find_unpaying(
         trials: by the groups' roots.
         ranges: what makes the range of a tensor from its statistics.
         by_channel: the roots of the groups whose weights get one range for each output channel.
+        equalize: gives the factors of the tensors that would be equalized; called where a layer is suspected.
     """
     groups = [item for item in items if isinstance(item, Group)]
     work = {group.root: count_work(graph, group, statistics) for group in groups}
@@ -81,25 +93,85 @@ def find_unpaying(
         for group in groups
         if group.root in trials and group.linear not in left
     }
-    usual = float(np.median(list(errors.values()))) if errors else 0.0
+    by_root = {group.root: group for group in groups}
+    if any(error >= _LARGE_ERROR for error in errors.values()):
+        factors = equalize()
+        for root in errors:
+            group = by_root[root]
+            if group.source in factors or root in factors:
+                errors[root] = _equalized_error(graph, group, by_root, statistics, trials[root], ranges, by_channel, factors)
     all_errors = sum(errors.values())
-    made = {item.root for item in items}
-    read = {name for item in items for name in _read_by(item)}
-    for group in sorted(groups, key=lambda item: -errors.get(item.root, 0.0)):
-        error = errors.get(group.root, 0.0)
-        if error < _LARGE_ERROR or error < _TIMES_MEDIAN * usual:
+    sets = [(group,) for group in groups] + [(by_root[group.source], group) for group in groups if group.source in by_root]
+    sets = [together for together in sets if all(group.root in errors for group in together)]
+    while sets:
+        together = max(sets, key=lambda groups: (sum(errors[group.root] for group in groups), groups[0].root))
+        sets.remove(together)
+        error = sum(errors[group.root] for group in together)
+        if error < _LARGE_ERROR:
             break
-        mine = work[group.root] + _WORK_OF_A_VALUE * sum(
-            statistics.tensors[name].count / max(statistics.samples, 1)
-            for name, converted in ((group.source, group.source in made), (group.root, group.root in read))
-            if converted
-        )
-        if error / all_errors < _TIMES_WORK * mine / total:
+        converted = _count_converted(items, together, left, statistics)
+        mine = sum(work[group.root] for group in together) + _WORK_OF_A_VALUE * converted
+        ruinous = error >= _RUINOUS_ERROR
+        if (
+            error / all_errors < (_TIMES_WORK_IF_RUINOUS if ruinous else _TIMES_WORK) * mine / total
+            or mine > (_SHARE_IF_RUINOUS if ruinous else _SMALL_SHARE) * total
+            or spent + mine > (_SHARE_IF_RUINOUS if ruinous else _SHARE_IN_ALL) * total
+        ):
             continue
-        if mine <= _SMALL_SHARE * total and spent + mine <= _SHARE_IN_ALL * total:
-            left[group.linear] = OUT_OF_PROPORTION
-            spent += mine
+        spent += mine
+        left.update({group.linear: OUT_OF_PROPORTION for group in together})
+        gone = {group.root for group in together}
+        sets = [other for other in sets if gone.isdisjoint(group.root for group in other)]
+        source = together[0].source
+        if source in errors and source not in gone:  # what rounding this tensor costs is now the matter of its maker
+            errors[source] += input_error(together[0], statistics, trials[together[0].root], ranges)
+            again = [(by_root[source],), (by_root.get(by_root[source].source), by_root[source])]
+            sets += [other for other in again if other[0] and other not in sets and other[0].root in errors]
     return left
+
+
+def _equalized_error(
+    graph: Graph,
+    group: Group,
+    by_root: Dict[str, Group],
+    statistics: Statistics,
+    trial: Trial,
+    ranges: Ranges,
+    by_channel: FrozenSet[str],
+    factors: Dict[str, np.ndarray],
+) -> float:
+    """:func:`local_error` of a group whose source or result is equalized."""
+
+    def equalized_grid(name: str) -> Grid:
+        seen = statistics.tensors[name]
+        assert seen.channel_magnitude is not None  # a condition of equalization
+        low, high = ranges(name, seen)
+        magnitude = np.minimum(seen.channel_magnitude, max(-low, high))
+        limit = equalized_limit(magnitude, factors[name], by_root[name].activation)
+        return Grid.of(-limit if seen.minimum < 0 else 0.0, limit)
+
+    read, result = factors.get(group.source), factors.get(group.root)
+    patches = rounded_input(group, statistics, trial, ranges)
+    if read is not None:
+        patches = equalized_grid(group.source).round(trial.patches / read.astype(np.float32)) * read.astype(np.float32)
+    unsigned = group.lifted or statistics.tensors[group.source].minimum >= 0
+    node, per_channel = graph.nodes[group.linear], group.root in by_channel
+    error = trial.error(patches, rounded_weights(node, trial.weights, per_channel, unsigned, read, result))
+    if result is not None:
+        return error + trial.rounding(equalized_grid(group.root), scale=result)
+    return error + output_error(group, statistics, trial, ranges)
+
+
+def _count_converted(
+    items: Sequence[Item], together: Sequence[Group], left: Dict[str, str], statistics: Statistics
+) -> float:
+    """How many values of a sample have to be converted if some groups become FP32 that need not be now."""
+    others = [item for item in items if not (isinstance(item, Group) and (item in together or item.linear in left))]
+    made = {item.root for item in others}
+    read = {name for item in others for name in _read_by(item)}
+    converted = [group.source for group in together if group.source in made]
+    converted += [group.root for group in together if group.root in read]
+    return sum(statistics.tensors[name].count for name in converted) / max(statistics.samples, 1)
 
 
 def count_work(graph: Graph, group: Group, statistics: Statistics) -> float:
