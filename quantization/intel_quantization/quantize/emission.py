@@ -282,7 +282,9 @@ class _Emitter:
         grid, plain = self.grids[root.name], {"T": dtype_attr(DT_FLOAT)}
         if np.any(grid.scale != 1.0):
             scale = self.graph.add_constant(stem + "/scale", grid.scale.astype(np.float32), beside=name)
-            name = self.graph.add("Mul", self.graph.unique_name(stem + "/scaled"), [name, scale], plain, root.device).name
+            name = self.graph.add(
+                "Mul", self.graph.unique_name(stem + "/scaled"), [name, scale], plain, root.device
+            ).name
         low = self.graph.add_constant(stem + "/low", grid.low.astype(np.float32), beside=name)
         self._become(root, "Add", [name, low], plain)
 

@@ -68,7 +68,7 @@ def local_error(
 
 
 def output_error(group: Group, statistics: Statistics, trial: Trial, ranges: Ranges) -> float:
-    """The part of :func:`local_error` that comes from rounding the output; of sums it is unknown, and taken for zero."""
+    """The part of :func:`local_error` that comes from rounding the output; unknown of sums, and taken for zero."""
     if group.summand is not None or LINEAR[group.op].gives_float(group):
         return 0.0
     seen = statistics.tensors[group.root]

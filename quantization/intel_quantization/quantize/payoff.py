@@ -7,14 +7,20 @@ small network are all memory traffic.
 - an island: groups that hand INT8 values to no others, whose input is quantized and whose result is dequantized for
   too little work in between, as the two products of squeeze-and-excite. A QuantizeV2 or Dequantize takes some 10
   microseconds even of one value, in which FP32 does some 250,000 multiply-accumulates;
-- an error out of proportion: a group that loses more than the others do, and has ten times as large a share of the
-  errors as of the work (a first or last layer, a depthwise convolution whose input goes far below zero). Converting
-  what its neighbours make and read in INT8 counts as its work.
+- an error out of proportion: a group, or one with the group that makes what it reads, that has ten times as large a
+  share of the errors as of the work (a first or last layer, a depthwise convolution whose input goes far below zero).
+  Converting what those neighbours make and read that stay INT8 counts as its work. One that ruins the network by
+  itself may take more: a depthwise convolution that pads has to read channels of unlike means with one range, and so
+  do all others that read that tensor, unless it becomes FP32 (see :mod:`intel_quantization.quantize.channel_grids`).
+
+Errors are those behind equalization. Rounding the input of a group stays when the group becomes FP32 and what makes
+its input does not; so it counts as an error of the latter from then on. Differences of neighbours, such as edges, are
+an example: FP32 takes them of values that INT8 has rounded.
 """
 
 from __future__ import annotations
 
-from typing import Callable, Dict, FrozenSet, List, Sequence, Set
+from typing import Callable, Dict, FrozenSet, List, NamedTuple, Sequence, Set, Tuple
 
 import numpy as np
 
@@ -42,19 +48,37 @@ OUT_OF_PROPORTION = "its INT8 error is out of proportion to the little time that
 _CONVERSION_WORK = 250_000
 # In the time of reading one float32 weight from a far cache a core does so many multiply-accumulates.
 _WORK_OF_A_WEIGHT = 4
-# No rule leaves a larger share of the network's work in FP32 at a time, nor in all.
+# Islands may have such a share of the network's work, one at a time, and in all.
 _SMALL_SHARE = 0.01
 _SHARE_IN_ALL = 0.02
-# An error out of proportion: so many times the median, so large a share of the output's power (33 dB), and a share of
-# all errors that is so many times the share of the work.
+# So large a share of the variance of a layer's output (33 dB) may be out of proportion; and from here on (20 dB) it
+# ruins the network by itself.
 _LARGE_ERROR = 5e-4
-_TIMES_WORK = 10.0
-# An error that ruins the network by itself (20 dB), and what may then be left and spent.
 _RUINOUS_ERROR = 1e-2
-_TIMES_WORK_IF_RUINOUS = 2.0
-_SHARE_IF_RUINOUS = 0.1
 # Converting a value takes as long as so many multiply-accumulates in INT8.
 _WORK_OF_A_VALUE = 50
+
+
+class _Limits(NamedTuple):
+    """What an error out of proportion may cost.
+
+    Attributes:
+        times_work: its share of all errors has to be so many times its share of the work.
+        share: of the work, for one.
+        share_in_all: of the work, with all that stays FP32.
+    """
+
+    times_work: float
+    share: float
+    share_in_all: float
+
+    def allow(self, error: float, work: float, spent: float) -> bool:
+        """Whether a share of the errors is worth a share of the work, when such a share is spent already."""
+        return error >= self.times_work * work and work <= self.share and spent + work <= self.share_in_all
+
+
+_USUALLY = _Limits(10.0, 0.01, 0.02)
+_IF_RUINOUS = _Limits(2.0, 0.1, 0.1)
 
 
 def find_unpaying(
@@ -93,41 +117,67 @@ def find_unpaying(
         for group in groups
         if group.root in trials and group.linear not in left
     }
-    by_root = {group.root: group for group in groups}
     if any(error >= _LARGE_ERROR for error in errors.values()):
-        factors = equalize()
+        factors, by_root = equalize(), {group.root: group for group in groups}
         for root in errors:
             group = by_root[root]
             if group.source in factors or root in factors:
-                errors[root] = _equalized_error(graph, group, by_root, statistics, trials[root], ranges, by_channel, factors)
-    all_errors = sum(errors.values())
-    sets = [(group,) for group in groups] + [(by_root[group.source], group) for group in groups if group.source in by_root]
-    sets = [together for together in sets if all(group.root in errors for group in together)]
-    while sets:
-        together = max(sets, key=lambda groups: (sum(errors[group.root] for group in groups), groups[0].root))
-        sets.remove(together)
+                errors[root] = _equalized_error(
+                    graph, group, by_root, statistics, trials[root], ranges, by_channel, factors
+                )
+    _leave_out_of_proportion(items, statistics, trials, ranges, work, errors, left, spent)
+    return left
+
+
+def _leave_out_of_proportion(
+    items: Sequence[Item],
+    statistics: Statistics,
+    trials: Dict[str, Trial],
+    ranges: Ranges,
+    work: Dict[str, float],
+    errors: Dict[str, float],
+    left: Dict[str, str],
+    spent: float,
+) -> None:
+    """Add to ``left`` the groups whose error is out of proportion, alone or with the one that makes what they read.
+
+    Args:
+        items, statistics, trials, ranges: see :func:`find_unpaying`.
+        work: of all groups, by root.
+        errors: of those that may be left, by root.
+        left: what stays FP32 already.
+        spent: of the work, for that.
+    """
+    total, all_errors, errors = sum(work.values()), sum(errors.values()), dict(errors)
+    by_root = {item.root: item for item in items if isinstance(item, Group)}
+    waiting = [together for root in errors for together in _alone_and_with_maker(by_root[root], by_root, errors)]
+    while waiting:
+        together = max(waiting, key=lambda groups: sum(errors[group.root] for group in groups))
+        waiting.remove(together)
         error = sum(errors[group.root] for group in together)
         if error < _LARGE_ERROR:
-            break
-        converted = _count_converted(items, together, left, statistics)
-        mine = sum(work[group.root] for group in together) + _WORK_OF_A_VALUE * converted
-        ruinous = error >= _RUINOUS_ERROR
-        if (
-            error / all_errors < (_TIMES_WORK_IF_RUINOUS if ruinous else _TIMES_WORK) * mine / total
-            or mine > (_SHARE_IF_RUINOUS if ruinous else _SMALL_SHARE) * total
-            or spent + mine > (_SHARE_IF_RUINOUS if ruinous else _SHARE_IN_ALL) * total
-        ):
+            return
+        mine = sum(work[group.root] for group in together)
+        mine += _WORK_OF_A_VALUE * _count_converted(items, together, left, statistics)
+        limits = _IF_RUINOUS if error >= _RUINOUS_ERROR else _USUALLY
+        if not limits.allow(error / all_errors, mine / total, spent / total):
             continue
         spent += mine
         left.update({group.linear: OUT_OF_PROPORTION for group in together})
-        gone = {group.root for group in together}
-        sets = [other for other in sets if gone.isdisjoint(group.root for group in other)]
-        source = together[0].source
-        if source in errors and source not in gone:  # what rounding this tensor costs is now the matter of its maker
-            errors[source] += input_error(together[0], statistics, trials[together[0].root], ranges)
-            again = [(by_root[source],), (by_root.get(by_root[source].source), by_root[source])]
-            sets += [other for other in again if other[0] and other not in sets and other[0].root in errors]
-    return left
+        waiting = [groups for groups in waiting if not any(group in together for group in groups)]
+        for group in together:
+            del errors[group.root]
+        first = together[0]
+        if first.source in errors:  # what rounding this tensor costs is now the matter of its maker
+            errors[first.source] += input_error(first, statistics, trials[first.root], ranges)
+            again = _alone_and_with_maker(by_root[first.source], by_root, errors)
+            waiting += [groups for groups in again if groups not in waiting]
+
+
+def _alone_and_with_maker(group: Group, by_root: Dict[str, Group], errors: Dict[str, float]) -> List[Tuple[Group, ...]]:
+    """What may be left together: a group, and the same with the one that makes what it reads."""
+    alone: List[Tuple[Group, ...]] = [(group,)]
+    return [*alone, (by_root[group.source], group)] if group.source in errors else alone
 
 
 def _equalized_error(
