@@ -16,9 +16,9 @@ from intel_quantization.quantize.trial import Grid, Trial
 from intel_quantization.quantize.weights import dequantized, quantize_weights, scale_inputs
 from intel_quantization.transforms.support.linear import scale_weights
 
-# The share of noise in a layer's output (43 dB) beyond which its weights get one range for each output channel even if
+# The share of noise in a layer's output (40 dB) beyond which its weights get one range for each output channel even if
 # they were to have one for all. That costs no time, and some depthwise convolutions give little but noise otherwise.
-_LARGEST_WEIGHT_ERROR = 5e-5
+_LARGEST_WEIGHT_ERROR = 1e-4
 
 
 def find_by_channel(

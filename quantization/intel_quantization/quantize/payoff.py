@@ -7,11 +7,12 @@ small network are all memory traffic.
 - an island: groups that hand INT8 values to no others, whose input is quantized and whose result is dequantized for
   too little work in between, as the two products of squeeze-and-excite. A QuantizeV2 or Dequantize takes some 10
   microseconds even of one value, in which FP32 does some 250,000 multiply-accumulates;
-- an error out of proportion: a group, or one with the group that makes what it reads, that has ten times as large a
-  share of the errors as of the work (a first or last layer, a depthwise convolution whose input goes far below zero).
-  Converting what those neighbours make and read that stay INT8 counts as its work. One that ruins the network by
-  itself may take more: a depthwise convolution that pads has to read channels of unlike means with one range, and so
-  do all others that read that tensor, unless it becomes FP32 (see :mod:`intel_quantization.quantize.channel_grids`).
+- an error out of proportion: a group, or one with the group that makes what it reads, that loses more than others do
+  and has ten times as large a share of the errors as of the work (a first or last layer, a depthwise convolution
+  whose input goes far below zero). Converting what those neighbours make and read that stay INT8 counts as its work.
+  One that ruins the network by itself may take more: a depthwise convolution that pads has to read channels of unlike
+  means with one range, and so do all others that read that tensor, unless it becomes FP32 (see
+  :mod:`intel_quantization.quantize.channel_grids`).
 
 Errors are those behind equalization. Rounding the input of a group stays when the group becomes FP32 and what makes
 its input does not; so it counts as an error of the latter from then on. Differences of neighbours, such as edges, are
@@ -51,9 +52,10 @@ _WORK_OF_A_WEIGHT = 4
 # Islands may have such a share of the network's work, one at a time, and in all.
 _SMALL_SHARE = 0.01
 _SHARE_IN_ALL = 0.02
-# So large a share of the variance of a layer's output (33 dB) may be out of proportion; and from here on (20 dB) it
-# ruins the network by itself.
+# So large a share of the variance of a layer's output (33 dB) may be out of proportion, if it is so many times the
+# median as well; and from here on (20 dB) it ruins the network by itself.
 _LARGE_ERROR = 5e-4
+_TIMES_MEDIAN = 1.0
 _RUINOUS_ERROR = 1e-2
 # Converting a value takes as long as so many multiply-accumulates in INT8.
 _WORK_OF_A_VALUE = 50
@@ -149,6 +151,7 @@ def _leave_out_of_proportion(
         spent: of the work, for that.
     """
     total, all_errors, errors = sum(work.values()), sum(errors.values()), dict(errors)
+    usual = float(np.median(list(errors.values()))) if errors else 0.0
     by_root = {item.root: item for item in items if isinstance(item, Group)}
     waiting = [together for root in errors for together in _alone_and_with_maker(by_root[root], by_root, errors)]
     while waiting:
@@ -157,6 +160,8 @@ def _leave_out_of_proportion(
         error = sum(errors[group.root] for group in together)
         if error < _LARGE_ERROR:
             return
+        if error < _TIMES_MEDIAN * usual * len(together):
+            continue
         mine = sum(work[group.root] for group in together)
         mine += _WORK_OF_A_VALUE * _count_converted(items, together, left, statistics)
         limits = _IF_RUINOUS if error >= _RUINOUS_ERROR else _USUALLY
