@@ -331,6 +331,8 @@ def test_what_equalization_mends_stays_int8(monkeypatch):
     assert mended < plain / 2
     monkeypatch.setattr(payoff, "_alone_and_with_maker", lambda group, *arguments: [(group,)])
     monkeypatch.setattr(payoff, "_LARGE_ERROR", (mended * plain) ** 0.5)
+    monkeypatch.setattr(payoff, "_TIMES_MEDIAN", 0.0)
+    monkeypatch.setattr(payoff, "_USUALLY", payoff._Limits(0.0, 1.0, 1.0))
     assert "unlike" in find_unpaying(*arguments, min_max, channels)
     assert "unlike" not in find_unpaying(*arguments, min_max, channels, factors)
 
