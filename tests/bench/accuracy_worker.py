@@ -22,7 +22,7 @@ _BATCH = 2  # the command's
 
 
 def log_scores(rows: np.ndarray) -> np.ndarray:
-    """Centred log-softmax of probabilities, as intel_quantization.outputs.log_scores has it."""
+    """Centred log-softmax of probabilities, as intel_quantization.data.class_scores.log_scores has it."""
     rows = np.log(np.maximum(rows.reshape(len(rows), -1).astype(np.float64), np.finfo(np.float32).tiny))
     return rows - rows.mean(axis=1, keepdims=True)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from intel_quantization.calibration.decode import Decoder
+from intel_quantization.data.decode import Decoder
 from intel_quantization.errors import BadInputError
 from tests.quantization.pictures import GIF_RED_THEN_BLUE, bmp, encode, plain
 

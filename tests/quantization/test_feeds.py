@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from intel_quantization.calibration.feeds import ImageFeed, image_input, layout_of
-from intel_quantization.calibration.images import Image
+from intel_quantization.data.feeds import ImageFeed, image_input, layout_of
+from intel_quantization.data.images import Image
+from intel_quantization.data.preprocess import CUSTOM, Preprocessing
+from intel_quantization.data.resizing import parse_resizing
 from intel_quantization.errors import BadInputError
-from intel_quantization.graph.interface import TensorInfo
-from intel_quantization.preprocess import CUSTOM, Preprocessing
-from intel_quantization.resizing import parse_resizing
+from intel_quantization.reading.interface import TensorInfo
 from tests.quantization.pictures import plain, write
 
 

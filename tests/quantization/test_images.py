@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from intel_quantization.calibration.images import Image, discover, shuffled, split
+from intel_quantization.data.images import Image, discover, shuffled, split
 from intel_quantization.errors import BadInputError
 
 
