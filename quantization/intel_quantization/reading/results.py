@@ -13,6 +13,7 @@ from tensorflow.core.framework import graph_pb2, node_def_pb2
 from tensorflow.python.framework import dtypes
 
 from intel_quantization.graph import tensors
+from intel_quantization.kinds.registry import LINEAR, WITHOUT_KERNEL
 from intel_quantization.ops import registry
 
 PLACEHOLDERS = ("Placeholder", "PlaceholderWithDefault")
@@ -27,7 +28,6 @@ _EXITS = ("Exit", "RefExit")
 _FLOWS = ("While", "StatelessWhile", "If", "StatelessIf", "Case", "StatelessCase")
 # What is known of a tensor without its values.
 _SHAPES = ("Shape", "ShapeN", "Size", "Rank")
-_LINEAR = ("Conv2D", "DepthwiseConv2dNative", "MatMul", "BatchMatMul", "BatchMatMulV2", "Conv3D", "Conv2DBackpropInput")
 _TRAINING_OP = re.compile(
     r"(Resource)?(Sparse)?Apply[A-Z]|(Assign|Scatter(Nd)?)(Add|Sub|Update|Variable)|Assign$|ResourceScatter"
     r"|(?!Conv).*Grad(V\d)?$|.*CrossEntropy|L2Loss$|InTopK|.*Summary(V2)?$"
@@ -93,7 +93,7 @@ class _Finder:
         if losses:
             for name in self.placeholders:
                 behind = self._behind([name])
-                if behind & losses and not any(self.nodes[other].op in _LINEAR for other in behind):
+                if behind & losses and not any(self.nodes[other].op in (*LINEAR, *WITHOUT_KERNEL) for other in behind):
                     labels.append(name)
         return self._behind(seeds + labels)
 
