@@ -15,6 +15,8 @@ from typing import Sequence
 
 import numpy as np
 
+import intel_quantization
+
 _FIRST_SAFE = (2, 4)
 _SECONDS = 120
 _WORKS = "INT8 works"
@@ -27,7 +29,8 @@ def obstacle(command: Sequence[str] = ()) -> str:
         command: tries them; this module as a program unless given. It fails, dies, or says that it worked.
     """
     argv = list(command) or [sys.executable, "-m", "intel_quantization.measure.int8_kernels"]
-    paths = [os.path.dirname(os.path.dirname(os.path.abspath(__file__))), os.environ.get("PYTHONPATH", "")]
+    package = os.path.dirname(os.path.abspath(intel_quantization.__file__))
+    paths = [os.path.dirname(package), os.environ.get("PYTHONPATH", "")]
     variables = dict(os.environ, PYTHONPATH=os.pathsep.join(filter(None, paths)))
     try:
         done = subprocess.run(

@@ -7,6 +7,7 @@ import pytest
 
 from intel_quantization.calibration.ranges.collectors import ALGORITHMS, COLLECTORS, collector, min_max, moving_average
 from intel_quantization.calibration.statistics import Statistics, TensorStatistics
+from intel_quantization.calibration.statistics_file import load_statistics, save_statistics
 from intel_quantization.calibration.summary import summary
 from intel_quantization.errors import BadInputError, QuantizationError
 
@@ -41,8 +42,8 @@ def test_moving_average_needs_batches():
 
 def test_moving_average_of_saved_shards(tmp_path):
     first, second = (Statistics("abc", 1, {"x": seen(*batches)}) for batches in ([[1, 2]], [[-3, 4], [-4, 12]]))
-    second.save(str(tmp_path / "s.json"))
-    first.merge(Statistics.load(str(tmp_path / "s.json")))
+    save_statistics(second, str(tmp_path / "s.json"))
+    first.merge(load_statistics(str(tmp_path / "s.json")))
     assert moving_average("x", first.tensors["x"]) == (-2, 6)
 
 
