@@ -25,6 +25,7 @@ from intel_quantization.data.feeds import ImageFeed
 from intel_quantization.graph.io import read_graph
 from intel_quantization.measure.runner import Runner
 from intel_quantization.reading.interface import find_inputs, find_outputs
+from intel_quantization.stages import calibrate as stage
 
 
 def compared_outputs(graph, case: Case) -> list[str]:
@@ -42,14 +43,14 @@ def answers(runner: Runner, feed: ImageFeed) -> list[np.ndarray]:
 
 def measure(case: Case, draws: int) -> list[dict[str, object]]:
     """A row for each draw and algorithm."""
-    calibrate, statistics = graph_converter.calibrate, {}
+    calibrate, statistics = stage.calibrate, {}
 
     def once(*arguments, **options):
         if draw not in statistics:
             statistics[draw] = calibrate(*arguments, **options)
         return statistics[draw]
 
-    graph_converter.calibrate = once
+    stage.calibrate = once
     found: list[dict[str, object]] = []
     with tempfile.TemporaryDirectory() as folder:
         images = graphs_real.images_of(case, Path(folder))
