@@ -1,4 +1,4 @@
-"""What ``intel_quantization.util`` gave in 1.1; new programs take ``intel_quantization.graph.io`` and ``.load``."""
+"""What ``intel_quantization.util`` gave in 1.1; new programs take ``graph.io`` and ``reading.load``."""
 
 from __future__ import annotations
 
