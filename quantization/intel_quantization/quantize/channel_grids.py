@@ -27,7 +27,7 @@ from typing import Dict, FrozenSet, List, Optional, Sequence, Set, Tuple
 
 import numpy as np
 
-from intel_quantization.calibration.collectors import Ranges
+from intel_quantization.calibration.ranges.collectors import Ranges
 from intel_quantization.calibration.statistics import Statistics
 from intel_quantization.graph import tensors
 from intel_quantization.graph.graph import Graph

@@ -13,7 +13,7 @@ from typing import Any, Dict, List, Optional, Sequence, Set, Tuple
 
 import numpy as np
 
-from intel_quantization.calibration.collectors import Ranges, min_max
+from intel_quantization.calibration.ranges.collectors import Ranges, min_max
 from intel_quantization.calibration.statistics import Statistics
 from intel_quantization.graph import tensors
 from intel_quantization.graph.attributes import DT_FLOAT, DT_INT32, DT_QINT8, DT_QUINT8, dtype_attr

@@ -6,7 +6,7 @@ from typing import Dict, FrozenSet, Optional, Sequence
 
 import numpy as np
 
-from intel_quantization.calibration.collectors import Ranges
+from intel_quantization.calibration.ranges.collectors import Ranges
 from intel_quantization.calibration.statistics import Statistics
 from intel_quantization.graph.graph import Graph, NodeDef
 from intel_quantization.kinds.group import Group

@@ -25,7 +25,7 @@ from typing import Callable, Dict, FrozenSet, List, NamedTuple, Sequence, Set, T
 
 import numpy as np
 
-from intel_quantization.calibration.collectors import Ranges
+from intel_quantization.calibration.ranges.collectors import Ranges
 from intel_quantization.calibration.statistics import Statistics
 from intel_quantization.graph.graph import Graph
 from intel_quantization.kinds.group import Group

@@ -7,11 +7,11 @@ from typing import Callable, Dict, Sequence, Tuple
 
 import numpy as np
 
-from intel_quantization.calibration.collectors import AUTO, collector
+from intel_quantization.calibration.ranges.collectors import AUTO, collector
 from intel_quantization.calibration.statistics import Statistics
-from intel_quantization.graph.capabilities import RUNNING, Capabilities
 from intel_quantization.graph.graph import Graph
 from intel_quantization.kinds.group import Group
+from intel_quantization.ops.capabilities import RUNNING, Capabilities
 from intel_quantization.quantize.auto_ranges import auto_ranges
 from intel_quantization.quantize.candidates import find_candidates
 from intel_quantization.quantize.decision import Decision

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from intel_quantization.calibration.collectors import min_max
+from intel_quantization.calibration.ranges.collectors import min_max
 from intel_quantization.graph_converter import GraphConverter
 from intel_quantization.quantize import channel_grids as module
 from intel_quantization.quantize.channel_grids import ChannelGrid, find_channel_grids

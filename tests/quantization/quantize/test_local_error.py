@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from intel_quantization.calibration.collectors import min_max
+from intel_quantization.calibration.ranges.collectors import min_max
 from intel_quantization.quantize.local_error import find_by_channel, local_error, rounded_weights
 from tests.quantization import builders as b
 from tests.quantization.prepare import prepare

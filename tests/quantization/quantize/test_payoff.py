@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from intel_quantization.calibration.collectors import min_max
+from intel_quantization.calibration.ranges.collectors import min_max
 from intel_quantization.kinds.group import Group
 from intel_quantization.quantize import payoff
 from intel_quantization.quantize.equalization import equalization

@@ -1,0 +1,1 @@
+"""Running both graphs, and what they show."""
