@@ -49,11 +49,13 @@ soak: $(VENV)/ready ## 200 runs killed at random moments, 50 pairs that race: bu
 audit: build/audit-tools/ready ## look all locked packages up in OSV, or in a checkout of pypa/advisory-database (ADVISORIES=FOLDER): build/audit.md
 	@build/audit-tools/bin/python tests/audit.py $(if $(ADVISORIES),--advisories "$(ADVISORIES)")
 
-lint: $(VENV)/ready ## ruff, mypy, hadolint, shellcheck, GitHub's files
+lint: $(VENV)/ready ## ruff, mypy, import-linter, hadolint, shellcheck, GitHub's files
 	@$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/mypy --config-file quantization/pyproject.toml
+	$(BIN)/lint-imports --no-logo pyproject.toml
+	PYTHONPATH=quantization $(BIN)/lint-imports --no-logo quantization/pyproject.toml
 	$(BIN)/hadolint image/Dockerfile
 	$(BIN)/shellcheck $(SCRIPTS)
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from launch_quantization.contract.outputs import REPORT_HTML
 from launch_quantization.sanitize import safe_path
 
 OP_HEADER = ("Op", "total", "INT8", "FP32")
@@ -79,7 +80,7 @@ def facts(result: Mapping[str, Any], files: Sequence[Path]) -> list[tuple[str, s
         found.append(("calibrated", _calibration(result["calibration"])))
     if files:
         found.append(("graph", safe_path(files[0])))
-        found.extend(("report", safe_path(file)) for file in files if file.name.endswith(".report.html"))
+        found.extend(("report", safe_path(file)) for file in files if file.name.endswith(REPORT_HTML))
     return found
 
 

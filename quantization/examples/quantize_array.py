@@ -16,7 +16,7 @@ import tensorflow as tf
 
 import intel_quantization.graph_converter as converter
 from intel_quantization.errors import QuantizationError
-from intel_quantization.graph.load import load_graph
+from intel_quantization.reading.load import load_graph
 
 SIZE, CLASSES = 32, 10
 

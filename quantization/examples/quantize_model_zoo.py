@@ -29,7 +29,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
 def _convert(args: argparse.Namespace) -> int:
     import intel_quantization.graph_converter as converter  # only now: this imports TensorFlow
-    from intel_quantization.calibration.command import display
+    from intel_quantization.calibration.by_command.command import display
     from intel_quantization.zoo.bridge import find_entry, prepared
 
     entry = find_entry(args.model, args.models_zoo_location, args.models_config)

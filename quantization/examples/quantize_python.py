@@ -12,9 +12,9 @@ import shlex
 import sys
 
 import intel_quantization.graph_converter as converter
-from intel_quantization.calibration.feeds import ImageFeed
+from intel_quantization.data.feeds import ImageFeed
 from intel_quantization.errors import QuantizationError
-from intel_quantization.graph.load import load_graph
+from intel_quantization.reading.load import load_graph
 
 _RN50_MODEL = os.environ.get("RN50_MODEL", "resnet50_fp32_pretrained_model.pb")
 _DATA_LOC = os.environ.get("DATA_LOCATION", "dataset")

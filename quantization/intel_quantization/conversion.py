@@ -11,9 +11,9 @@ from tensorflow.core.framework import graph_pb2
 from intel_quantization.calibration.statistics import Statistics
 from intel_quantization.errors import QuantizationError
 from intel_quantization.graph.graph import Graph
-from intel_quantization.graph.interface import TensorInfo
 from intel_quantization.quantize.decision import Decision
 from intel_quantization.quantize.emitted_layer import EmittedLayer
+from intel_quantization.reading.interface import TensorInfo
 
 
 @dataclass(frozen=True)

@@ -16,19 +16,19 @@ from typing import Callable, Optional, Sequence, Union
 
 from tensorflow.core.framework import graph_pb2
 
-from intel_quantization.calibration.collectors import ALGORITHMS, collector
-from intel_quantization.calibration.command import command_words
-from intel_quantization.calibration.given import CalibrationData, as_feed
+from intel_quantization.calibration.by_command.command import command_words
+from intel_quantization.calibration.ranges.collectors import ALGORITHMS, collector
 from intel_quantization.calibration.statistics import Statistics
 from intel_quantization.calibration.statistics_file import load_statistics
 from intel_quantization.contract.words import STAGES as JOB_STAGES
 from intel_quantization.conversion import Conversion, OpCount
+from intel_quantization.data.given import CalibrationData, as_feed
 from intel_quantization.errors import BadInputError
-from intel_quantization.graph.capabilities import Capabilities
-from intel_quantization.graph.load import Loaded, load_graph
 from intel_quantization.graph_files import LOGGED, GraphFiles, check_paths, default_output
+from intel_quantization.ops.capabilities import Capabilities
 from intel_quantization.quantize.quantize_graph import Options
 from intel_quantization.quantize.target_cpu import ANY, check_target_cpu
+from intel_quantization.reading.load import Loaded, load_graph
 from intel_quantization.stages.calibrate import calibrate_by, calibrate_on_feed, use_statistics
 from intel_quantization.stages.optimize import Optimized, optimize_graph
 from intel_quantization.stages.quantize import quantize_optimized, verify_result

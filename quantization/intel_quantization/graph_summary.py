@@ -10,16 +10,16 @@ import numpy as np
 from tensorflow.core.framework import graph_pb2
 
 from intel_quantization.errors import BadInputError
-from intel_quantization.graph.capabilities import RUNNING
-from intel_quantization.graph.check_ops import check_ops
 from intel_quantization.graph.explain import explained
-from intel_quantization.graph.frozen import VARIABLES, check_frozen
 from intel_quantization.graph.graph import Graph
-from intel_quantization.graph.interface import TensorInfo, find_inputs, find_outputs
 from intel_quantization.graph.io import graph_size
-from intel_quantization.graph.load import read_any
+from intel_quantization.ops.capabilities import RUNNING
 from intel_quantization.quantize.candidates import find_candidates
 from intel_quantization.quantize.decision import Decision
+from intel_quantization.reading.check_ops import check_ops
+from intel_quantization.reading.frozen import VARIABLES, check_frozen
+from intel_quantization.reading.interface import TensorInfo, find_inputs, find_outputs
+from intel_quantization.reading.load import read_any
 from intel_quantization.transforms.pipeline import optimize
 
 SCHEMA = 1
@@ -93,7 +93,7 @@ def summarize(
     """Look at a graph; what it lacks, such as an output, is no error.
 
     Args:
-        source: a path or a GraphDef, as for :func:`intel_quantization.graph.load.load_graph`.
+        source: a path or a GraphDef, as for :func:`intel_quantization.reading.load.load_graph`.
         binary: False for a text graph that does not look like one.
         signature: the signature of a SavedModel.
         inputs: names of the inputs, found when empty.

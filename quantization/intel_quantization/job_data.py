@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from intel_quantization import job as jobs
-from intel_quantization.calibration.dataset import Dataset
-from intel_quantization.calibration.datasets import open_dataset
-from intel_quantization.calibration.function_data import function_data
+from intel_quantization.data.dataset import Dataset
+from intel_quantization.data.datasets import open_dataset
+from intel_quantization.data.function_data import function_data
 from intel_quantization.errors import BadInputError
 
 

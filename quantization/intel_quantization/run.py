@@ -8,16 +8,16 @@ from intel_quantization import environment
 from intel_quantization import job as jobs
 from intel_quantization.contract.words import TUNE
 from intel_quantization.events import EventStream, Stages
-from intel_quantization.graph.capabilities import Capabilities
-from intel_quantization.graph.load import load_graph
+from intel_quantization.job_stages.convert import convert_graph
+from intel_quantization.job_stages.finish import finish_job
+from intel_quantization.job_stages.measure import measure_graphs
+from intel_quantization.job_stages.prepare import prepare_data
+from intel_quantization.job_stages.run_context import RunContext
+from intel_quantization.job_stages.tune import tune_graph
 from intel_quantization.measure.verdict import BROKEN, EXIT_CODE
+from intel_quantization.ops.capabilities import Capabilities
 from intel_quantization.publish import Publication
-from intel_quantization.stages.convert import convert_graph
-from intel_quantization.stages.finish import finish_job
-from intel_quantization.stages.measure import measure_graphs
-from intel_quantization.stages.prepare import prepare_data
-from intel_quantization.stages.run_context import RunContext
-from intel_quantization.stages.tune import tune_graph
+from intel_quantization.reading.load import load_graph
 from intel_quantization.zoo_job import with_entry, zoo_entry
 
 

@@ -1,4 +1,4 @@
-"""What ``intel_quantization.util`` gave in 1.1; new programs take ``intel_quantization.graph.io`` and ``.load``."""
+"""What ``intel_quantization.util`` gave in 1.1; new programs take ``graph.io`` and ``reading.load``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tensorflow.core.framework import graph_pb2
 
 from intel_quantization.errors import BadInputError
 from intel_quantization.graph import io, tensors
-from intel_quantization.graph.load import read_any
+from intel_quantization.reading.load import read_any
 
 __all__ = ["read_graph", "split_shared_inputs", "write_graph"]
 

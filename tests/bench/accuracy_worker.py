@@ -22,7 +22,7 @@ _BATCH = 2  # the command's
 
 
 def log_scores(rows: np.ndarray) -> np.ndarray:
-    """Centred log-softmax of probabilities, as intel_quantization.outputs.log_scores has it."""
+    """Centred log-softmax of probabilities, as intel_quantization.data.class_scores.log_scores has it."""
     rows = np.log(np.maximum(rows.reshape(len(rows), -1).astype(np.float64), np.finfo(np.float32).tiny))
     return rows - rows.mean(axis=1, keepdims=True)
 
@@ -66,9 +66,13 @@ def judged(job: dict, samples: real_data.Samples, graph_def, rows: np.ndarray) -
 
 def algorithm() -> str:
     """The command's default."""
-    from intel_quantization import graph_converter, run
+    try:
+        from intel_quantization.contract.words import ALGORITHMS
+    except ImportError:  # a revision before
+        from intel_quantization.run import ALGORITHM
 
-    return getattr(run, "ALGORITHM", None) or graph_converter.DEFAULT_ALGORITHM
+        return ALGORITHM
+    return ALGORITHMS[0]
 
 
 class SharedCalibration:
@@ -103,8 +107,12 @@ def convert(job: dict) -> list[dict]:
     """Convert with the package of this process and judge, once for each fold and variant."""
     import tensorflow as tf
 
-    from intel_quantization import graph_converter
     from intel_quantization.graph_converter import GraphConverter
+
+    try:
+        from intel_quantization.stages import calibrate as stage
+    except ImportError:  # a revision before
+        from intel_quantization import graph_converter as stage
 
     case: Case = job["case"]
     samples = real_data.load(case, job["data"])
@@ -112,7 +120,7 @@ def convert(job: dict) -> list[dict]:
     results = []
     shared = None
     if job.get("share"):
-        shared = graph_converter.calibrate = SharedCalibration(graph_converter.calibrate)
+        shared = stage.calibrate = SharedCalibration(stage.calibrate)
     for number, (chosen, others) in enumerate(job["folds"]):
         if shared is not None:
             shared.begin()

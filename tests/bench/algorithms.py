@@ -19,11 +19,13 @@ import graphs_real
 import numpy as np
 from real_graphs import CALIBRATION, Case
 
-from intel_quantization import graph_converter, outputs
-from intel_quantization.calibration.feeds import ImageFeed
-from intel_quantization.graph.interface import find_inputs, find_outputs
+from intel_quantization import graph_converter
+from intel_quantization.data import class_scores
+from intel_quantization.data.feeds import ImageFeed
 from intel_quantization.graph.io import read_graph
-from intel_quantization.runner import Runner
+from intel_quantization.measure.runner import Runner
+from intel_quantization.reading.interface import find_inputs, find_outputs
+from intel_quantization.stages import calibrate as stage
 
 
 def compared_outputs(graph, case: Case) -> list[str]:
@@ -41,14 +43,14 @@ def answers(runner: Runner, feed: ImageFeed) -> list[np.ndarray]:
 
 def measure(case: Case, draws: int) -> list[dict[str, object]]:
     """A row for each draw and algorithm."""
-    calibrate, statistics = graph_converter.calibrate, {}
+    calibrate, statistics = stage.calibrate, {}
 
     def once(*arguments, **options):
         if draw not in statistics:
             statistics[draw] = calibrate(*arguments, **options)
         return statistics[draw]
 
-    graph_converter.calibrate = once
+    stage.calibrate = once
     found: list[dict[str, object]] = []
     with tempfile.TemporaryDirectory() as folder:
         images = graphs_real.images_of(case, Path(folder))
@@ -84,7 +86,7 @@ def compared(wanted, given, labels) -> dict[str, float]:
         result["lost"] = 100 * float(right[0].mean() - right[1].mean())
         result["flips"] = 100 * float((before.argmax(axis=1) != after.argmax(axis=1)).mean())
         result["worse"], result["better"] = int((right[0] & ~right[1]).sum()), int((~right[0] & right[1]).sum())
-        wanted, given = ([outputs.log_scores(rows.astype(np.float64), True)] for rows in (before, after))
+        wanted, given = ([class_scores.log_scores(rows.astype(np.float64), True)] for rows in (before, after))
     noise = sum(float(np.square(a.astype(np.float64) - b).sum()) for a, b in zip(wanted, given, strict=True))
     signal = sum(float(np.square(a.astype(np.float64)).sum()) for a in wanted)
     result["sqnr"] = 10 * float(np.log10(signal / noise))

@@ -18,9 +18,9 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 if TYPE_CHECKING:
-    from intel_quantization.calibration.feeds import ImageFeed
-    from intel_quantization.calibration.images import Image
-    from intel_quantization.runner import Runner
+    from intel_quantization.data.feeds import ImageFeed
+    from intel_quantization.data.images import Image
+    from intel_quantization.measure.runner import Runner
 
 OUTPUTS = ("detection_boxes:0", "detection_scores:0", "detection_classes:0", "num_detections:0")
 _MOST = 100  # detections of an image that count
@@ -134,7 +134,7 @@ def compare(
         convert: gives the FP32 and the INT8 graph, calibrated on some images.
         feed: the feed of some images.
     """
-    from intel_quantization.runner import Runner
+    from intel_quantization.measure.runner import Runner
 
     half = len(images) // 2
     before: list[dict[str, object]] = []

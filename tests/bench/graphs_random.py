@@ -110,7 +110,7 @@ def peak_mb() -> float:
 def compare(net: Net, folder: Path) -> dict:
     """Time fp32.pb, int8.pb and the peer's graphs in turns, and compare their logits."""
     from intel_quantization.graph.io import read_graph
-    from intel_quantization.runner import Runner
+    from intel_quantization.measure.runner import Runner
 
     names = [name for name in ("fp32", "int8", "peer", "peer_channel") if (folder / f"{name}.pb").is_file()]
     runners = {name: Runner(read_graph(str(folder / f"{name}.pb")), [net.output], 1) for name in names}

@@ -24,14 +24,14 @@ import numpy as np
 from real_graphs import CALIBRATION, SHARED, Case
 from real_graphs import CASES as ALL
 
-from intel_quantization import benchmark
-from intel_quantization.calibration.feeds import ImageFeed
-from intel_quantization.calibration.images import Image
-from intel_quantization.graph.interface import find_inputs, find_outputs
+from intel_quantization.data.feeds import ImageFeed
+from intel_quantization.data.images import Image
 from intel_quantization.graph.io import read_graph
 from intel_quantization.graph_converter import GraphConverter
-from intel_quantization.runner import Runner
-from intel_quantization.stages.run_context import ALGORITHM
+from intel_quantization.job_stages.run_context import ALGORITHM
+from intel_quantization.measure import benchmark
+from intel_quantization.measure.runner import Runner
+from intel_quantization.reading.interface import find_inputs, find_outputs
 
 # accuracy.py has them all; here are those with images in files that the product's own feed takes in a mode it has
 _WITH_IMAGES = ("imagenet", "cifar", "coco")

@@ -22,9 +22,9 @@ BEGIN, END = "profile: begin", "profile: end"
 
 def run(path: str, batch: int, runs: int) -> None:
     """In a process of its own: run the graph with marks ahead of and behind the runs that count."""
-    from intel_quantization.graph.interface import find_inputs, find_outputs
     from intel_quantization.graph.io import read_graph
-    from intel_quantization.runner import Runner
+    from intel_quantization.measure.runner import Runner
+    from intel_quantization.reading.interface import find_inputs, find_outputs
 
     graph = read_graph(path)
     generator = np.random.RandomState(0)

@@ -20,10 +20,10 @@ import numpy as np
 from graphs_real import CASES, images_of
 from real_graphs import SHARED, Case
 
-from intel_quantization.calibration.feeds import ImageFeed
-from intel_quantization.graph.interface import find_inputs, find_outputs
+from intel_quantization.data.feeds import ImageFeed
 from intel_quantization.graph.io import read_graph
 from intel_quantization.graph_converter import GraphConverter
+from intel_quantization.reading.interface import find_inputs, find_outputs
 
 IMAGES = 50
 RUNNER = Path(__file__).with_name("run_graph.py")

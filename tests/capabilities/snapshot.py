@@ -21,8 +21,8 @@ import tensorflow as tf
 from tensorflow.core.framework import attr_value_pb2, op_def_pb2
 from tensorflow.python.framework import kernels as kernel_registry
 
-from intel_quantization.graph.snapshots import PATH, expand, order, type_name
 from intel_quantization.kinds.registry import FLOWS
+from intel_quantization.ops.snapshots import PATH, expand, order, type_name
 
 # Ops of which attributes and kernels are written down in full: those that may become INT8, and those that
 # emission or an FP32 pass may ask for.
@@ -39,7 +39,7 @@ OTHERS = frozenset(
 
 
 def running_ops() -> Dict[str, Tuple[Any, List[Dict[str, List[str]]]]]:
-    """op -> (attributes, kernels) of the running TensorFlow, as :mod:`intel_quantization.graph.snapshots` has it."""
+    """op -> (attributes, kernels) of the running TensorFlow, as :mod:`intel_quantization.ops.snapshots` has it."""
     result: Dict[str, Tuple[Any, List[Dict[str, List[str]]]]] = {}
     for op in _op_list().op:
         if op.name.startswith("_Mkl"):  # what oneDNN's graph pass makes of the others at run time
@@ -52,7 +52,7 @@ def running_ops() -> Dict[str, Tuple[Any, List[Dict[str, List[str]]]]]:
 
 
 def compress(versions: Dict[str, Dict[str, Tuple[Any, Any]]]) -> Dict[str, Any]:
-    """The inverse of :func:`intel_quantization.graph.snapshots.expand`."""
+    """The inverse of :func:`intel_quantization.ops.snapshots.expand`."""
     known = sorted(versions, key=order)
     ops: Dict[str, List[List[Any]]] = {}
     for op in sorted(set().union(*versions.values())):

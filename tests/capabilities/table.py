@@ -12,9 +12,9 @@ from typing import List, Sequence, Tuple
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "quantization"))
 
-from intel_quantization.graph.snapshots import Snapshot, snapshots
 from intel_quantization.kinds.linear_kind import Form
 from intel_quantization.kinds.registry import LINEAR, PASS_THROUGH
+from intel_quantization.ops.snapshots import Snapshot, snapshots
 
 BEGIN, END = "<!-- capabilities, by tests/capabilities/table.py -->\n", "<!-- end of capabilities -->\n"
 

@@ -13,16 +13,16 @@ import numpy as np
 import tensorflow as tf
 from google.protobuf import text_format
 
-from intel_quantization.calibration.datasets import open_dataset
 from intel_quantization.calibration.statistics import Statistics
+from intel_quantization.data.datasets import open_dataset
 from intel_quantization.errors import BadInputError, InvalidGraphError, OutOfMemoryError, QuantizationError
 from intel_quantization.graph.explain import explained
 from intel_quantization.graph.graph import Graph
-from intel_quantization.graph.interface import TensorInfo
-from intel_quantization.graph.load import load_graph
 from intel_quantization.graph_converter import GraphConverter
+from intel_quantization.measure.synthetic import synthetic_feed
 from intel_quantization.quantize.candidates import find_candidates
-from intel_quantization.synthetic import synthetic_feed
+from intel_quantization.reading.interface import TensorInfo
+from intel_quantization.reading.load import load_graph
 from intel_quantization.transforms.cut_at_inputs import cut_at_inputs
 from intel_quantization.transforms.pipeline import optimize
 from tests.fuzz import compared, mutate, oddities, readers, seeds

@@ -12,16 +12,16 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework import tensor_util
 
-from intel_quantization import evaluate
-from intel_quantization.calibration.dataset import batch_of
-from intel_quantization.calibration.images import Image
 from intel_quantization.comparison.findings import INT8
 from intel_quantization.comparison.noise import Noise
+from intel_quantization.data.dataset import batch_of
+from intel_quantization.data.images import Image
 from intel_quantization.errors import BadInputError, QuantizationError
-from intel_quantization.graph.load import load_graph
 from intel_quantization.graph.session import open_session
 from intel_quantization.graph_converter import ALGORITHMS, GraphConverter
-from intel_quantization.runner import Runner
+from intel_quantization.measure import evaluate
+from intel_quantization.measure.runner import Runner
+from intel_quantization.reading.load import load_graph
 from intel_quantization.transforms.convert_layout import in_nhwc
 from tests.fuzz import oddities
 from tests.quantization import builders, random_nets

@@ -12,15 +12,15 @@ import numpy as np
 from google.protobuf import text_format
 
 from intel_quantization import job as jobs
-from intel_quantization.calibration.array_file import stored_arrays
-from intel_quantization.calibration.datasets import open_dataset
-from intel_quantization.calibration.image_size import check_image_size
-from intel_quantization.calibration.images import Image, Images
-from intel_quantization.calibration.labels import labelled, row_labels
 from intel_quantization.contract.job import SCHEMA
+from intel_quantization.data.array_file import stored_arrays
+from intel_quantization.data.datasets import open_dataset
+from intel_quantization.data.image_size import check_image_size
+from intel_quantization.data.images import Image, Images
+from intel_quantization.data.labels import labelled, row_labels
 from intel_quantization.errors import BadInputError
-from intel_quantization.graph.interface import TensorInfo
-from intel_quantization.graph.load import load_graph
+from intel_quantization.reading.interface import TensorInfo
+from intel_quantization.reading.load import load_graph
 from intel_quantization.zoo.config import load_entries
 from launch_quantization import events, graph_message
 from launch_quantization.errors import LauncherError

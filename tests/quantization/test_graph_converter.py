@@ -10,14 +10,14 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from intel_quantization.calibration.collectors import COLLECTORS
+from intel_quantization.calibration.ranges.collectors import COLLECTORS
 from intel_quantization.calibration.statistics_file import save_statistics
 from intel_quantization.errors import BadInputError, QuantizationError
-from intel_quantization.graph.capabilities import Capabilities
 from intel_quantization.graph.graph import Graph
 from intel_quantization.graph.io import read_graph, write_graph
-from intel_quantization.graph.snapshots import order, snapshots
 from intel_quantization.graph_converter import STAGES, GraphConverter
+from intel_quantization.ops.capabilities import Capabilities
+from intel_quantization.ops.snapshots import order, snapshots
 from intel_quantization.verify.target import verify_target
 from tests.quantization.builders import (
     batch,

@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 
 from intel_quantization.errors import BadInputError
-from intel_quantization.graph.frozen import VARIABLES
 from intel_quantization.graph_summary import summarize
+from intel_quantization.reading.frozen import VARIABLES
 from tests.quantization.builders import build, conv, conv_block, dense, image, norm, v1
 
 pytestmark = pytest.mark.tensorflow

@@ -162,7 +162,7 @@ def test_a_wrong_preprocessing_is_not_taken_in_silence(tmp_path):
 def test_without_int8_kernels_the_graph_is_still_delivered(workspace):
     """As TensorFlow 1.15 on a CPU that its MKL-DNN makes no code for; the child that tries them is a fake."""
     code = (
-        "import functools, sys\nfrom intel_quantization import int8_kernels\n"
+        "import functools, sys\nfrom intel_quantization.measure import int8_kernels\n"
         "from intel_quantization.__main__ import main\n"
         "int8_kernels.may_fail = lambda version: True\n"
         "dies = [sys.executable, '-c', 'import os; os.abort()']\n"

@@ -8,9 +8,9 @@ from __future__ import annotations
 import pytest
 import tensorflow as tf
 
-from intel_quantization.graph import registry
 from intel_quantization.graph.attributes import DT_FLOAT, DT_QINT8, DT_QUINT8
 from intel_quantization.kinds.depthwise import NEWER as FUSED_DEPTHWISE
+from intel_quantization.ops import registry
 from tests.quantization.builders import (
     activate,
     batch,

@@ -12,8 +12,8 @@ from intel_quantization.blame.suspects import Suspect, all_damage, damage_of, de
 from intel_quantization.blame.timing import layer_times, measure_times
 from intel_quantization.conversion import Conversion
 from intel_quantization.graph.graph import Graph
+from intel_quantization.measure.runner import Runner
 from intel_quantization.quantize.quantize_graph import Options
-from intel_quantization.runner import Runner
 
 
 @dataclass(frozen=True)

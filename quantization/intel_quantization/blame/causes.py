@@ -14,7 +14,7 @@ from typing import Callable, List, Optional, Tuple
 import numpy as np
 
 from intel_quantization.blame.layer_error import LayerError, RangeError
-from intel_quantization.calibration.magnitudes import magnitudes
+from intel_quantization.calibration.ranges.magnitudes import magnitudes
 from intel_quantization.calibration.statistics import Statistics, TensorStatistics
 from intel_quantization.graph.graph import Graph
 from intel_quantization.kinds.int8_tensor import Int8Tensor

@@ -12,8 +12,8 @@ from intel_quantization.blame.blame import find_blame
 from intel_quantization.child import end_with_parent
 from intel_quantization.conversion import Conversion
 from intel_quantization.errors import QuantizationError
+from intel_quantization.measure.runner import Runner
 from intel_quantization.quantize.quantize_graph import Options
-from intel_quantization.runner import Runner
 
 REQUEST, RESULT = "request.pickle", "blame.pickle"
 

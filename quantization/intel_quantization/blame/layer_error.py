@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from intel_quantization.blame.paired_graph import PairedGraph, Probe
 from intel_quantization.graph.session import session_config
-from intel_quantization.runner import as_error
+from intel_quantization.measure.runner import as_error
 
 _TINY = 1e-30
 _FIELDS = ("power", "local", "accumulated", "shift", "values", "read", "damage", "source", "result")

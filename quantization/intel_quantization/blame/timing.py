@@ -7,8 +7,8 @@ from typing import Any, Dict, List, Sequence
 
 from intel_quantization.calibration.statistics import Statistics
 from intel_quantization.graph import tensors
+from intel_quantization.measure.runner import Runner
 from intel_quantization.quantize.emitted_layer import EmittedLayer
-from intel_quantization.runner import Runner
 
 RUNS = 8
 _MS_OF_A_VALUE = 1e-6  # of a conversion, where the graph has none to measure

@@ -7,7 +7,7 @@ from typing import Optional, Sequence
 
 import numpy as np
 
-from intel_quantization import outputs
+from intel_quantization.data import class_scores
 
 _MOST_PLACES = 64
 
@@ -39,9 +39,9 @@ class Answers:
 def answers_of(values: Sequence[np.ndarray], count: int) -> Answers:
     """What the outputs of one batch say of its first ``count`` images."""
     arrays = [np.asarray(value) for value in values]
-    classes = outputs.find_classes(arrays)
+    classes = class_scores.find_classes(arrays)
     if classes is not None:
-        rows = outputs.scores(arrays[classes.index])
+        rows = class_scores.scores(arrays[classes.index])
         if rows is None:  # an empty array: a detector that found nothing
             return Answers()
         return Answers(rows[:count], rows[:count] if classes.probabilities else None)
@@ -55,7 +55,7 @@ def _places(array: np.ndarray) -> Optional[np.ndarray]:
         return None
     rows = array.reshape(len(array), -1, array.shape[-1])
     rows = rows[:, :: -(-rows.shape[1] // _MOST_PLACES)].astype(np.float64)
-    return rows if outputs.is_distribution(rows.reshape(-1, rows.shape[-1])) else None
+    return rows if class_scores.is_distribution(rows.reshape(-1, rows.shape[-1])) else None
 
 
 def joined(given: Sequence[Answers]) -> Answers:

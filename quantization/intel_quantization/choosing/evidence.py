@@ -12,10 +12,10 @@ from typing import Dict, Optional, Sequence
 
 import numpy as np
 
-from intel_quantization import outputs
 from intel_quantization.choosing.layers import Layer
 from intel_quantization.choosing.norms import Norm
 from intel_quantization.choosing.trial import Trial
+from intel_quantization.data import class_scores
 
 Penalties = Dict[str, float]
 Trials = Sequence[Trial]
@@ -101,7 +101,7 @@ def _slope_misfit(layers: Sequence[Layer], means) -> Optional[float]:
     return float(np.mean(found)) if len(found) >= _FEWEST_LAYERS else None
 
 
-def by_labels(trials: Trials, labelling: outputs.Labelling) -> Optional[Penalties]:
+def by_labels(trials: Trials, labelling: class_scores.Labelling) -> Optional[Penalties]:
     """Images that only one of two modes gets right."""
     right: Dict[str, np.ndarray] = {}
     for trial in trials:
@@ -117,7 +117,7 @@ def by_labels(trials: Trials, labelling: outputs.Labelling) -> Optional[Penaltie
     return penalties
 
 
-def accuracy(trial: Trial, labelling: outputs.Labelling) -> float:
+def accuracy(trial: Trial, labelling: class_scores.Labelling) -> float:
     """Share of images that are right, of a trial with labels that fit."""
     right = trial.right(labelling)
     return 0.0 if right is None else float(right.mean())

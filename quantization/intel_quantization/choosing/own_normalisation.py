@@ -11,7 +11,7 @@ from typing import List, Optional
 
 import numpy as np
 
-from intel_quantization import preprocess
+from intel_quantization.data import preprocess
 from intel_quantization.graph import tensors
 from intel_quantization.graph.graph import Graph, NodeDef
 from intel_quantization.transforms.support.channel_map import PIECES, Map, chain, map_of, unchanged

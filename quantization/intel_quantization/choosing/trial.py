@@ -8,10 +8,10 @@ from typing import Dict, List, Optional, Sequence, Tuple
 import numpy as np
 import tensorflow as tf
 
-from intel_quantization import outputs
 from intel_quantization.choosing.answers import Answers, answers_of, joined
+from intel_quantization.data import class_scores
 from intel_quantization.graph.session import open_session
-from intel_quantization.runner import as_error
+from intel_quantization.measure.runner import as_error
 
 
 @dataclass(frozen=True)
@@ -41,13 +41,13 @@ class Trial:
         mean = self.means[tensor].mean(axis=0)
         return mean, np.maximum(self.squares[tensor].mean(axis=0) - np.square(mean), 0.0)
 
-    def right(self, labelling: outputs.Labelling) -> Optional[np.ndarray]:
+    def right(self, labelling: class_scores.Labelling) -> Optional[np.ndarray]:
         """Which images are told right: bool [images]; None where labels or scores are missing, or do not fit."""
         if self.answers.scores is None:
             return None
         rows = np.nan_to_num(self.answers.scores)
-        offset = outputs.best_offset(labelling, rows.shape[1], self.labels, rows.argmax(axis=1))
-        return None if offset is None else outputs.correct(rows, np.array(self.labels) + offset)
+        offset = class_scores.best_offset(labelling, rows.shape[1], self.labels, rows.argmax(axis=1))
+        return None if offset is None else class_scores.correct(rows, np.array(self.labels) + offset)
 
     def take(self, images: Sequence[int]) -> Trial:
         """The same of some of the images only."""
@@ -80,7 +80,7 @@ class Laboratory:
         graph_def: the graph.
         fetches: its outputs.
         watched: tensors [batch, …, channels] within it.
-        threads: see :class:`intel_quantization.runner.Runner`.
+        threads: see :class:`intel_quantization.measure.runner.Runner`.
     """
 
     def __init__(self, graph_def, fetches: Sequence[str], watched: Sequence[str], threads: Optional[int] = None):

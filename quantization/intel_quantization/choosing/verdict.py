@@ -10,7 +10,7 @@ from intel_quantization.choosing.evidence import Penalties, Trials
 from intel_quantization.choosing.layers import Layer
 from intel_quantization.choosing.norms import Norm
 from intel_quantization.choosing.trial import Trial
-from intel_quantization.outputs import Labelling
+from intel_quantization.data.class_scores import Labelling
 
 DEFAULT = "tf"
 _UNLABELLED = Labelling()

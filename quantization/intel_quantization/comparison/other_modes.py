@@ -10,13 +10,13 @@ from typing import Callable, Iterable
 
 import numpy as np
 
-from intel_quantization import outputs
 from intel_quantization.comparison import thresholds
 from intel_quantization.comparison.class_map import INTEGERS, MASK, ClassMap
 from intel_quantization.comparison.findings import ALARM, FP32, NOTICE, Concern
 from intel_quantization.comparison.recognise import recognise
 from intel_quantization.comparison.scores import Scores
 from intel_quantization.comparison.sequences import Sequences
+from intel_quantization.data import class_scores
 
 _MOST_ROWS = 4096
 _MOST_CLASSES = 256
@@ -70,7 +70,7 @@ def fit(names, batches: list) -> float | None:
 def _rows(comparer: object, arrays: list) -> np.ndarray | None:
     """Distributions over classes, one a row, of what is not too much."""
     if isinstance(comparer, Scores) and comparer.probabilities:
-        found = [outputs.scores(array) for array in arrays]
+        found = [class_scores.scores(array) for array in arrays]
         return np.concatenate([rows for rows in found if rows is not None])
     if isinstance(comparer, Sequences):
         return _some(np.concatenate([array.reshape(-1, array.shape[-1]) for array in arrays]))

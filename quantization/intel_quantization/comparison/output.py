@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from intel_quantization import outputs
+from intel_quantization.data import class_scores
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Output:
 
 def holds_distributions(array: np.ndarray) -> bool:
     """Whether the last axis holds distributions."""
-    return array.ndim >= 2 and array.shape[-1] >= 2 and outputs.is_distribution(array.reshape(-1, array.shape[-1]))
+    return array.ndim >= 2 and array.shape[-1] >= 2 and class_scores.is_distribution(array.reshape(-1, array.shape[-1]))
 
 
 def is_within_one(output: Output) -> bool:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from intel_quantization import outputs
 from intel_quantization.comparison.answers import Answers
 from intel_quantization.comparison.class_map import INTEGERS, MASK, MOST_CLASSES, ClassMap
 from intel_quantization.comparison.decisions import Decisions
@@ -17,6 +16,7 @@ from intel_quantization.comparison.output import Output, Task, holds_distributio
 from intel_quantization.comparison.scores import Scores
 from intel_quantization.comparison.sequences import Sequences
 from intel_quantization.comparison.values import Values
+from intel_quantization.data import class_scores
 
 _FEATURES = re.compile(r"embed|feature|descriptor|l2_?norm", re.IGNORECASE)
 _LEAST_SIDE = 4  # of what may be a map of pixels
@@ -54,7 +54,7 @@ def _comparer(output: Output, may_be_logits: bool) -> Any:
         return ClassMap(output.name, INTEGERS) if map_like and array.max() < MOST_CLASSES else Answers(output.name)
     if array.dtype.kind != "f":
         return None
-    rows = outputs.scores(array)
+    rows = class_scores.scores(array)
     if rows is not None:
         return _row_comparer(output, rows, may_be_logits)
     if array.size == len(array):
@@ -70,7 +70,7 @@ def _comparer(output: Output, may_be_logits: bool) -> Any:
 def _row_comparer(output: Output, rows: np.ndarray, may_be_logits: bool) -> Any:
     whole = output.all()
     rows = rows if whole is None else whole.reshape(len(whole), -1)
-    if outputs.is_distribution(rows):
+    if class_scores.is_distribution(rows):
         return Scores(output.name, True)
     lengths = np.linalg.norm(rows.astype(np.float64), axis=1)
     if np.abs(lengths - 1).max() < _UNIT or _FEATURES.search(output.name):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from intel_quantization import outputs
 from intel_quantization.comparison import thresholds
 from intel_quantization.comparison.agreement import judge_answers
 from intel_quantization.comparison.degenerate import even_answers, same_answer
 from intel_quantization.comparison.findings import Concern, Findings, judge
 from intel_quantization.comparison.noise import Noise
+from intel_quantization.data import class_scores
 
 
 class Scores:
@@ -34,12 +34,12 @@ class Scores:
 
     def add(self, fp32: list, int8: list) -> None:
         """The same samples by both graphs."""
-        before, after = outputs.scores(fp32[0]), outputs.scores(int8[0])
+        before, after = class_scores.scores(fp32[0]), class_scores.scores(int8[0])
         if before is None or after is None or before.shape != after.shape:
             return
         rows = (before, after)
         self._classes = rows[0].shape[1]
-        self._noise.add(*(outputs.log_scores(each, self.probabilities) for each in rows))
+        self._noise.add(*(class_scores.log_scores(each, self.probabilities) for each in rows))
         if self.probabilities:
             self._mean = rows[0].sum(axis=0) + (0.0 if self._mean is None else self._mean)
             self._entropy += float(_entropy(rows[0]).sum())

@@ -1,7 +1,8 @@
 """The table of options. A line, or a block, is one option: its type, what it does, its group, and what else there is.
 
 A class is what one command takes, or what several share; which class an option stands in says where it goes. Those of
-``JobOptions`` cross the wall into the job; the others stay in the launcher.
+``JobOptions`` cross the wall into the job; the others stay in the launcher. What nobody calls, such as a comparison of
+options, is not made: dataclasses compile it, which --help would wait for.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ Names = Tuple[str, ...]
 Numbers = Tuple[float, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False, repr=False, eq=False)
 class JobOptions(Generic[P]):
     """What is to be quantized, and how: all that the job is told. A path that has a ``place`` is mounted there."""
 
@@ -215,7 +216,7 @@ class JobOptions(Generic[P]):
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False, repr=False, eq=False)
 class PlaceOptions:
     """Where a job runs, and what that is built from."""
 
@@ -238,7 +239,7 @@ class PlaceOptions:
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False, repr=False, eq=False)
 class ViewOptions:
     """What is printed."""
 
@@ -249,7 +250,7 @@ class ViewOptions:
     verbose: bool = option(values.FLAG, "also the log of the job", groups.VIEW, default=False, level=EVERYDAY)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class RunOptions(ViewOptions, PlaceOptions, JobOptions[P]):
     """The plain call. Bases that stand further right have their options first."""
 
@@ -289,21 +290,21 @@ class RunOptions(ViewOptions, PlaceOptions, JobOptions[P]):
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class BuildOptions(ViewOptions, PlaceOptions):
     """``build``."""
 
     no_cache: bool = option(values.FLAG, "build every step anew", groups.PLACE, default=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class DoctorOptions(PlaceOptions):
     """``doctor``."""
 
     json: bool = option(values.FLAG, "the findings as JSON on stdout", groups.VIEW, default=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class CleanOptions:
     """``clean``."""
 
@@ -317,14 +318,14 @@ class CleanOptions:
     dry_run: bool = option(values.FLAG, "only say what would be removed", groups.VIEW, default=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class CompletionOptions:
     """``completion``."""
 
     shell: str = option(values.SHELL, "the shell", groups.SHELL, default="bash", is_positional=True)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class InsideOptions:
     """``python3 -m intel_quantization``, which the launcher calls."""
 

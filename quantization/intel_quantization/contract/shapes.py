@@ -9,36 +9,36 @@ from dataclasses import dataclass
 from typing import Any, Dict, List
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Text:
     """A text of at most so many characters; what is longer is cut."""
 
     limit: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Integer:
     """A whole number from 0."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Number:
     """A number; what JSON cannot hold (infinite, not a number) is null."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Boolean:
     """True or false."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Nullable:
     """A shape, or null, or not there."""
 
     of: Any
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class ListOf:
     """A list of at most so many; what is more is dropped."""
 
@@ -46,19 +46,19 @@ class ListOf:
     limit: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Object:
     """An object of these fields; others are dropped."""
 
     fields: Dict[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Sizes:
     """The shape of a tensor: a size for each dimension, ``?`` where it may be any; null where nothing is known."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Numbers:
     """An object of at most so many numbers by names that are not known beforehand."""
 

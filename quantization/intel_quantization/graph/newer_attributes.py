@@ -13,8 +13,8 @@ from typing import Callable, Dict, Iterable, Iterator, List
 from tensorflow.core.framework import attr_value_pb2, graph_pb2, types_pb2
 from tensorflow.core.framework.function_pb2 import FunctionDefLibrary
 
-from intel_quantization.graph import registry
 from intel_quantization.graph.graph import Graph, NodeDef
+from intel_quantization.ops import registry
 
 _EMPTY = attr_value_pb2.AttrValue(list=attr_value_pb2.AttrValue.ListValue())
 _FALSE = attr_value_pb2.AttrValue(b=False)

@@ -9,13 +9,13 @@ from typing import Any, Dict, Mapping, NamedTuple, Optional, Sequence, Tuple
 import numpy as np
 
 from intel_quantization.graph.attributes import DT_QINT8, DT_QUINT8
-from intel_quantization.graph.capabilities import Capabilities
 from intel_quantization.graph.graph import Graph, NodeDef
 from intel_quantization.kinds.group import Group
 from intel_quantization.kinds.layout import Layout
 from intel_quantization.kinds.range_flow import RangeFlow
 from intel_quantization.kinds.rules import RefusalRule
 from intel_quantization.kinds.window import Window
+from intel_quantization.ops.capabilities import Capabilities
 
 
 class Kernel(NamedTuple):

@@ -9,12 +9,12 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, Dict, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from intel_quantization.graph.capabilities import Capabilities
 from intel_quantization.graph.graph import Graph, NodeDef
 from intel_quantization.kinds.int8_tensor import Int8Tensor
 from intel_quantization.kinds.linear_kind import Form, Kernel
 from intel_quantization.kinds.range_flow import RangeFlow
 from intel_quantization.kinds.rules import RefusalRule
+from intel_quantization.ops.capabilities import Capabilities
 
 Shape = Optional[Tuple[Optional[int], ...]]
 

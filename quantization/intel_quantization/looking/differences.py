@@ -12,7 +12,7 @@ from tensorflow.core.framework import graph_pb2, node_def_pb2
 from intel_quantization.graph.frames import Frame, frame_of
 from intel_quantization.graph.graph import Graph
 from intel_quantization.looking.pair import Looked
-from intel_quantization.runner import Runner
+from intel_quantization.measure.runner import Runner
 from intel_quantization.verify.ranges import range_faults
 
 SAMPLES = 8

@@ -12,7 +12,7 @@ import time
 from tensorflow.core.framework import graph_pb2
 
 from intel_quantization.child import end_with_parent
-from intel_quantization.runner import Runner
+from intel_quantization.measure.runner import Runner
 
 
 def main(folder: str) -> None:

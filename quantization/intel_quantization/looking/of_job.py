@@ -8,23 +8,23 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from intel_quantization import environment
 from intel_quantization import job as jobs
-from intel_quantization.calibration.dataset import Dataset, batch_of
 from intel_quantization.calibration.statistics import Statistics
+from intel_quantization.choosing.preprocess_choice import Candidate
+from intel_quantization.choosing.preprocess_options import settle
 from intel_quantization.contract.words import BENCHMARK, COMPARE, EVALUATE
+from intel_quantization.data.dataset import Dataset, batch_of
 from intel_quantization.errors import BadInputError
-from intel_quantization.evaluate import Accuracy, compare
 from intel_quantization.events import EventStream
 from intel_quantization.graph import tensors
 from intel_quantization.job_data import open_data
 from intel_quantization.looking.differences import SAMPLES, faults, op_differences, tensor_errors
 from intel_quantization.looking.pair import Looked, read_graphs
 from intel_quantization.looking.speed import THROUGHPUT_BATCH, measure_loading, measure_speed
+from intel_quantization.measure.evaluate import Accuracy, compare
 from intel_quantization.measure.of_job import metric_of, verdict_of
 from intel_quantization.measure.paired import Paired
+from intel_quantization.measure.synthetic import synthetic_feed
 from intel_quantization.measure.verdict import BROKEN, EXIT_CODE, told
-from intel_quantization.preprocess_choice import Candidate
-from intel_quantization.preprocess_options import settle
-from intel_quantization.synthetic import synthetic_feed
 
 _WORST = 20
 

@@ -10,9 +10,9 @@ from tensorflow.core.framework import graph_pb2
 
 from intel_quantization import job as jobs
 from intel_quantization.errors import BadInputError
-from intel_quantization.graph.interface import TensorInfo
-from intel_quantization.graph.load import load_graph
-from intel_quantization.runner import Runner
+from intel_quantization.measure.runner import Runner
+from intel_quantization.reading.interface import TensorInfo
+from intel_quantization.reading.load import load_graph
 from intel_quantization.transforms.convert_layout import in_nhwc
 
 

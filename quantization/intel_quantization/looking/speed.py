@@ -15,7 +15,7 @@ import numpy as np
 from intel_quantization.child import run_module
 from intel_quantization.graph.io import write_graph
 from intel_quantization.looking.pair import Looked
-from intel_quantization.runner import Runner
+from intel_quantization.measure.runner import Runner
 
 SECONDS = 5.0
 LEAST_RUNS, MOST_RUNS, WARM_UP = 10, 200, 3

@@ -12,7 +12,7 @@ from typing import Sequence
 
 import numpy as np
 
-from intel_quantization.measure.truth import Boxes
+from intel_quantization.data.truth import Boxes
 
 OVERLAPS = np.linspace(0.5, 0.95, 10)
 _RECALLS = np.linspace(0.0, 1.0, 101)

@@ -9,10 +9,10 @@ import numpy as np
 from intel_quantization.comparison.class_map import ClassMap
 from intel_quantization.comparison.detections import Detections
 from intel_quantization.comparison.recognise import recognise
+from intel_quantization.data.truth import Boxes, Mask
 from intel_quantization.measure.detection import AveragePrecision
 from intel_quantization.measure.mean_iou import MeanIoU
 from intel_quantization.measure.paired import Paired
-from intel_quantization.measure.truth import Boxes, Mask
 
 
 class Measure(Protocol):

@@ -6,8 +6,8 @@ from typing import Any, Callable, Sequence
 
 import numpy as np
 
-from intel_quantization.calibration.function_data import load_function, told_error
 from intel_quantization.comparison.comparison import own_rows
+from intel_quantization.data.function_data import load_function, told_error
 from intel_quantization.errors import BadInputError
 from intel_quantization.measure.bootstrap import interval, mean_interval
 from intel_quantization.measure.paired import BOOTSTRAP, Paired

@@ -8,10 +8,10 @@ import numpy as np
 
 from intel_quantization.comparison.anchors import Anchors
 from intel_quantization.comparison.detections import Detections
+from intel_quantization.data.truth import Boxes
 from intel_quantization.measure.average_precision import Detected, Matched, overlap
 from intel_quantization.measure.bootstrap import RESAMPLES, interval
 from intel_quantization.measure.paired import BOOTSTRAP, Paired
-from intel_quantization.measure.truth import Boxes
 
 _LEAST_RESAMPLES = 200
 _MOST_WORK = 20_000_000  # boxes times resamples

@@ -7,9 +7,9 @@ from typing import Sequence
 import numpy as np
 
 from intel_quantization.comparison.class_map import ClassMap
+from intel_quantization.data.truth import Mask
 from intel_quantization.measure.bootstrap import interval
 from intel_quantization.measure.paired import BOOTSTRAP, Paired
-from intel_quantization.measure.truth import Mask
 
 VOID = 255
 """The label of pixels that count not, as Pascal VOC has it on the borders of objects."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Optional, Sequence
 
-from intel_quantization import evaluate
 from intel_quantization import job as jobs
+from intel_quantization.measure import evaluate
 from intel_quantization.measure.custom import Custom
 from intel_quantization.measure.verdict import Verdict, undecided
 

@@ -13,11 +13,11 @@ from typing import Dict, List, Sequence, Tuple
 
 import numpy as np
 
-from intel_quantization.calibration.collectors import Ranges, min_max
-from intel_quantization.calibration.entropy import kl_divergence
-from intel_quantization.calibration.magnitudes import magnitudes
-from intel_quantization.calibration.percentile import percentile
-from intel_quantization.calibration.squared_error import mean_squared_error, squared_error
+from intel_quantization.calibration.ranges.collectors import Ranges, min_max
+from intel_quantization.calibration.ranges.entropy import kl_divergence
+from intel_quantization.calibration.ranges.magnitudes import magnitudes
+from intel_quantization.calibration.ranges.percentile import percentile
+from intel_quantization.calibration.ranges.squared_error import mean_squared_error, squared_error
 from intel_quantization.calibration.statistics import Statistics, TensorStatistics
 from intel_quantization.kinds.group import Group
 from intel_quantization.quantize.lifting import Item

@@ -8,7 +8,6 @@ import numpy as np
 
 from intel_quantization.graph import tensors
 from intel_quantization.graph.attributes import DT_FLOAT, attribute, is_channels_last
-from intel_quantization.graph.capabilities import RUNNING, Capabilities
 from intel_quantization.graph.control_flow import context_of, contexts
 from intel_quantization.graph.frames import NEXT_ITERATION
 from intel_quantization.graph.graph import Graph, NodeDef
@@ -17,6 +16,7 @@ from intel_quantization.kinds.group import Group, Pads
 from intel_quantization.kinds.linear_kind import NodeCase
 from intel_quantization.kinds.registry import LINEAR, PASS_THROUGH, WITHOUT_KERNEL
 from intel_quantization.kinds.rules import RefusalRule, find_reason
+from intel_quantization.ops.capabilities import RUNNING, Capabilities
 from intel_quantization.quantize.decision import Decision
 from intel_quantization.quantize.functions import refused_in_functions
 from intel_quantization.transforms.support.linear import output_channels

@@ -11,7 +11,8 @@ into the weights of what makes the tensor and of what reads it, as in
 :mod:`intel_quantization.quantize.equalization`; it spreads the readers' weights, so it has to prove itself on patches.
 Tensors that are added have the same scales, but offsets of their own.
 
-Conditions: nothing but INT8 groups reads the tensor, and they read it lifted. A tensor that FP32 makes gets offsets by
+Conditions: the INT8 groups that read the tensor read it lifted. FP32 takes the offsets back by an Add behind its
+Dequantize, for a large gain. A tensor that FP32 makes gets offsets by
 the Add that lifts it anyway, and scales by what makes it (see :mod:`intel_quantization.quantize.scaled_source`), or,
 for a large gain, by one more product.
 
@@ -26,7 +27,7 @@ from typing import Dict, FrozenSet, List, Optional, Sequence, Set, Tuple
 
 import numpy as np
 
-from intel_quantization.calibration.collectors import Ranges
+from intel_quantization.calibration.ranges.collectors import Ranges
 from intel_quantization.calibration.statistics import Statistics
 from intel_quantization.graph import tensors
 from intel_quantization.graph.graph import Graph
@@ -157,9 +158,7 @@ class _Finder:
             if group.summand == tensor and not group.summand_lifted:
                 return False
         maker = self._made.get(tensor)
-        if maker is None:
-            return True
-        return maker.shifted and not self._is_read_outside(tensor)
+        return maker is None or maker.shifted
 
     def _is_read_outside(self, tensor: str) -> bool:
         """Whether FP32 reads a tensor, too, or it is an output."""
@@ -173,7 +172,7 @@ class _Finder:
         present = {name: self._error_now(name) for name in together}
         shifted = {name: self._grid(name, None) for name in together}
         by_offsets = {name: self._error(name, shifted[name]) for name in together}
-        result = {name: shifted[name] for name in together if by_offsets[name] < present[name] * _BY_OFFSETS}
+        result = {name: shifted[name] for name in together if self._gains(name, present[name], by_offsets[name])}
         least = sum(min(present[name], by_offsets[name]) for name in together)
         enough = min(least * _BY_SCALES, least - self._least_gain(together))
         if enough <= 0.0:
@@ -185,6 +184,12 @@ class _Finder:
             if error < enough:
                 result, enough = grids, error
         return result
+
+    def _gains(self, tensor: str, present: float, error: float) -> bool:
+        """Whether offsets gain enough; where FP32 reads the tensor, too, it has to take them back."""
+        if tensor in self._made and self._is_read_outside(tensor) and present - error < _LEAST_GAIN_OF_PRODUCT:
+            return False
+        return error < present * _BY_OFFSETS
 
     def _least_gain(self, together: Sequence[str]) -> float:
         """What scales have to gain; infinite where they cannot go into weights.
@@ -201,7 +206,7 @@ class _Finder:
             return _LEAST_GAIN if alone and absorbs_scale(self._graph, name, self._shapes) else _LEAST_GAIN_OF_PRODUCT
         if any(maker is None or (maker.summand and maker.summand not in among) for maker in makers):
             return float("inf")
-        return _LEAST_GAIN
+        return _LEAST_GAIN_OF_PRODUCT if any(map(self._is_read_outside, together)) else _LEAST_GAIN
 
     def _window(self, tensor: str) -> Tuple[np.ndarray, np.ndarray]:
         """The smallest and the largest value of each channel, as far as the tensor's range goes."""

@@ -13,7 +13,7 @@ from typing import Any, Dict, List, Optional, Sequence, Set, Tuple
 
 import numpy as np
 
-from intel_quantization.calibration.collectors import Ranges, min_max
+from intel_quantization.calibration.ranges.collectors import Ranges, min_max
 from intel_quantization.calibration.statistics import Statistics
 from intel_quantization.graph import tensors
 from intel_quantization.graph.attributes import DT_FLOAT, DT_INT32, DT_QINT8, DT_QUINT8, dtype_attr
@@ -156,7 +156,9 @@ class _Emitter:
 
     def _give(self, root: str, result: Int8Tensor) -> None:
         self.int8[root] = result
-        if root not in self.grids:  # which nothing in FP32 reads
+        if root in self.grids:
+            self._become_dequantize_by_channel(self.graph.nodes[root], result)
+        else:
             self._become_dequantize(self.graph.nodes[root], result)
 
     def _waits(self, group: Group) -> List[str]:
@@ -292,6 +294,21 @@ class _Emitter:
             top = np.float32(result.limit) - np.float32(result.offset)
             high = self.graph.add_constant(root.name + "/max", top, beside=result.tensor)
         self._become(root, "Dequantize", [result.tensor, low, high] + self.graph.control_inputs(root), attrs)
+
+    def _become_dequantize_by_channel(self, root: NodeDef, result: Int8Tensor) -> None:
+        """For FP32 readers, if there are any: Dequantize knows one offset and one scale."""
+        waits = self.graph.control_inputs(root)
+        stem, attrs = root.name + "/dequantize", {"T": dtype_attr(result.dtype), "mode": "SCALED"}
+        name = self.graph.unique_name(stem)
+        self.graph.add("Dequantize", name, [result.tensor, result.low, result.high, *waits], attrs, root.device)
+        grid, plain = self.grids[root.name], {"T": dtype_attr(DT_FLOAT)}
+        if np.any(grid.scale != 1.0):
+            scale = self.graph.add_constant(stem + "/scale", grid.scale.astype(np.float32), beside=name)
+            name = self.graph.add(
+                "Mul", self.graph.unique_name(stem + "/scaled"), [name, scale], plain, root.device
+            ).name
+        low = self.graph.add_constant(stem + "/low", grid.low.astype(np.float32), beside=name)
+        self._become(root, "Add", [name, low], plain)
 
     def _become(self, node: NodeDef, op: str, inputs: List[str], attrs: Dict[str, Any]) -> None:
         donor = self.graph.add(op, self.graph.unique_name(node.name + "/new"), (), attrs)

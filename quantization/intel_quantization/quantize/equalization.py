@@ -28,7 +28,7 @@ from typing import Dict, FrozenSet, List, Sequence, Union
 
 import numpy as np
 
-from intel_quantization.calibration.collectors import Ranges, min_max
+from intel_quantization.calibration.ranges.collectors import Ranges, min_max
 from intel_quantization.calibration.statistics import Statistics
 from intel_quantization.graph.graph import Graph
 from intel_quantization.kinds.group import Group

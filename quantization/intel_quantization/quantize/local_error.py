@@ -6,7 +6,7 @@ from typing import Dict, FrozenSet, Optional, Sequence
 
 import numpy as np
 
-from intel_quantization.calibration.collectors import Ranges
+from intel_quantization.calibration.ranges.collectors import Ranges
 from intel_quantization.calibration.statistics import Statistics
 from intel_quantization.graph.graph import Graph, NodeDef
 from intel_quantization.kinds.group import Group
@@ -16,9 +16,9 @@ from intel_quantization.quantize.trial import Grid, Trial
 from intel_quantization.quantize.weights import dequantized, quantize_weights, scale_inputs
 from intel_quantization.transforms.support.linear import scale_weights
 
-# The share of noise in a layer's output (43 dB) beyond which its weights get one range for each output channel even if
+# The share of noise in a layer's output (40 dB) beyond which its weights get one range for each output channel even if
 # they were to have one for all. That costs no time, and some depthwise convolutions give little but noise otherwise.
-_LARGEST_WEIGHT_ERROR = 5e-5
+_LARGEST_WEIGHT_ERROR = 1e-4
 
 
 def find_by_channel(
@@ -51,7 +51,7 @@ def find_by_channel(
 def local_error(
     graph: Graph, group: Group, statistics: Statistics, trial: Trial, ranges: Ranges, per_channel: bool = True
 ) -> float:
-    """The share of noise in the power of a group's output that comes from rounding its input, weights and output.
+    """The share of noise in the variance of a group's output that comes from rounding its input, weights and output.
 
     Args:
         graph: the FP32 graph.
@@ -62,13 +62,27 @@ def local_error(
         per_channel: whether its weights get one range for each output channel.
     """
     unsigned = group.lifted or statistics.tensors[group.source].minimum >= 0
-    patches = Grid.of(*ranges(group.source, statistics.tensors[group.source]), group.lifted).round(trial.patches)
     weights = rounded_weights(graph.nodes[group.linear], trial.weights, per_channel, unsigned)
-    error = trial.error(patches, weights)
-    if group.summand is None and not LINEAR[group.op].gives_float(group):
-        seen = statistics.tensors[group.root]
-        error += trial.rounding(Grid.of(*ranges(group.root, seen), group.shifted), seen.minimum, seen.maximum)
-    return error
+    error = trial.error(rounded_input(group, statistics, trial, ranges), weights)
+    return error + output_error(group, statistics, trial, ranges)
+
+
+def output_error(group: Group, statistics: Statistics, trial: Trial, ranges: Ranges) -> float:
+    """The part of :func:`local_error` that comes from rounding the output; unknown of sums, and taken for zero."""
+    if group.summand is not None or LINEAR[group.op].gives_float(group):
+        return 0.0
+    seen = statistics.tensors[group.root]
+    return trial.rounding(Grid.of(*ranges(group.root, seen), group.shifted))
+
+
+def input_error(group: Group, statistics: Statistics, trial: Trial, ranges: Ranges) -> float:
+    """The part of :func:`local_error` that comes from rounding the input, which stays if the group becomes FP32."""
+    return trial.error(rounded_input(group, statistics, trial, ranges))
+
+
+def rounded_input(group: Group, statistics: Statistics, trial: Trial, ranges: Ranges) -> np.ndarray:
+    """The patches of a group as its source has them in INT8: float32."""
+    return Grid.of(*ranges(group.source, statistics.tensors[group.source]), group.lifted).round(trial.patches)
 
 
 def rounded_weights(

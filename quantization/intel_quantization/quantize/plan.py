@@ -9,13 +9,13 @@ import numpy as np
 
 from intel_quantization.calibration.statistics import Statistics, TensorStatistics
 from intel_quantization.graph.attributes import DT_QINT8, DT_QUINT8
-from intel_quantization.graph.capabilities import RUNNING, Capabilities
 from intel_quantization.graph.graph import Graph
 from intel_quantization.kinds.group import Group
 from intel_quantization.kinds.linear_kind import GroupCase
 from intel_quantization.kinds.pass_through_kind import ValuesCase
 from intel_quantization.kinds.registry import LINEAR, PASS_THROUGH
 from intel_quantization.kinds.rules import RefusalRule, find_reason
+from intel_quantization.ops.capabilities import RUNNING, Capabilities
 from intel_quantization.quantize.decision import Decision
 from intel_quantization.quantize.lifting import Item, Readers, pads_ahead
 from intel_quantization.quantize.pass_through import PassThrough

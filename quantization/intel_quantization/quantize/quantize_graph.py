@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Callable, Mapping, Sequence, Tuple
+from typing import Any, Callable, Dict, Mapping, Sequence, Tuple
 
-from intel_quantization.calibration.collectors import AUTO, collector, with_given
+import numpy as np
+
+from intel_quantization.calibration.ranges.collectors import AUTO, collector, with_given
 from intel_quantization.calibration.statistics import Statistics
-from intel_quantization.graph.capabilities import RUNNING, Capabilities
 from intel_quantization.graph.graph import Graph
 from intel_quantization.kinds.group import Group
+from intel_quantization.ops.capabilities import RUNNING, Capabilities
 from intel_quantization.quantize.auto_ranges import auto_ranges
 from intel_quantization.quantize.candidates import find_candidates
 from intel_quantization.quantize.decision import Decision
 from intel_quantization.quantize.emission import emit
 from intel_quantization.quantize.emitted_layer import EmittedLayer
+from intel_quantization.quantize.equalization import equalization
 from intel_quantization.quantize.flat_ends import narrow_ranges
 from intel_quantization.quantize.leftovers import leftovers
+from intel_quantization.quantize.lifting import Item
 from intel_quantization.quantize.local_error import find_by_channel
-from intel_quantization.quantize.pass_through import find_pass_through
+from intel_quantization.quantize.pass_through import PassThrough, find_pass_through
 from intel_quantization.quantize.payoff import find_unpaying
 from intel_quantization.quantize.plan import decide
 from intel_quantization.quantize.refinement import refine
@@ -96,15 +100,19 @@ def quantize_graph(
     passing, left = find_pass_through(graph, options.excluded_ops, options.excluded_nodes)
     ranges = with_given(collector(options.algo), options.ranges)
     automatic = options.algo.upper() == AUTO
-    items, decided = decide(graph, candidates, statistics, passing, capabilities)
+    items, decided = _decide(graph, candidates, statistics, passing, capabilities)
     trials = make_trials(graph, items, statistics)
     chosen = with_given(auto_ranges(items, statistics, trials), options.ranges) if automatic else ranges
     by_channel = find_by_channel(graph, items, statistics, trials, options.per_channel)
-    unpaying = find_unpaying(graph, items, statistics, trials, chosen, by_channel)
+
+    def equalize() -> Dict[str, np.ndarray]:
+        return equalization(graph, items, statistics, by_channel, trials, chosen) if options.equalize else {}
+
+    unpaying = find_unpaying(graph, items, statistics, trials, chosen, by_channel, equalize)
     if unpaying:
         found = find_candidates(graph, options.excluded_ops, options.excluded_nodes, capabilities, unpaying)
         candidates, refused = found
-        items, decided = decide(graph, candidates, statistics, passing, capabilities)
+        items, decided = _decide(graph, candidates, statistics, passing, capabilities)
         trials = make_trials(graph, items, statistics)
         chosen = with_given(auto_ranges(items, statistics, trials), options.ranges) if automatic else ranges
     decisions = (*refused, *left, *decided)
@@ -116,3 +124,19 @@ def quantize_graph(
     )
     on_emitted(emit(graph, items, statistics, chosen, how, options.bias_correction, options.target_cpu))
     return decisions, remaining
+
+
+def _decide(
+    graph: Graph,
+    candidates: Sequence[Group],
+    statistics: Statistics,
+    passing: Sequence[PassThrough],
+    capabilities: Capabilities,
+) -> Tuple[Tuple[Item, ...], Tuple[Decision, ...]]:
+    """Decide twice: what stays FP32 reads a tensor in any form, so that others can have it lifted."""
+    _items, decided = decide(graph, candidates, statistics, passing, capabilities)
+    refused = {decision.node: decision for decision in decided if not decision.int8}
+    kept = [group for group in candidates if group.linear not in refused]
+    items, again = decide(graph, kept, statistics, passing, capabilities)
+    lost = [refused[group.linear] for group in candidates if group.linear in refused]
+    return items, (*lost, *again)

@@ -7,7 +7,7 @@ from typing import Dict, FrozenSet, Sequence
 
 import numpy as np
 
-from intel_quantization.calibration.collectors import Ranges
+from intel_quantization.calibration.ranges.collectors import Ranges
 from intel_quantization.calibration.statistics import Statistics
 from intel_quantization.graph.graph import Graph
 from intel_quantization.kinds.group import Group

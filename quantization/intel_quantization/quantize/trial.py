@@ -60,34 +60,46 @@ class Trial:
         bias: [output channels], or None.
         activation: "Relu", "Relu6" or "".
         patches: float32 [patches, taps, channels].
+        ends: where the readers are flat: they do not tell values beyond apart; None: nowhere.
     """
 
     def __init__(
-        self, node: NodeDef, weights: np.ndarray, bias: Optional[np.ndarray], activation: str, patches: np.ndarray
+        self,
+        node: NodeDef,
+        weights: np.ndarray,
+        bias: Optional[np.ndarray],
+        activation: str,
+        patches: np.ndarray,
+        ends: Optional[Tuple[float, float]] = None,
     ) -> None:
         self._layout = layout_of(node)
         self.patches = patches
         self.weights = weights
         self._bias = 0.0 if bias is None else bias.astype(np.float32)
         self._activation = activation
+        self._ends: Optional[Tuple[float, float]] = None
         self._mean = patches.mean(axis=0, keepdims=True)  # what is linear in the patches needs no more
         self._plain = self.multiply(patches, weights)
         self.wanted = self.activate(self._plain + self._bias)
-        power = np.square(self.wanted, dtype=np.float64).mean(axis=0)
-        self._power = float(power.sum()) + _TINY
+        if ends is not None and (self.wanted.min(initial=0.0) < ends[0] or self.wanted.max(initial=0.0) > ends[1]):
+            self._ends = ends
+            self.wanted = np.clip(self.wanted, np.float32(ends[0]), np.float32(ends[1]))
+        self._power = float(self.wanted.var(axis=0, dtype=np.float64).sum()) + _TINY
 
     def multiply(self, patches: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """The op without a bias: float32 [patches, output channels]."""
         return self._layout.multiply(patches, weights)
 
     def activate(self, values: np.ndarray) -> np.ndarray:
-        """The activation of values ahead of it."""
+        """What the readers see of values ahead of the activation."""
+        if self._ends is not None:
+            return np.clip(values, np.float32(self._ends[0]), np.float32(self._ends[1]))
         if not self._activation:
             return values
         return np.clip(values, 0.0, 6.0 if self._activation == "Relu6" else None)
 
     def error(self, patches: np.ndarray, weights: Optional[np.ndarray] = None) -> float:
-        """The share of noise in the output's power when other patches and weights stand for the op's own.
+        """The share of noise in the output's variance when other patches and weights stand for the op's own.
 
         What other weights change on average does not count: the bias takes that back.
 
@@ -101,16 +113,18 @@ class Trial:
         noise = self.activate(got + self._bias) - self.wanted
         return float(np.square(noise, dtype=np.float64).mean(axis=0).sum()) / self._power
 
-    def rounding(self, grid: Grid, low: float = -np.inf, high: float = np.inf) -> float:
-        """The share of noise in the output's power when the output is rounded to a grid.
+    def rounding(self, grid: Grid, scale: Optional[np.ndarray] = None) -> float:
+        """The share of noise in the output's variance when the output is rounded to a grid.
 
         Args:
             grid: as INT8 has it.
-            low: what is below makes no difference to the readers.
-            high: what is above, the same.
+            scale: what the output is divided by ahead of rounding, [output channels].
         """
-        wanted = np.clip(self.wanted, np.float32(low), np.float32(high))
-        noise = grid.round(wanted) - wanted
+        wanted = self.wanted
+        if scale is None:
+            noise = grid.round(wanted) - wanted
+        else:
+            noise = grid.round(wanted / scale.astype(np.float32)) * scale.astype(np.float32) - wanted
         return float(np.square(noise, dtype=np.float64).mean(axis=0).sum()) / self._power
 
     def noise_by_channel(self, weights: np.ndarray) -> np.ndarray:
@@ -120,7 +134,7 @@ class Trial:
         return np.square(self.activate(got + self._bias) - self.wanted, dtype=np.float64).mean(axis=0)
 
     def share_of_noise(self, by_input_channel: np.ndarray) -> float:
-        """The share of noise in the output's power that independent noise of the input channels causes.
+        """The share of noise in the output's variance that independent noise of the input channels causes.
 
         Args:
             by_input_channel: its mean square: [input channels].

@@ -35,7 +35,9 @@ def make_trials(graph: Graph, items: Sequence[Item], statistics: Statistics) -> 
         patches = _some(patches, layout.count_outputs(weights.shape) if layout.mixes_channels else 1)
         bias = graph.constant(item.bias) if item.bias else None
         activation = "" if item.summand else item.activation
-        result[item.root] = Trial(graph.nodes[item.linear], weights, bias, activation, patches)
+        seen = statistics.tensors[item.root]
+        ends = None if item.activation or item.summand else (seen.minimum, seen.maximum)
+        result[item.root] = Trial(graph.nodes[item.linear], weights, bias, activation, patches, ends)
     return result
 
 

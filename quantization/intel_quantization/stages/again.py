@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import Optional
 
 from intel_quantization.conversion import Conversion, nothing_to_quantize, op_counts
-from intel_quantization.graph.capabilities import Capabilities
 from intel_quantization.graph.graph import Graph
 from intel_quantization.graph.newer_attributes import strip_newer_attributes
 from intel_quantization.graph_files import GraphFiles
+from intel_quantization.ops.capabilities import Capabilities
 from intel_quantization.quantize.candidates import find_candidates
 from intel_quantization.quantize.quantize_graph import Options
 from intel_quantization.stages.optimize import Optimized

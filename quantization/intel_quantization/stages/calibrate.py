@@ -9,12 +9,12 @@ import numpy as np
 import tensorflow as tf
 
 from intel_quantization import __version__
-from intel_quantization.calibration.callback import DEFAULT_SAMPLES, calibrate_by_command
+from intel_quantization.calibration.by_command.callback import DEFAULT_SAMPLES, calibrate_by_command
 from intel_quantization.calibration.instrument import calibrate
 from intel_quantization.calibration.statistics import Statistics
 from intel_quantization.errors import BadInputError
 from intel_quantization.graph.io import fingerprint
-from intel_quantization.graph.load import Loaded
+from intel_quantization.reading.load import Loaded
 from intel_quantization.stages.optimize import Optimized
 
 Feed = Dict[str, np.ndarray]

@@ -10,19 +10,19 @@ from tensorflow.core.framework import graph_pb2
 from intel_quantization.contract.nearest import did_you_mean
 from intel_quantization.conversion import nothing_to_quantize
 from intel_quantization.errors import BadInputError
-from intel_quantization.graph import registry
-from intel_quantization.graph.capabilities import Capabilities
 from intel_quantization.graph.explain import explained
 from intel_quantization.graph.graph import Graph
-from intel_quantization.graph.interface import check_excluded
-from intel_quantization.graph.load import Loaded
 from intel_quantization.graph.newer_attributes import strip_newer_attributes
 from intel_quantization.graph_files import OPTIMIZED, GraphFiles
 from intel_quantization.kinds.group import Group
 from intel_quantization.kinds.window import Window
+from intel_quantization.ops import registry
+from intel_quantization.ops.capabilities import Capabilities
 from intel_quantization.quantize.candidates import find_candidates
 from intel_quantization.quantize.decision import Decision
 from intel_quantization.quantize.windows import window_of
+from intel_quantization.reading.interface import check_excluded
+from intel_quantization.reading.load import Loaded
 from intel_quantization.transforms.cut_at_inputs import cut_at_inputs
 from intel_quantization.transforms.pipeline import OPTIMIZE_FP32, optimize
 from intel_quantization.verify.target import check_target

@@ -7,15 +7,15 @@ from typing import List, Optional, Sequence, Tuple
 
 from intel_quantization.calibration.statistics import Statistics
 from intel_quantization.conversion import Conversion, in_graph_order, nothing_to_quantize, op_counts
-from intel_quantization.graph.capabilities import Capabilities
 from intel_quantization.graph.graph import Graph
 from intel_quantization.graph.io import write_graph
-from intel_quantization.graph.load import Loaded
 from intel_quantization.graph.newer_attributes import strip_newer_attributes
 from intel_quantization.graph_files import FROZEN_RANGES, GraphFiles
+from intel_quantization.ops.capabilities import Capabilities
 from intel_quantization.quantize.decision import Decision
 from intel_quantization.quantize.emitted_layer import EmittedLayer
 from intel_quantization.quantize.quantize_graph import Options, quantize_graph
+from intel_quantization.reading.load import Loaded
 from intel_quantization.stages.optimize import Optimized
 from intel_quantization.verify.graph import verify, verify_quantized
 from intel_quantization.verify.target import verify_target

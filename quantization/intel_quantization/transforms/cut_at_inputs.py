@@ -6,9 +6,10 @@ from typing import Iterable
 
 from tensorflow.python.framework import dtypes
 
-from intel_quantization.graph import registry, tensors
+from intel_quantization.graph import tensors
 from intel_quantization.graph.attributes import dtype_attr
 from intel_quantization.graph.graph import Graph
+from intel_quantization.ops import registry
 
 
 def cut_at_inputs(graph: Graph, inputs: Iterable[str]) -> int:

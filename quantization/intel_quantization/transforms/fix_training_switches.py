@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from tensorflow.core.framework import types_pb2
 
-from intel_quantization.graph import registry
 from intel_quantization.graph.graph import Graph, NodeDef
 from intel_quantization.graph.pattern import Any, Match, Op
+from intel_quantization.ops import registry
 from intel_quantization.transforms.rule import Rule, Rules
 from intel_quantization.transforms.support.random_values import is_unit_random
 

@@ -6,10 +6,11 @@ from typing import Dict, List
 
 import tensorflow as tf
 
-from intel_quantization.graph import registry, tensors
+from intel_quantization.graph import tensors
 from intel_quantization.graph.constants import constant_chain
 from intel_quantization.graph.graph import Graph, NodeDef
 from intel_quantization.graph.waits import waits_of
+from intel_quantization.ops import registry
 from intel_quantization.transforms.support.constant_evaluation import evaluate
 from intel_quantization.transforms.support.foldable_ops import FOLDABLE
 

@@ -15,9 +15,9 @@ from typing import Dict, Iterator, List, Optional, Tuple
 
 from tensorflow.core.framework import function_pb2
 
-from intel_quantization.graph import registry
 from intel_quantization.graph.control_flow import contexts
 from intel_quantization.graph.graph import Graph, NodeDef
+from intel_quantization.ops import registry
 from intel_quantization.transforms.rule import Refusal, WholeGraph
 from intel_quantization.transforms.support.constant_if import become_call
 from intel_quantization.transforms.support.effects import Effects, functions_of

@@ -6,9 +6,9 @@ from typing import Dict, Sequence, Tuple
 
 from intel_quantization.blame.causes import CLIPPED, OUTLIERS, RANGE_USED
 from intel_quantization.blame.suspects import Suspect
-from intel_quantization.calibration.collectors import Ranges, min_max
-from intel_quantization.calibration.entropy import kl_divergence
-from intel_quantization.calibration.squared_error import mean_squared_error
+from intel_quantization.calibration.ranges.collectors import Ranges, min_max
+from intel_quantization.calibration.ranges.entropy import kl_divergence
+from intel_quantization.calibration.ranges.squared_error import mean_squared_error
 from intel_quantization.calibration.statistics import Statistics
 
 _WORST = 16  # suspects that are looked at

@@ -16,14 +16,14 @@ from typing import Any, Iterator, List, Optional, Tuple
 import numpy as np
 from tensorflow.core.framework import graph_pb2
 
-from intel_quantization import benchmark, evaluate
 from intel_quantization import job as jobs
-from intel_quantization.calibration.dataset import batch_of
 from intel_quantization.child import end_with_parent
+from intel_quantization.data.dataset import batch_of
 from intel_quantization.errors import QuantizationError
 from intel_quantization.job_data import open_data
+from intel_quantization.measure import benchmark, evaluate
 from intel_quantization.measure.custom import Custom
-from intel_quantization.runner import Runner
+from intel_quantization.measure.runner import Runner
 
 REQUEST, FP32, INT8, ANSWERS, RESULT = "request.pickle", "fp32.pb", "int8.pb", "answers.pickle", "result.json"
 _SECONDS = 1.0

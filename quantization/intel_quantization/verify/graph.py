@@ -7,9 +7,10 @@ from typing import Dict, List, Tuple
 from tensorflow.core.framework import op_def_pb2, types_pb2
 
 from intel_quantization.errors import InvalidGraphError
-from intel_quantization.graph import registry, tensors
+from intel_quantization.graph import tensors
 from intel_quantization.graph.frames import ENTER, EXIT, Frame, frame_of
 from intel_quantization.graph.graph import Graph, NodeDef
+from intel_quantization.ops import registry
 from intel_quantization.verify.ranges import range_faults
 
 # A loop whose Merge reads it gets its type checked by TensorFlow itself.

@@ -6,10 +6,11 @@ from typing import Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
-from intel_quantization.graph import registry, tensors
+from intel_quantization.graph import tensors
 from intel_quantization.graph.graph import Graph, NodeDef
 from intel_quantization.kinds.range_flow import GIVEN, RangeFlow, Result
 from intel_quantization.kinds.registry import FLOWS
+from intel_quantization.ops import registry
 
 _FROZEN = ("min_freezed_output", "max_freezed_output")
 

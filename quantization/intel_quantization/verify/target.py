@@ -6,10 +6,10 @@ from collections import Counter
 from typing import Dict, Iterator, Sequence, Tuple
 
 from intel_quantization.errors import BadInputError, InvalidGraphError
-from intel_quantization.graph import registry
-from intel_quantization.graph.capabilities import Capabilities
 from intel_quantization.graph.graph import Graph, NodeDef
-from intel_quantization.graph.snapshots import Snapshot, type_name
+from intel_quantization.ops import registry
+from intel_quantization.ops.capabilities import Capabilities
+from intel_quantization.ops.snapshots import Snapshot, type_name
 
 _MOST_NAMED = 10
 

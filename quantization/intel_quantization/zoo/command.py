@@ -7,7 +7,7 @@ import re
 import sys
 from typing import Dict, List, Optional, Sequence, Tuple
 
-from intel_quantization.calibration.command import GRAPH
+from intel_quantization.calibration.by_command.command import GRAPH
 from intel_quantization.errors import BadInputError
 from intel_quantization.zoo.config import Entry
 

@@ -12,7 +12,7 @@ import tensorflow as tf
 from intel_quantization.blame import causes
 from intel_quantization.blame.blame import find_blame
 from intel_quantization.calibration.statistics import histogram_of
-from intel_quantization.runner import Runner
+from intel_quantization.measure.runner import Runner
 from tests.quantization.blame.broken_nets import again, batches, converted
 
 

@@ -7,8 +7,8 @@ import pytest
 from intel_quantization import child
 from intel_quantization.blame import of_job
 from intel_quantization.blame.of_job import blame_of_job
-from intel_quantization.calibration.feeds import Batch
-from intel_quantization.calibration.images import Image
+from intel_quantization.data.feeds import Batch
+from intel_quantization.data.images import Image
 from tests.quantization.blame.broken_nets import again, batches, converted
 
 

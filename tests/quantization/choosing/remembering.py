@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from intel_quantization import preprocess
-from intel_quantization.calibration.feeds import Batch, as_input, layout_of
-from intel_quantization.calibration.images import Image
-from intel_quantization.graph.interface import find_inputs
+from intel_quantization.data import preprocess
+from intel_quantization.data.feeds import Batch, as_input, layout_of
+from intel_quantization.data.images import Image
+from intel_quantization.reading.interface import find_inputs
 
 tf1 = tf.compat.v1
 SIZE = 36

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from intel_quantization import preprocess
-from intel_quantization.calibration.feeds import layout_of
-from intel_quantization.graph.interface import find_inputs
-from intel_quantization.outputs import Labelling
-from intel_quantization.preprocess_choice import TURNS, Candidate, choose_by_trying
+from intel_quantization.choosing.preprocess_choice import TURNS, Candidate, choose_by_trying
+from intel_quantization.data import preprocess
+from intel_quantization.data.class_scores import Labelling
+from intel_quantization.data.feeds import layout_of
+from intel_quantization.reading.interface import find_inputs
 from tests.quantization.choosing.remembering import SIZE, Feed, network, pictures
 
 tf1 = tf.compat.v1

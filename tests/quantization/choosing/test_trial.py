@@ -8,8 +8,8 @@ import tensorflow as tf
 
 from intel_quantization.choosing.answers import answers_of
 from intel_quantization.choosing.trial import Laboratory
+from intel_quantization.data.class_scores import Labelling
 from intel_quantization.errors import BadInputError
-from intel_quantization.outputs import Labelling
 from tests.quantization.choosing.remembering import Feed
 
 tf1 = tf.compat.v1

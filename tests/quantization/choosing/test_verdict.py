@@ -10,7 +10,7 @@ from intel_quantization.choosing.answers import Answers
 from intel_quantization.choosing.norms import Norm
 from intel_quantization.choosing.trial import Trial
 from intel_quantization.choosing.verdict import Choice, Material, decide, in_order
-from intel_quantization.outputs import Labelling
+from intel_quantization.data.class_scores import Labelling
 
 MODES = ("tf", "caffe", "torch", "vgg", "unit", "none")
 NUMBERED = Labelling(numbered=True)

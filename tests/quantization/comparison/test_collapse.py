@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from intel_quantization import evaluate, preprocess
-from intel_quantization.calibration.feeds import Batch
-from intel_quantization.calibration.images import Image
 from intel_quantization.comparison.other_modes import judge_mode
+from intel_quantization.data import preprocess
+from intel_quantization.data.class_scores import Labelling
+from intel_quantization.data.feeds import Batch
+from intel_quantization.data.images import Image
 from intel_quantization.graph_converter import GraphConverter
-from intel_quantization.outputs import Labelling
-from intel_quantization.runner import Runner
+from intel_quantization.measure import evaluate
+from intel_quantization.measure.runner import Runner
 from tests.quantization.comparison.band_nets import BANDS, KINDS, net, pictures
 
 

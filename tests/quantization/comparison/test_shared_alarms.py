@@ -7,15 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from intel_quantization import evaluate, preprocess
-from intel_quantization.calibration.decode import Decoder
-from intel_quantization.calibration.feeds import Batch, layout_of
-from intel_quantization.calibration.images import Image, discover, shuffled
 from intel_quantization.comparison.findings import ALARM
-from intel_quantization.graph.interface import find_inputs, find_outputs
+from intel_quantization.data import preprocess
+from intel_quantization.data.decode import Decoder
+from intel_quantization.data.feeds import Batch, layout_of
+from intel_quantization.data.images import Image, discover, shuffled
 from intel_quantization.graph.io import read_graph
 from intel_quantization.graph_converter import GraphConverter
-from intel_quantization.runner import Runner
+from intel_quantization.measure import evaluate
+from intel_quantization.measure.runner import Runner
+from intel_quantization.reading.interface import find_inputs, find_outputs
 from tests.quantization.comparison.test_collapse import broken
 
 pytestmark = [pytest.mark.shared, pytest.mark.slow]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from intel_quantization.graph.snapshots import Snapshot, snapshots
+from intel_quantization.ops.snapshots import Snapshot, snapshots
 from tests.capabilities.table import BEGIN, END, ROWS, replaced, table
 
 pytestmark = pytest.mark.tensorflow

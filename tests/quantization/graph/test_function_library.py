@@ -9,7 +9,7 @@ from tensorflow.core.framework import graph_pb2, types_pb2
 from intel_quantization.errors import BadInputError
 from intel_quantization.graph import function_library as module
 from intel_quantization.graph.function_library import check_library, reached
-from intel_quantization.graph.load import load_graph
+from intel_quantization.reading.load import load_graph
 from tests.quantization.builders import build, image
 
 pytestmark = pytest.mark.tensorflow

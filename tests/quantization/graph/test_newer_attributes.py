@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 import tensorflow as tf
 
-from intel_quantization.graph import newer_attributes, registry
-from intel_quantization.graph.capabilities import RUNNING, Capabilities
+from intel_quantization.graph import newer_attributes
 from intel_quantization.graph.graph import Graph
 from intel_quantization.graph.newer_attributes import strip_newer_attributes, without_newer_attributes
+from intel_quantization.ops import registry
+from intel_quantization.ops.capabilities import RUNNING, Capabilities
 from tests.quantization.builders import assert_same_numbers, bias, build, conv, image, node, norm, ops, run
 
 pytestmark = pytest.mark.tensorflow

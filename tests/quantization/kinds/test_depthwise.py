@@ -6,10 +6,10 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.framework import types_pb2
 
-from intel_quantization.graph import registry
 from intel_quantization.kinds.depthwise import NEWER as FUSED_DEPTHWISE
 from intel_quantization.kinds.depthwise import OLDER, Depthwise
 from intel_quantization.kinds.group import Group
+from intel_quantization.ops import registry
 from tests.quantization.builders import (
     activate,
     batch,

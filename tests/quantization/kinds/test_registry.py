@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 import tensorflow as tf
 
-from intel_quantization.graph import registry
 from intel_quantization.graph.attributes import DT_FLOAT, DT_QINT8, DT_QUINT8
 from intel_quantization.graph.graph import Graph
 from intel_quantization.kinds.conv2d import Conv2D
@@ -14,6 +13,7 @@ from intel_quantization.kinds.moving import MovingBytes, Reshaping
 from intel_quantization.kinds.pass_through_kind import PassThroughKind
 from intel_quantization.kinds.range_flow import GIVEN, SAME, WIDEST, Result
 from intel_quantization.kinds.registry import FLOWS, LINEAR, PASS_THROUGH, register
+from intel_quantization.ops import registry
 from tests.quantization import builders as b
 
 pytestmark = pytest.mark.tensorflow

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from intel_quantization.calibration.images import Image
 from intel_quantization.comparison.anchors import Anchors
 from intel_quantization.comparison.detections import Detections, Members
+from intel_quantization.data.images import Image
+from intel_quantization.data.truth import Boxes
 from intel_quantization.measure.average_precision import Detected, Matched
 from intel_quantization.measure.detection import AveragePrecision, numbering
-from intel_quantization.measure.truth import Boxes
 
 # pycocotools.cocoeval.COCOeval, one range of areas, maxDets 100, on images of 480 x 640; AP of scenes(seed)
 OF_PYCOCOTOOLS = [17.365534, 20.125841, 23.682464, 26.851376, 21.774137, 20.857219, 22.562026, 21.103222, 32.910537]

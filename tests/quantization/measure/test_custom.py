@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
-from intel_quantization.calibration.images import Image
-from intel_quantization.errors import BadInputError
-from intel_quantization.evaluate import compare
-from intel_quantization.measure.custom import Custom
 from tests.quantization.test_evaluate import LABELS, Fake, Feed, one_hot
+
+from intel_quantization.data.images import Image
+from intel_quantization.errors import BadInputError
+from intel_quantization.measure.custom import Custom
+from intel_quantization.measure.evaluate import compare
 
 BY_SAMPLE = """
 def right(outputs, labels):

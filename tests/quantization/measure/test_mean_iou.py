@@ -8,11 +8,11 @@ import zlib
 import numpy as np
 import pytest
 
-from intel_quantization.calibration.images import Image
 from intel_quantization.comparison.class_map import INTEGERS, MASK, ClassMap
+from intel_quantization.data.images import Image
+from intel_quantization.data.truth import Mask, indices_as_gray
 from intel_quantization.errors import BadInputError
 from intel_quantization.measure.mean_iou import MeanIoU
-from intel_quantization.measure.truth import Mask, indices_as_gray
 from tests.quantization.pictures import encode
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from intel_quantization.calibration.collectors import min_max
-from intel_quantization.calibration.squared_error import mean_squared_error
+from intel_quantization.calibration.ranges.collectors import min_max
+from intel_quantization.calibration.ranges.squared_error import mean_squared_error
 from intel_quantization.quantize.auto_ranges import ESTIMATORS, auto_ranges, choose_ranges
 from tests.quantization import builders as b
 from tests.quantization.prepare import prepare

@@ -8,8 +8,8 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from intel_quantization.graph import registry
 from intel_quantization.kinds.depthwise import NEWER as FUSED_DEPTHWISE
+from intel_quantization.ops import registry
 from tests.quantization.builders import (
     batch,
     bias,

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from intel_quantization.calibration.collectors import min_max
+from intel_quantization.calibration.ranges.collectors import min_max
 from intel_quantization.kinds.group import Group
 from intel_quantization.quantize import payoff
+from intel_quantization.quantize.equalization import equalization
 from intel_quantization.quantize.pass_through import PassThrough
 from intel_quantization.quantize.payoff import ISLAND, OUT_OF_PROPORTION, count_work, find_unpaying
 from tests.quantization import builders as b
@@ -107,7 +108,7 @@ def test_what_hands_int8_values_on_is_no_island():
         x = b.conv_block(x, "small", kernel=1, filters=4)
         tf.identity(b.conv_block(x, "last", kernel=1), "out")
 
-    assert unpaying(net)[0] == {}
+    assert ISLAND not in unpaying(net)[0].values()
 
 
 def test_work_is_counted_for_each_sample():
@@ -125,6 +126,11 @@ def test_work_is_counted_for_each_sample():
 
 
 # -- errors out of proportion ----------------------------------------------------------------------
+
+
+@pytest.fixture(name="nothing_is_ruinous")
+def _nothing_is_ruinous(monkeypatch):
+    monkeypatch.setattr(payoff, "_RUINOUS_ERROR", np.inf)
 
 
 def bad(x, name):
@@ -185,6 +191,7 @@ def between():
     ids=["between FP32 ops", "between INT8 ops"],
 )
 @pytest.mark.parametrize(("times", "stays"), [(9.9, False), (10.1, True)])
+@pytest.mark.usefixtures("nothing_is_ruinous")
 def test_ten_times_its_share_of_the_work(monkeypatch, net, converted, times, stays):
     """What its neighbours would have to convert is work, too: 50 for each value."""
     monkeypatch.setattr(payoff, "_CONVERSION_WORK", 0)
@@ -202,10 +209,12 @@ def test_ten_times_its_share_of_the_work(monkeypatch, net, converted, times, sta
         return 0.4 if group.root == name else 0.0
 
     monkeypatch.setattr(payoff, "local_error", told)
+    monkeypatch.setattr(payoff, "_alone_and_with_maker", lambda group, *arguments: [(group,)])
     monkeypatch.setattr(payoff, "_TIMES_MEDIAN", 0.0)
     assert unpaying(net, feed)[0] == ({"bad0": OUT_OF_PROPORTION} if stays else {})
 
 
+@pytest.mark.usefixtures("nothing_is_ruinous")
 def test_conversions_are_part_of_what_may_stay(monkeypatch):
     monkeypatch.setattr(payoff, "_CONVERSION_WORK", 0)
     monkeypatch.setattr(payoff, "local_error", lambda graph, group, *arguments: float(group.linear == "bad0"))
@@ -225,6 +234,7 @@ def test_one_that_is_as_bad_as_the_others_stays_int8(monkeypatch):
     assert unpaying(net, smooth())[0] == {}
 
 
+@pytest.mark.usefixtures("nothing_is_ruinous")
 def test_one_with_much_work_stays_int8(monkeypatch):
     monkeypatch.setattr(payoff, "_CONVERSION_WORK", 0)
 
@@ -233,12 +243,127 @@ def test_one_with_much_work_stays_int8(monkeypatch):
         means([b.conv_block(x, "a", filters=2), b.conv_block(x, "b", filters=2), bad(x, "bad")])
 
     assert unpaying(net, smooth())[0] == {}
-    monkeypatch.setattr(payoff, "_SMALL_SHARE", 1.0)
-    monkeypatch.setattr(payoff, "_SHARE_IN_ALL", 1.0)
+    monkeypatch.setattr(payoff, "_USUALLY", payoff._Limits(10.0, 1.0, 1.0))
     assert unpaying(net, smooth())[0] == {"bad": OUT_OF_PROPORTION}
 
 
+@pytest.mark.parametrize(("ruinous", "left"), [(np.inf, {}), (1e-2, {"bad": OUT_OF_PROPORTION})])
+def test_one_that_ruins_the_network_may_take_more(monkeypatch, ruinous, left):
+    """A twentieth of the work, most of the errors."""
+    monkeypatch.setattr(payoff, "_CONVERSION_WORK", 0)
+    monkeypatch.setattr(payoff, "_RUINOUS_ERROR", ruinous)
+
+    def net():
+        x = b.image((None, 32, 32, 4))
+        means([b.conv_block(x, "a", filters=4), bad(x, "bad")])
+
+    found, prepared = unpaying(net, smooth())
+    work = {name: count_work(prepared.graph, group, prepared.statistics) for name, group in prepared.groups.items()}
+    assert 0.02 < work["bad"] / sum(work.values()) < 0.1
+    assert found == left
+
+
+def edges(x, name):
+    """Differences of neighbours on a tensor that a small convolution makes."""
+    return bad(b.conv_block(x, name + "/maker", kernel=1, filters=4), name)
+
+
+def test_one_with_the_maker_of_what_it_reads(monkeypatch):
+    """Alone it would have to read what INT8 has rounded, and that converted; with its maker nothing is converted."""
+    monkeypatch.setattr(payoff, "_CONVERSION_WORK", 0)
+
+    def net():
+        x = b.image((None, 32, 32, 4))
+        means([large(x), edges(x, "edge")])
+
+    _, prepared = unpaying(net, smooth())
+    roots = {prepared.groups["edge"].root: 4e-3, prepared.groups["edge/maker"].root: 1e-3}
+    monkeypatch.setattr(payoff, "local_error", lambda graph, group, *arguments: roots.get(group.root, 1e-5))
+    monkeypatch.setattr(payoff, "_WORK_OF_A_VALUE", 1e5)
+    left = unpaying(net, smooth())[0]
+    assert left == {"edge": OUT_OF_PROPORTION, "edge/maker": OUT_OF_PROPORTION}
+
+
+def test_what_rounding_its_input_costs_goes_to_the_maker(monkeypatch):
+    """The maker by itself hardly errs; but FP32 reads what INT8 has rounded when its reader alone is left."""
+    monkeypatch.setattr(payoff, "_CONVERSION_WORK", 0)
+
+    def net():
+        x = b.image((None, 32, 32, 4))
+        means([large(x), edges(x, "edge")])
+
+    _, prepared = unpaying(net, smooth())
+    edge, maker = prepared.groups["edge"].root, prepared.groups["edge/maker"].root
+    monkeypatch.setattr(payoff, "local_error", lambda graph, group, *arguments: {edge: 5e-3}.get(group.root, 1e-6))
+    monkeypatch.setattr(payoff, "_alone_and_with_maker", lambda group, *arguments: [(group,)])
+    monkeypatch.setattr(payoff, "_WORK_OF_A_VALUE", 0)
+    assert set(unpaying(net, smooth())[0]) == {"edge", "edge/maker"}
+    monkeypatch.setattr(payoff, "input_error", lambda *arguments: 0.0)
+    assert set(unpaying(net, smooth())[0]) == {"edge"}
+    assert maker != edge
+
+
+def test_what_equalization_mends_stays_int8(monkeypatch):
+    """Its error is that behind equalization."""
+    monkeypatch.setattr(payoff, "_CONVERSION_WORK", 0)
+    sizes = np.geomspace(0.01, 1.0, 8).astype(np.float32)
+
+    def net():
+        x = b.image((None, 32, 32, 4))
+        y = b.conv_block(x, "maker", kernel=1, weights=b.weights_for("maker", (1, 1, 4, 8)) * sizes)
+        y = b.depthwise(y, weights=b.weights_for("unlike", (3, 3, 8, 1)) / sizes[:, None], name="unlike")
+        y = tf.nn.relu(b.bias(y, "unlike/bias"))
+        means([large(x), y])
+
+    graph_def = b.build(net)
+    prepared = prepare(graph_def, [b.batch(graph_def, 8, seed=1)], ("out",))
+    channels = frozenset(group.root for group in prepared.groups.values())
+    arguments = (prepared.graph, prepared.items, prepared.statistics, prepared.trials)
+
+    def factors():
+        return equalization(*arguments[:3], channels, prepared.trials, min_max)
+
+    unlike = prepared.groups["unlike"]
+    by_root = {group.root: group for group in prepared.groups.values()}
+    of_trial = (prepared.statistics, prepared.trials[unlike.root], min_max)
+    plain = payoff.local_error(prepared.graph, unlike, *of_trial)
+    mended = payoff._equalized_error(prepared.graph, unlike, by_root, *of_trial, channels, factors())
+    assert mended < plain / 2
+    monkeypatch.setattr(payoff, "_alone_and_with_maker", lambda group, *arguments: [(group,)])
+    monkeypatch.setattr(payoff, "_LARGE_ERROR", (mended * plain) ** 0.5)
+    monkeypatch.setattr(payoff, "_TIMES_MEDIAN", 0.0)
+    monkeypatch.setattr(payoff, "_USUALLY", payoff._Limits(0.0, 1.0, 1.0))
+    assert "unlike" in find_unpaying(*arguments, min_max, channels)
+    assert "unlike" not in find_unpaying(*arguments, min_max, channels, factors)
+
+
+def test_channels_of_unlike_means_that_a_padding_convolution_reads(monkeypatch):
+    """It becomes FP32, which leaves far less noise in all outputs."""
+    means_of_channels = np.linspace(-40.0, 40.0, 8).astype(np.float32)
+
+    def net():
+        x = b.conv_block(b.image((None, 16, 16, 4)), "first", filters=32)
+        x = b.bias(b.conv(x, 8, 1, name="narrow"), "narrow/bias", means_of_channels)
+        edges = b.random("edges", (3, 3, 8, 1))
+        y = b.depthwise(x, weights=edges - edges.mean(axis=(0, 1), keepdims=True), name="padding")
+        y = tf.nn.relu6(b.bias(y, "padding/bias", np.full(8, 3.0, np.float32)))
+        x = b.conv_block(x, "wide0", kernel=1, filters=64)
+        for number in range(1, 5):
+            x = b.conv_block(x, "wide%d" % number, filters=64)
+        means([x, y])
+
+    graph_def = b.build(net)
+    conversion = b.convert(graph_def, per_channel=True)
+    assert b.reasons(conversion)["padding"] == OUT_OF_PROPORTION
+    feed = b.batch(graph_def, seed=1)
+    assert b.error(conversion, feed) < 0.03
+    monkeypatch.setattr(payoff, "_LARGE_ERROR", np.inf)
+    kept = b.convert(graph_def, per_channel=True)
+    assert b.error(kept, feed) > 2 * b.error(conversion, feed)
+
+
 @pytest.mark.parametrize("conversion_work", [0, 1e9], ids=["errors", "islands"])
+@pytest.mark.usefixtures("nothing_is_ruinous")
 def test_the_budget_holds(monkeypatch, conversion_work):
     """Each bad layer takes a thirtieth of a percent and more; all together 2 % at most stay FP32."""
     monkeypatch.setattr(payoff, "_CONVERSION_WORK", conversion_work)

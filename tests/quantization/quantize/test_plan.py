@@ -6,10 +6,10 @@ import pytest
 import tensorflow as tf
 
 from intel_quantization.calibration.statistics import Statistics, TensorStatistics
-from intel_quantization.graph import registry
 from intel_quantization.graph.graph import Graph
 from intel_quantization.kinds.depthwise import NOT_FASTER
 from intel_quantization.kinds.registry import LINEAR
+from intel_quantization.ops import registry
 from intel_quantization.quantize.candidates import find_candidates
 from intel_quantization.quantize.plan import decide, is_unsigned
 from tests.quantization.builders import bias, build, conv, conv_block, dense, depthwise, image, random

@@ -36,6 +36,11 @@ def make(kind, activation="", biased=True, count=200):
     return Trial(node_of(kind), weights, values, activation, patches)
 
 
+def variance(trial):
+    """Of the trial's output, summed up over patches and channels."""
+    return ((trial.wanted - trial.wanted.mean(axis=0)) ** 2).sum()
+
+
 # -- grids -----------------------------------------------------------------------------------------
 
 
@@ -113,7 +118,7 @@ def test_the_error_is_the_share_of_noise(kind):
     assert trial.error(trial.patches) == 0
     other = trial.patches + 0.01 * b.random("noise", trial.patches.shape)
     noise = trial.multiply(other - trial.patches, trial.weights)
-    assert trial.error(other) == pytest.approx((noise**2).sum() / (trial.wanted**2).sum(), rel=1e-3)
+    assert trial.error(other) == pytest.approx((noise**2).sum() / variance(trial), rel=1e-3)
 
 
 @pytest.mark.parametrize("kind", SHAPES)
@@ -124,7 +129,7 @@ def test_what_weights_change_on_average_is_the_bias_s_to_take_back(kind):
     other = trial.weights + 0.01 * b.random("noise", trial.weights.shape)
     noise = trial.multiply(trial.patches, other) - trial.wanted
     noise -= noise.mean(axis=0)
-    wanted = (noise**2).sum() / (trial.wanted**2).sum()
+    wanted = (noise**2).sum() / variance(trial)
     assert trial.error(trial.patches, other) == pytest.approx(wanted, rel=1e-2)
     by_channel = trial.noise_by_channel(other)
     assert by_channel.shape == (trial.wanted.shape[1],)
@@ -141,8 +146,37 @@ def test_rounding_of_the_result():
     trial = make("dense", "Relu")
     grid = Grid.of(0.0, float(trial.wanted.max()))
     noise = grid.round(trial.wanted) - trial.wanted
-    assert trial.rounding(grid) == pytest.approx((noise**2).sum() / (trial.wanted**2).sum(), rel=1e-3)
+    assert trial.rounding(grid) == pytest.approx((noise**2).sum() / variance(trial), rel=1e-3)
     assert trial.rounding(Grid.of(0.0, 0.5 * float(trial.wanted.max()))) > 10 * trial.rounding(grid)
+
+
+def test_what_is_the_same_everywhere_is_no_signal():
+    """Twice the mean of the output makes no error smaller."""
+    trial = make("dense")
+    shifted = Trial(node_of("dense"), trial.weights, np.full(6, 100.0, np.float32), "", trial.patches)
+    other = trial.patches + 0.01 * b.random("noise", trial.patches.shape)
+    assert shifted.error(other) == pytest.approx(trial.error(other), rel=1e-3)
+
+
+def test_beyond_the_ends_nothing_is_told_apart():
+    """Neither by the error nor by what it is a share of."""
+    trial = make("dense")
+    low, high = np.percentile(trial.wanted, [20, 80])
+    ended = Trial(node_of("dense"), trial.weights, b.random("bias", (6,), 0.3), "", trial.patches, (low, high))
+    np.testing.assert_array_equal(ended.wanted, trial.wanted.clip(np.float32(low), np.float32(high)))
+    other = trial.patches + 0.01 * b.random("noise", trial.patches.shape)
+    given = (trial.multiply(other, trial.weights) + b.random("bias", (6,), 0.3)).clip(low, high)
+    assert ended.error(other) == pytest.approx(((given - ended.wanted) ** 2).sum() / variance(ended), rel=1e-3)
+    wide = Trial(node_of("dense"), trial.weights, b.random("bias", (6,), 0.3), "", trial.patches, (-99.0, 99.0))
+    np.testing.assert_array_equal(wide.wanted, trial.wanted)
+    assert wide.error(other) == trial.error(other)
+
+
+def test_rounding_of_a_scaled_result():
+    trial, scale = make("dense"), np.geomspace(0.1, 10.0, 6)
+    grid = Grid.of(-3.0, 3.0)
+    noise = grid.round(trial.wanted / scale.astype(np.float32)) * scale - trial.wanted
+    assert trial.rounding(grid, scale) == pytest.approx((noise**2).sum() / variance(trial), rel=1e-3)
 
 
 @pytest.mark.parametrize("kind", SHAPES)

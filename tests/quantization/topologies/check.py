@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from intel_quantization.graph.interface import find_outputs
+from intel_quantization.reading.interface import find_outputs
 from intel_quantization.transforms.convert_layout import in_nhwc
 from tests.quantization.builders import convert, run
 from tests.quantization.nets.layers import freeze, pictures

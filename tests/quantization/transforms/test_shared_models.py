@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from intel_quantization.graph import registry
 from intel_quantization.graph.graph import Graph
-from intel_quantization.graph.interface import find_inputs, find_outputs
 from intel_quantization.graph.io import read_graph
+from intel_quantization.ops import registry
+from intel_quantization.reading.interface import find_inputs, find_outputs
 from intel_quantization.transforms.pipeline import optimize
 from tests.quantization.builders import ops, run
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import tensorflow as tf
 
-from intel_quantization.graph import registry
 from intel_quantization.graph.graph import Graph
+from intel_quantization.ops import registry
 from intel_quantization.quantize.candidates import find_candidates
 from intel_quantization.transforms.pipeline import optimize
 from intel_quantization.transforms.split_explicit_padding import split_explicit_padding

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from intel_quantization.runner import Runner
+from intel_quantization.measure.runner import Runner
 from tests.quantization.builders import activate, bias, build, conv, dense, image, random, weights_for
 
 LAYERS = 8

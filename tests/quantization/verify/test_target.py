@@ -7,8 +7,8 @@ import tensorflow as tf
 from tensorflow.core.framework import types_pb2
 
 from intel_quantization.errors import BadInputError, InvalidGraphError
-from intel_quantization.graph.capabilities import RUNNING, Capabilities
 from intel_quantization.graph.graph import Graph
+from intel_quantization.ops.capabilities import RUNNING, Capabilities
 from intel_quantization.verify.target import check_target, verify_target
 from tests.quantization.builders import build, conv_block, image, node
 

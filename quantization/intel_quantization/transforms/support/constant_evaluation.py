@@ -12,10 +12,11 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.framework import graph_pb2
 
-from intel_quantization.graph import registry, tensors
+from intel_quantization.graph import tensors
 from intel_quantization.graph.constants import constant_chain
 from intel_quantization.graph.graph import Graph, NodeDef
 from intel_quantization.graph.session import run_graph
+from intel_quantization.ops import registry
 from intel_quantization.transforms.support.foldable_ops import Extent, effort, extent, extent_by_values, needs_values
 
 _MOST_ELEMENTS = 2**27

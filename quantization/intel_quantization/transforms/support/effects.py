@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Dict
 
-from intel_quantization.graph import registry
 from intel_quantization.graph.function_library import functions_of
 from intel_quantization.graph.graph import Graph, NodeDef
+from intel_quantization.ops import registry
 
 # TensorFlow calls these stateful, but nothing depends on whether they run.
 _HARMLESS = frozenset(

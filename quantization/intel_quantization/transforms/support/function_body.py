@@ -7,9 +7,10 @@ from typing import Dict, List
 from tensorflow.core.framework import function_pb2
 from tensorflow.core.framework.attr_value_pb2 import AttrValue
 
-from intel_quantization.graph import registry, tensors
+from intel_quantization.graph import tensors
 from intel_quantization.graph.attributes import attribute, dtype_attr
 from intel_quantization.graph.graph import Graph, NodeDef
+from intel_quantization.ops import registry
 
 CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 Functions = Dict[str, function_pb2.FunctionDef]

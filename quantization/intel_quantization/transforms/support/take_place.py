@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from intel_quantization.graph import registry
 from intel_quantization.graph.frames import MERGE
 from intel_quantization.graph.graph import Graph, NodeDef
 from intel_quantization.graph.waits import waits_of
+from intel_quantization.ops import registry
 
 
 def take_place(graph: Graph, node: NodeDef, source: str) -> None:

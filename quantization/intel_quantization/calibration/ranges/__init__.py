@@ -1,0 +1,1 @@
+"""Range estimators: from what calibration saw to the range of a tensor."""

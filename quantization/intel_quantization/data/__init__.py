@@ -1,0 +1,1 @@
+"""What graphs are fed with: found, read, decoded, divided."""

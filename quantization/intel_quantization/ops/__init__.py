@@ -1,0 +1,1 @@
+"""What TensorFlow has: ops, attributes and kernels, of the running version and of others."""
