@@ -17,8 +17,10 @@ _LEAST_RESAMPLES = 200
 _MOST_WORK = 20_000_000  # boxes times resamples
 _PIXELS = 2.0  # coordinates above are no shares of the image
 _SAME = 0.5  # the overlap from which on the less sure of two boxes is dropped
+_LEAST_SCORE = 0.5  # of a box that tells what its class is called
 _SURE = 0.5  # the overlap from which on a box is the labelled one
-_CLEARLY = 1.1  # so much more often right has a numbering to be that is found by counting
+_FEWEST = 3  # sure boxes of a class that tell which label it is
+_CONTRADICTED = 1 / 3  # of the classes, from which on a numbering is not the graph's
 
 
 class AveragePrecision:
@@ -94,14 +96,28 @@ def numbering(truths: Sequence[Boxes], found: Sequence[Detected]) -> tuple[dict[
     """
     labels = sorted({int(each) for truth in truths for each in truth.classes})
     hits = _hits(truths, found)
-    given = range(hits.shape[0])
     candidates = [{number: number for number in labels}]
     candidates += [{start + place: label for place, label in enumerate(labels)} for start in (1, 0)]
-    known = [_right(hits, each) for each in candidates]
-    counted = {number: int(hits[number].argmax()) for number in given if hits[number].any()}
-    if counted and _right(hits, counted) > _CLEARLY * max(known):
+    best = max(candidates, key=lambda names: _right(hits, names))
+    counted = _counted(hits)
+    wrong = [number for number, label in counted.items() if _often(hits, number, best) < hits[number, label] / 2]
+    if len(wrong) > len(counted) * _CONTRADICTED:
         return counted, sorted(set(counted.values()))
-    return candidates[int(np.argmax(known))], labels
+    return best, labels
+
+
+def _counted(hits: np.ndarray) -> dict[int, int]:
+    """The label that each class of the graph is most often, for those that are often enough; no label twice."""
+    names: dict[int, int] = {}
+    for number, label in sorted(np.argwhere(hits >= _FEWEST).tolist(), key=lambda pair: -hits[pair[0], pair[1]]):
+        if number not in names and label not in names.values():
+            names[number] = label
+    return names
+
+
+def _often(hits: np.ndarray, number: int, names: dict[int, int]) -> int:
+    label = names.get(number, -1)
+    return int(hits[number, label]) if 0 <= label < hits.shape[1] else 0
 
 
 def _right(hits: np.ndarray, names: dict[int, int]) -> int:
@@ -109,7 +125,10 @@ def _right(hits: np.ndarray, names: dict[int, int]) -> int:
 
 
 def _hits(truths: Sequence[Boxes], found: Sequence[Detected]) -> np.ndarray:
-    """How often a found box of one class is a labelled one of another: [classes of the graph, labels]."""
+    """How often a box that is found for sure is a labelled one of some class: [classes of the graph, labels].
+
+    Of the many that a graph is not sure of, some are anything.
+    """
     graph = 1 + max((int(each.classes.max(initial=0)) for each in found), default=0)
     label = 1 + max((int(truth.classes.max(initial=0)) for truth in truths), default=0)
     table = np.zeros((graph, label), np.int64)
@@ -117,7 +136,8 @@ def _hits(truths: Sequence[Boxes], found: Sequence[Detected]) -> np.ndarray:
         if len(truth.boxes) and len(each.boxes):
             near = overlap(each.boxes, truth.boxes, truth.crowd)
             best = near.argmax(axis=1)
-            sure = near[np.arange(len(best)), best] >= _SURE
+            least = min(_LEAST_SCORE, float(each.scores.max()))
+            sure = (near[np.arange(len(best)), best] >= _SURE) & (each.scores >= least)
             np.add.at(table, (each.classes[sure], truth.classes[best[sure]]), 1)
     return table
 

@@ -132,3 +132,17 @@ def test_anchors_are_suppressed_first():
     measure = AveragePrecision((0, 1), Anchors(("a", "b"), 0, 1, False), (1, 1))
     measure.add([box, scores], [box, scores], [Image("x", truth=truth)])
     assert measure.finish().fp32 == pytest.approx(100.0)
+
+
+def test_boxes_that_the_graph_is_not_sure_of_do_not_tell_what_classes_are_called():
+    truths, found = scenes(6, images=40)
+    rng = np.random.RandomState(0)
+    many = []
+    for truth, each in zip(truths, found):
+        # each labelled box once for sure, and ten times, hardly, as class 1
+        near = np.repeat(truth.boxes, 10, axis=0) + rng.normal(0, 0.01, (10 * len(truth.boxes), 4))
+        boxes = np.concatenate([truth.boxes, near])
+        scores = np.concatenate([np.full(len(truth.boxes), 0.9), np.full(len(near), 0.05)])
+        classes = np.concatenate([truth.classes, np.full(len(near), 1)])
+        many.append(Detected(boxes, scores, classes))
+    assert numbering(truths, many) == ({1: 1, 2: 2, 3: 3}, [1, 2, 3])
