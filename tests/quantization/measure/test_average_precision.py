@@ -135,10 +135,10 @@ def test_anchors_are_suppressed_first():
 
 
 def test_boxes_that_the_graph_is_not_sure_of_do_not_tell_what_classes_are_called():
-    truths, found = scenes(6, images=40)
+    truths, _found = scenes(6, images=40)
     rng = np.random.RandomState(0)
     many = []
-    for truth, each in zip(truths, found):
+    for truth in truths:
         # each labelled box once for sure, and ten times, hardly, as class 1
         near = np.repeat(truth.boxes, 10, axis=0) + rng.normal(0, 0.01, (10 * len(truth.boxes), 4))
         boxes = np.concatenate([truth.boxes, near])
