@@ -16,8 +16,8 @@ from intel_quantization.kinds.group import Group, Pads
 from intel_quantization.kinds.linear_kind import NodeCase
 from intel_quantization.kinds.registry import LINEAR, PASS_THROUGH, WITHOUT_KERNEL
 from intel_quantization.kinds.rules import RefusalRule, find_reason
-from intel_quantization.ops.capabilities import RUNNING, Capabilities
 from intel_quantization.kinds.stands_for import names_of, ops_of
+from intel_quantization.ops.capabilities import RUNNING, Capabilities
 from intel_quantization.quantize.decision import Decision
 from intel_quantization.quantize.functions import refused_in_functions
 from intel_quantization.transforms.rule import refusals
