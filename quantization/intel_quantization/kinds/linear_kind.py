@@ -57,6 +57,7 @@ class GroupCase:
         shape: of its source, as calibration saw it.
         unsigned: whether it reads quint8.
         from_float: whether FP32 makes its source.
+        rows: of a source with two dimensions: how many rows it has, for one sample.
         kernel: that of the group.
         capabilities: of the TensorFlow that the graph is made for.
     """
@@ -66,6 +67,7 @@ class GroupCase:
     shape: Tuple[Optional[int], ...]
     unsigned: bool
     from_float: bool
+    rows: float
     kernel: Kernel
     capabilities: Capabilities
 

@@ -16,10 +16,13 @@ from intel_quantization.kinds.group import Group, Pads
 from intel_quantization.kinds.linear_kind import NodeCase
 from intel_quantization.kinds.registry import LINEAR, PASS_THROUGH, WITHOUT_KERNEL
 from intel_quantization.kinds.rules import RefusalRule, find_reason
+from intel_quantization.kinds.stands_for import names_of, ops_of
 from intel_quantization.ops.capabilities import RUNNING, Capabilities
 from intel_quantization.quantize.decision import Decision
 from intel_quantization.quantize.functions import refused_in_functions
+from intel_quantization.transforms.rule import refusals
 from intel_quantization.transforms.support.linear import output_channels
+from intel_quantization.transforms.write_as_matmul import write_as_matmul
 
 _ACTIVATIONS = ("Relu", "Relu6")
 _ADDS = ("Add", "AddV2")
@@ -50,6 +53,7 @@ def find_candidates(
     finder = _Finder(graph, frozenset(excluded_ops), frozenset(excluded_nodes), capabilities)
     groups: List[Group] = []
     refused: List[Decision] = []
+    not_written = refusals(graph, [write_as_matmul])
     for node in finder.order:
         if node.op in LINEAR:
             reason = (left or {}).get(node.name) or finder.refusal(node)
@@ -58,7 +62,10 @@ def find_candidates(
             else:
                 groups.append(finder.grow(node))
         elif node.op in WITHOUT_KERNEL and attribute(node, "T").type == DT_FLOAT:
-            refused.append(Decision(node.name, node.op, False, "%s has no INT8 kernel" % node.op))
+            told = "%s has no INT8 kernel" % node.op
+            if node.name in not_written:
+                told += ", and it is not written as a MatMul: " + not_written[node.name]
+            refused.append(Decision(node.name, node.op, False, told))
     return _producers_first(groups), (*refused, *refused_in_functions(graph))
 
 
@@ -122,7 +129,8 @@ class _Finder:
     def refusal(self, node: NodeDef) -> str:
         """Why a linear op is no candidate; empty where it is."""
         weights = self.graph.constant(self.graph.data_inputs(node)[1])
-        case = _Case(node, weights, node.op in self.excluded_ops, node.name in self.excluded_nodes)
+        excluded = bool(ops_of(node) & self.excluded_ops), bool(names_of(node) & self.excluded_nodes)
+        case = _Case(node, weights, *excluded)
         return find_reason(_REFUSALS, case) or find_reason(LINEAR[node.op].refusals, NodeCase(self.graph, node))
 
     def grow(self, node: NodeDef) -> Group:
@@ -151,7 +159,7 @@ class _Finder:
         return Group(node.name, node.op, source, pads, bias, None, activation, members[-1], tuple(members))
 
     def _is_excluded(self, node: NodeDef) -> bool:
-        return node.name in self.excluded_nodes or node.op in self.excluded_ops
+        return bool(ops_of(node) & self.excluded_ops or names_of(node) & self.excluded_nodes)
 
     def _only_reader(self, node: NodeDef) -> Optional[NodeDef]:
         if not self.graph.is_private(node.name):

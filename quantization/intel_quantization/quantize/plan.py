@@ -200,13 +200,21 @@ class _Settler:
             group = self._give_lifted(group, unsigned)
         kernel = kind.kernel(group, unsigned, signed_summand)
         from_float = group.source not in self.results
-        case = GroupCase(group, weights, source.shape, unsigned, from_float, kernel, self.capabilities)
+        rows = self._count_rows(group, source)
+        case = GroupCase(group, weights, source.shape, unsigned, from_float, rows, kernel, self.capabilities)
         return find_reason((*kind.obstacles, _LACKING), case) or group
 
     def _weights(self, group: Group) -> np.ndarray:
         weights = self.graph.constant(self.graph.data_inputs(self.graph.nodes[group.linear])[1])
         assert weights is not None  # a condition of every candidate
         return weights
+
+    def _count_rows(self, group: Group, source: TensorStatistics) -> float:
+        """How many rows a matrix product reads at once, for one sample."""
+        columns = (source.shape or (None,))[-1] or 0
+        if self.graph.frame(group.source) or not columns or not self.statistics.samples:
+            return 1.0  # in a loop each round has rows of its own
+        return max(source.count / columns / self.statistics.samples, 1.0)
 
     def _take_lifted(self, group: Group) -> Group:
         """The group that reads its source lifted, where that is so or should be."""

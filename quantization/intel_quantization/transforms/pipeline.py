@@ -37,6 +37,9 @@ _OPTIMIZE_FP32 = (
     "fold_constants",  # what the branches hid
     "strip_unused",
     "merge_transposes",
+    "simplify_tensordot",
+    "write_as_matmul",
+    "delay_reshape",
     "merge_reshapes",
     "drop_zero_padding",
     "split_explicit_padding",

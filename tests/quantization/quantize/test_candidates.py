@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from intel_quantization.graph.graph import Graph
 from intel_quantization.quantize.candidates import find_candidates
+from intel_quantization.transforms.write_as_matmul import OTHER_WEIGHTS
 from tests.quantization.builders import (
     bias,
     build,
@@ -144,7 +145,10 @@ def in_space():
 @pytest.mark.parametrize(
     ("function", "reason"),
     [
-        (batched, "BatchMatMulV2 has no INT8 kernel"),
+        (
+            batched,
+            "BatchMatMulV2 has no INT8 kernel, and it is not written as a MatMul: " + OTHER_WEIGHTS,
+        ),
         (in_space, "Conv3D has no INT8 kernel"),
         (half, "not float32"),
         (computed, "weights are not constant"),

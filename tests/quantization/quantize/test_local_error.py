@@ -53,7 +53,7 @@ KINDS = [
 @pytest.mark.parametrize("per_channel", [True, False])
 @pytest.mark.parametrize(("kind", "activation", "low"), KINDS)
 def test_the_prediction_is_what_the_op_shows(kind, activation, low, per_channel, monkeypatch):
-    monkeypatch.setattr("intel_quantization.kinds.matmul._LEAST_LIFTED", 0)
+    monkeypatch.setattr("intel_quantization.kinds.matmul.pays_lifted", lambda case: True)
     monkeypatch.setattr("intel_quantization.quantize.local_error._LARGEST_WEIGHT_ERROR", 1.0)
     graph_def = b.build(layer(kind, activation, SIZES**0.5, low))
     feed = ROWS if kind == "dense" else FEED

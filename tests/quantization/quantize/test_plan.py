@@ -16,7 +16,10 @@ from tests.quantization.builders import bias, build, conv, conv_block, dense, de
 
 pytestmark = pytest.mark.tensorflow
 
-FEW_WEIGHTS = "signed input has to be lifted for MatMul, which is not faster for so few weights"
+LITTLE_WORK = (
+    "its input goes below zero and has to be lifted for INT8, which takes longer than INT8 saves: %s of %d values, "
+    "%d results; longer sequences pay, or a ReLU in front of it"
+)
 
 
 def planned(function, seen):
@@ -67,20 +70,56 @@ def test_reasons(function, seen, reason):
     assert reasons == {"c": reason}
 
 
-def test_signed_input_of_a_small_product():
-    groups, reasons = planned(
-        lambda: dense(image((None, 4)), name="out"), {"input": (-1, 1, (None, 4)), "out": (0, 1, (None, 10))}
-    )
-    assert (groups, reasons) == ({}, {"out": FEW_WEIGHTS})
+def signed_product(rows, inputs, outputs, samples=2, looped=False):
+    """The group, and why it stays FP32, of a product that reads so many signed rows for each sample."""
+
+    def net():
+        x = image((None, inputs))
+        if looped:
+            x = tf.raw_ops.Enter(data=x, frame_name="loop")
+        weights = tf.constant(random("w", (inputs, outputs)))
+        if looped:
+            weights = tf.raw_ops.Enter(data=weights, frame_name="loop", is_constant=True)
+        tf.raw_ops.MatMul(a=x, b=weights, name="product")
+
+    graph = Graph(build(net), ["product"])
+    source = "Enter" if looped else "input"
+    count = rows * samples
+    seen = {
+        source: TensorStatistics(count * inputs, -1, 1, (None, inputs)),
+        "product": TensorStatistics(count * outputs, -1, 1, (None, outputs)),
+    }
+    candidates, refused = find_candidates(graph)
+    assert not refused
+    groups, decisions = decide(graph, candidates, Statistics(samples=samples, tensors=seen))
+    return groups, {item.node: item.reason for item in decisions}["product"]
 
 
-def test_signed_input_of_a_large_product():
-    groups, reasons = planned(
-        lambda: dense(image((None, 1024)), 512, name="out"),
-        {"input": (-1, 1, (None, 1024)), "out": (0, 1, (None, 512))},
-    )
-    assert reasons == {"out": ""}
-    assert groups["out"].lifted
+@pytest.mark.parametrize(
+    ("rows", "inputs", "outputs"),
+    [(1, 1024, 1000), (1, 2048, 1000), (16, 768, 768), (16, 384, 1536), (128, 128, 512), (128, 768, 768)]
+    + [(512, 64, 256), (512, 128, 128)],
+)
+def test_signed_input_of_much_work(rows, inputs, outputs):
+    groups, reason = signed_product(rows, inputs, outputs)
+    assert reason == ""
+    assert groups[0].lifted
+
+
+@pytest.mark.parametrize(
+    ("rows", "inputs", "outputs"),
+    [(1, 4, 10), (1, 768, 768), (4, 768, 768), (16, 384, 384), (64, 256, 256), (128, 128, 128)]
+    + [(512, 512, 16), (4096, 512, 50)],  # where results are few, lifting takes longer however many rows there are
+)
+@pytest.mark.parametrize("samples", [1, 8])
+def test_signed_input_of_little_work(rows, inputs, outputs, samples):
+    told = LITTLE_WORK % ("1 row" if rows == 1 else "%d rows" % rows, inputs, outputs)
+    assert signed_product(rows, inputs, outputs, samples) == ((), told)
+
+
+def test_each_round_of_a_loop_has_rows_of_its_own():
+    assert signed_product(128, 384, 384)[1] == ""
+    assert signed_product(128, 384, 384, looped=True) == ((), LITTLE_WORK % ("1 row", 384, 384))
 
 
 def test_a_tensorflow_without_the_kernel(monkeypatch):
