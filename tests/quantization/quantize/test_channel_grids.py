@@ -314,6 +314,7 @@ def test_the_same_twice(kind):
 @pytest.mark.parametrize("kind", ["means", "sizes"])
 def test_a_matrix_product_reads_them(kind, transpose, monkeypatch):
     """It has but one range for its weights."""
+    monkeypatch.setattr("intel_quantization.kinds.matmul.pays_lifted", lambda case: True)  # of one row it does not
     means, sizes = (np.linspace(-40, 40, 512), 1) if kind == "means" else (0, np.geomspace(0.02, 20, 512))
     means, sizes = np.float32(means), np.float32(sizes)
 
