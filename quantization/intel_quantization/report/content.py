@@ -54,15 +54,15 @@ def build(
         tuning: tune.Tuning as a dict, or None where nothing was tuned.
 
     Returns:
-        A dict that JSON can say without NaN: headline, verdict, alarms, schema, created, names, size, interface, ops,
+        A dict that JSON can say without NaN: alarms, headline, verdict, schema, created, names, size, interface, ops,
         reasons, others (what else stays FP32: op, reason, count, and the first nodes), accuracy, blame, tuning,
         latency, not_measured, calibration, options, provenance.
     """
     names = {"fp32": os.path.basename(in_graph), "int8": os.path.basename(job.out_graph)}
     return {
+        "alarms": alarms,  # first: whoever looks into the file must see them
         "headline": headline(accuracy, latency, verdict),
         "verdict": verdict,
-        "alarms": alarms,  # first: whoever looks into the file must see them
         "schema": REPORT_SCHEMA,
         "created": time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime()),
         "graphs": names,

@@ -10,15 +10,16 @@ _MARKUP = re.compile(r"([\\`*_{}\[\]<>|#!~])")
 
 
 def render_markdown(report: Dict[str, Any]) -> str:
-    """The verdict, alarms, figures, ops, and what to do about layers that lose.
+    """Alarms, the verdict, figures, ops, and what to do about layers that lose.
 
     Args:
         report: as ``report.content.build`` makes it. Foreign text in it stays text.
     """
-    lines = [f"## {_text(report['graphs']['int8'])}", "", f"**{_text(report['headline'])}**", ""]
+    lines = [f"## {_text(report['graphs']['int8'])}", ""]
     for alarm in report["alarms"]:
         word = "Alarm" if alarm["severity"] == "alarm" else "Notice"
         lines += [f"> **{word}:** {_text(alarm['what'])}. Try {_text(alarm['try'])}.", ""]
+    lines += [f"**{_text(report['headline'])}**", ""]
     lines += _measures(report) + _ops(report) + _opportunities(report) + _tuning(report)
     provenance = report["provenance"]
     made = f"TensorFlow {provenance['tensorflow']}, {', '.join(provenance['cpu']) or 'no AVX'}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.quantization.test_evaluate import LABELS, Fake, Feed, one_hot
+from tests.quantization.measure.test_evaluate import LABELS, Fake, Feed, one_hot
 
 from intel_quantization.data.images import Image
 from intel_quantization.errors import BadInputError
