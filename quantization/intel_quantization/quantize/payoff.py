@@ -160,7 +160,7 @@ def _leave_out_of_proportion(
         error = sum(errors[group.root] for group in together)
         if error < _LARGE_ERROR:
             return
-        if error < _TIMES_MEDIAN * usual * len(together):
+        if error < _TIMES_MEDIAN * usual:
             continue
         mine = sum(work[group.root] for group in together)
         mine += _WORK_OF_A_VALUE * _count_converted(items, together, left, statistics)
