@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import shutil
 import sys
 from collections.abc import Sequence
@@ -37,14 +36,10 @@ def run_options(argv: Sequence[str]) -> RunOptions[str]:
 
 
 def graph_options(command: Command, argv: Sequence[str]) -> RunOptions[str]:
-    """Those of a sub-command on graphs, which come first, as words; argv is without the sub-command's name."""
-    most = 1 if command.name == TUNE else 2
-    words = list(itertools.takewhile(lambda word: not word.startswith("-"), argv))
-    if len(words) > most:
-        raise UsageError(f"{command.name} takes {most} graph{'s' if most > 1 else ''}", f"drop {words[most]}")
-    graphs = [part for pair in zip(("--in_graph", "--other_graph"), words, strict=False) for part in pair]
+    """Those of a sub-command on graphs, which are words without a hyphen; argv is without the sub-command's name."""
     task = ["--tune"] if command.name == TUNE else ["--task", command.name]
-    options: RunOptions[str] = _parsed(command, [*argv[len(words) :], *graphs, *task])
+    graphs = ("--in_graph",) if command.name == TUNE else ("--in_graph", "--other_graph")
+    options: RunOptions[str] = _parsed(command, [*argv, *task], graphs)
     return options
 
 
@@ -72,11 +67,11 @@ def completion_options(argv: Sequence[str]) -> CompletionOptions:
     return options
 
 
-def _parsed(command: Command, argv: Sequence[str]) -> Any:
+def _parsed(command: Command, argv: Sequence[str], graphs: Sequence[str] = ()) -> Any:
     general = ("help",) if command.name else tuple(GENERAL)
     names = () if command.name else tuple(one.name for one in SUB_COMMANDS)
     try:
-        return parse_options(command.program, command.table, argv, general, names)
+        return parse_options(command.program, command.table, argv, general, names, graphs)
     except MistakeError as mistake:
         raise UsageError(mistake.message, mistake.remedy) from None
     except AskedError as asked:

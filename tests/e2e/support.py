@@ -14,6 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 COMMAND = [sys.executable, str(ROOT / "launcher" / "launch_quantization.py")]
+SUB_COMMANDS = ("evaluate", "benchmark", "compare", "tune")
 PATIENCE = 600
 """Seconds after which a call counts as hung; no test depends on how long one takes."""
 
@@ -94,8 +95,10 @@ class Launcher:
         self.environment = environment
 
     def argv(self, *arguments: object) -> list[str]:
-        """The whole command line."""
-        return [*COMMAND, "--runtime", self.runtime, *(str(argument) for argument in arguments)]
+        """The whole command line; a sub-command stands first."""
+        words = [str(argument) for argument in arguments]
+        first = words[:1] if words[:1] and words[0] in SUB_COMMANDS else []
+        return [*COMMAND, *first, "--runtime", self.runtime, *words[len(first) :]]
 
     def __call__(self, *arguments: object, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run to the end."""

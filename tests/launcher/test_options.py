@@ -70,6 +70,7 @@ def test_per_channel_is_a_real_boolean(argv: tuple[str, ...], expected: bool) ->
         (["--data-locatoin=x"], "unknown option --data-locatoin", "did you mean --data-location?"),
         (["--in"], "unknown option --in", ""),
         (["biuld"], "unexpected word 'biuld'", "did you mean build?"),
+        (["--runtime", "local", "evaluate"], "evaluate has to come first", "launch_quantization evaluate"),
         (["--no-per-chanel"], "unknown option --no-per-chanel", "did you mean --no-per-channel?"),
         (["--zzzzzz"], "unknown option --zzzzzz", "see launch_quantization --help"),
     ],
@@ -267,6 +268,7 @@ def test_target(text: str) -> None:
         (["evaluate", "a.pb"], "evaluate", ("a.pb", None), False),
         (["compare", "a.pb", "b.pb", "--samples", "3"], "compare", ("a.pb", "b.pb"), False),
         (["benchmark", "--in_graph", "a.pb"], "benchmark", ("a.pb", None), False),
+        (["evaluate", "--runtime", "local", "a.pb", "-d", "x", "b.pb"], "evaluate", ("a.pb", "b.pb"), False),
         (["tune", "a.pb", "--max_drop", "2"], "quantize", ("a.pb", None), True),
     ],
 )

@@ -93,7 +93,12 @@ def make_parser(program: str, table: Any, general: Sequence[str] = ("help",), *,
 
 
 def parse_options(
-    program: str, table: Any, argv: Sequence[str], general: Sequence[str] = ("help",), other_words: Sequence[str] = ()
+    program: str,
+    table: Any,
+    argv: Sequence[str],
+    general: Sequence[str] = ("help",),
+    other_words: Sequence[str] = (),
+    graphs: Sequence[str] = (),
 ) -> Any:
     """The options of a command line, an instance of ``table``.
 
@@ -101,6 +106,7 @@ def parse_options(
         program, table, general: as ``make_parser`` takes them.
         argv: without the program's name.
         other_words: words without a hyphen that a user may have meant.
+        graphs: options that words without a hyphen stand for, in this order, wherever they are.
 
     Raises:
         MistakeError: an unknown option or word, a missing or a bad value.
@@ -109,6 +115,14 @@ def parse_options(
     parser = make_parser(program, table, general)
     parser.words = tuple(argv)
     namespace, unknown = parser.parse_known_args(list(argv))
+    words = [word for word in unknown if not word.startswith("-")] if graphs else []
+    if len(words) > len(graphs):
+        number = "%d graph%s" % (len(graphs), "s" if len(graphs) > 1 else "")
+        raise MistakeError("%s takes %s" % (program.split()[-1], number), "drop %s" % words[len(graphs)])
+    if words:
+        pairs = [part for pair in zip(graphs, words) for part in pair]
+        namespace, unknown = parser.parse_known_args([*argv, *pairs])
+        unknown = [word for word in unknown if word.startswith("-")]
     if unknown:
         raise _unknown(program, table, unknown[0], other_words)
     return table(**vars(namespace))
@@ -122,6 +136,8 @@ def spellings(table: Any) -> Tuple[str, ...]:
 
 def _unknown(program: str, table: Any, word: str, other_words: Sequence[str]) -> MistakeError:
     see = "see %s --help" % program
+    if word in other_words:
+        return MistakeError("%s has to come first" % word, "%s %s ..." % (program, word))
     if not word.startswith("-"):
         return MistakeError("unexpected word %r" % word, did_you_mean(word, other_words, see))
     option = word.split("=", 1)[0]
