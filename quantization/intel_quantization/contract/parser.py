@@ -118,7 +118,7 @@ def parse_options(
     words = [word for word in unknown if not word.startswith("-")] if graphs else []
     if len(words) > len(graphs):
         number = "%d graph%s" % (len(graphs), "s" if len(graphs) > 1 else "")
-        raise MistakeError("%s takes %s" % (program.split()[-1], number), "drop %s" % words[len(graphs)])
+        raise MistakeError("%s takes %s" % (program.rsplit(maxsplit=1)[-1], number), "drop %s" % words[len(graphs)])
     if words:
         pairs = [part for pair in zip(graphs, words) for part in pair]
         namespace, unknown = parser.parse_known_args([*argv, *pairs])

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.quantization.measure.test_evaluate import LABELS, Fake, Feed, one_hot
 
 from intel_quantization.data.images import Image
 from intel_quantization.errors import BadInputError
 from intel_quantization.measure.custom import Custom
 from intel_quantization.measure.evaluate import compare
+from tests.quantization.measure.test_evaluate import LABELS, Fake, Feed, one_hot
 
 BY_SAMPLE = """
 def right(outputs, labels):
