@@ -43,7 +43,7 @@ from intel_quantization.quantize.trial import Grid, Trial
 _EXPONENTS = (0.5, 1.0)
 _LARGEST_SCALE = 64.0
 # To what share of itself the readers' error has to fall by offsets, which take nothing away, and by scales, which let
-# every channel end where calibration saw its end; and by what share of the output's power by scales.
+# every channel end where calibration saw its end; and by what share of the output's variance by scales.
 _BY_OFFSETS = 0.97
 _BY_SCALES = 0.8
 _LEAST_GAIN = 1e-4
@@ -147,7 +147,7 @@ class _Finder:
         return list(result.values())
 
     def _is_free(self, tensor: str) -> bool:
-        """Whether INT8 groups alone read a tensor, or its lifted form, and can take any offset back."""
+        """Whether the INT8 groups that read a tensor can take any offset back, and nothing passes it on in INT8."""
         seen = self._statistics.tensors[tensor]
         if seen.channel_minimum is None or tensor in self._passed or tensor in self._factors:
             return False

@@ -43,7 +43,7 @@ _SWEEPS = 4
 _LARGEST_FACTOR = 64.0
 # Overall sizes that are tried where a ReLU6 bounds the factors.
 _OCTAVES = range(-6, 7)
-# By what share of the output's power the error has to fall, and to what share of itself.
+# By what share of the output's variance the error has to fall, and to what share of itself.
 _LEAST_GAIN = 1e-4
 _CLEAR_GAIN = 0.8
 # Equalized channels all end where calibration saw their largest value, and an image that goes beyond it in one channel

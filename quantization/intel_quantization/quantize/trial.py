@@ -84,7 +84,7 @@ class Trial:
         if ends is not None and (self.wanted.min(initial=0.0) < ends[0] or self.wanted.max(initial=0.0) > ends[1]):
             self._ends = ends
             self.wanted = np.clip(self.wanted, np.float32(ends[0]), np.float32(ends[1]))
-        self._power = float(self.wanted.var(axis=0, dtype=np.float64).sum()) + _TINY
+        self._variance = float(self.wanted.var(axis=0, dtype=np.float64).sum()) + _TINY
 
     def multiply(self, patches: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """The op without a bias: float32 [patches, output channels]."""
@@ -111,7 +111,7 @@ class Trial:
         if weights is not None:
             got -= self.multiply(self._mean, weights - self.weights)
         noise = self.activate(got + self._bias) - self.wanted
-        return float(np.square(noise, dtype=np.float64).mean(axis=0).sum()) / self._power
+        return float(np.square(noise, dtype=np.float64).mean(axis=0).sum()) / self._variance
 
     def rounding(self, grid: Grid, scale: Optional[np.ndarray] = None) -> float:
         """The share of noise in the output's variance when the output is rounded to a grid.
@@ -125,7 +125,7 @@ class Trial:
             noise = grid.round(wanted) - wanted
         else:
             noise = grid.round(wanted / scale.astype(np.float32)) * scale.astype(np.float32) - wanted
-        return float(np.square(noise, dtype=np.float64).mean(axis=0).sum()) / self._power
+        return float(np.square(noise, dtype=np.float64).mean(axis=0).sum()) / self._variance
 
     def noise_by_channel(self, weights: np.ndarray) -> np.ndarray:
         """The mean square of what other weights change in each output channel: float64 [output channels]."""
@@ -141,7 +141,7 @@ class Trial:
         """
         squares = self._layout.reduce_taps(np.square(self.weights, dtype=np.float64), np.sum)
         by_output = self._layout.respond(by_input_channel, squares)
-        return float(by_output.sum()) / self._power
+        return float(by_output.sum()) / self._variance
 
 
 def bounds(*ranges: Tuple[float, float]) -> Tuple[float, float]:
