@@ -1,7 +1,8 @@
 """What rounding shifts the mean of each channel behind a ReLU by, and the bias that takes it back.
 
 Noise that cancels on average ahead of a ReLU does not cancel behind it: below zero it is cut off, above it is not, and
-with a ReLU6 there is a second such end. So each layer hands a small shift to the next, and they add up.
+with a ReLU6 there is a second such end. So each layer hands a small shift to the next, and they add up. Without a
+ReLU it is what rounding the input shifts, such as that of a flat background, that the bias takes back.
 On patches of what the layer reads the INT8 layer is computed, and the bias is changed until its mean is that of FP32
 (Nagel et al. 2019, "Data-Free Quantization Through Weight Equalization and Bias Correction", section 4.2, which takes
 the values ahead of a ReLU to be normally distributed). A channel keeps its shift where that does better on patches

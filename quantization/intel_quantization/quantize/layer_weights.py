@@ -86,7 +86,7 @@ class LayerWeights:
     ) -> np.ndarray:
         """See :func:`find_activation_shift`, which knows the layer without scales."""
         trial = self._how.trials.get(group.root)
-        if trial is None or not group.activation or group.summand is not None:
+        if trial is None or group.summand is not None:
             return np.zeros(bias.shape)
         read, result = self._how.scales.get(group.source), self._how.scales.get(group.root)
         patches = trial.patches

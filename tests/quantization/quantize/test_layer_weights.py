@@ -37,8 +37,12 @@ def layer(scaled=True, adaptive=False, correct=True, offset=0.0, lift=0.0):
 @pytest.mark.parametrize("scaled", [True, False])
 @pytest.mark.parametrize("adaptive", [True, False])
 @pytest.mark.parametrize("offset", [0.0, 1.5, np.linspace(0.0, 3.0, 4)], ids=["none", "one", "of channels"])
-def test_the_mean_of_the_output_is_right(scaled, adaptive, offset):
-    """What the layer gives for the mean of its input, as INT8 has that, is what FP32 gives, as INT8 has that."""
+def test_the_mean_of_the_output_is_right(monkeypatch, scaled, adaptive, offset):
+    """What the layer gives for the mean of its input, as INT8 has that, is what FP32 gives, as INT8 has that.
+
+    Ahead of what rounding the input shifts, which patches tell.
+    """
+    monkeypatch.setattr(module, "find_activation_shift", lambda trial, *_: np.zeros(trial.wanted.shape[1]))
     lift = np.linspace(-2.0, 2.0, 6)
     prepared, group, (values, limit, bias) = layer(scaled, adaptive, True, offset, lift)
     node = prepared.graph.nodes["c"]
@@ -70,3 +74,14 @@ def test_weights_are_rounded_for_what_the_layer_reads(monkeypatch, scaled):
     weights = prepared.graph.constant(prepared.graph.nodes["c"].input[1])
     want = patches @ weights[0, 0] / (RESULT if scaled else 1.0)
     np.testing.assert_allclose(told["patches"] @ told["weights"][0, 0], want, atol=1e-4)
+
+
+def test_what_rounding_the_input_shifts_is_taken_back_without_an_activation_too():
+    """A coarse input, of which all values are rounded the same way."""
+    prepared, group, (values, limit, bias) = layer(False, False, True, 0.0, np.zeros(6))
+    trial = prepared.trials[group.root]
+    read = Int8Tensor("t", True, 4.0, "low", "high").round(trial.patches)
+    given = read[:, 0] @ dequantized(prepared.graph.nodes["c"], values, limit)[0, 0] + bias
+    plain = trial.multiply(read, dequantized(prepared.graph.nodes["c"], values, limit).astype(np.float32))
+    before = (plain + prepared.graph.constant(group.bias) - trial.wanted).mean(axis=0)
+    assert np.abs((given - trial.wanted).mean(axis=0)).max() < 0.5 * np.abs(before).max()
