@@ -38,7 +38,7 @@ def main() -> int:
     """Entry point; returns the exit code."""
     _use_utf8()
     from launch_quantization import signals
-    from launch_quantization.cli import main as run
+    from launch_quantization.commands.cli import main as run
     from launch_quantization.errors import Interrupted
 
     _open_standard_streams()

@@ -9,7 +9,7 @@ import sys
 
 from launch_quantization.contract.words import DEFAULT_TENSORFLOW
 from launch_quantization.errors import LauncherError
-from launch_quantization.local_runtime import LocalRuntime
+from launch_quantization.runtimes.local.runtime import LocalRuntime
 
 
 def main() -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from launch_quantization.registry import cache_root
+from launch_quantization.output.runs import cache_root
 from tests.e2e.support import MAKE_GRAPH, Launcher, write_images
 
 

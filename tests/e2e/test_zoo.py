@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from launch_quantization.build_context import context_root
+from launch_quantization.building.context import context_root
 from tests.e2e.support import Launcher, leftovers, write_rows
 from tests.standin_zoo import GENERATIONS, write_zoo
 

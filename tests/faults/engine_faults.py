@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from launch_quantization.reaper import container_name, labels
+from launch_quantization.runtimes.docker.reaper import container_name, labels
 from tests.faults.place import Place
 from tests.faults.table import Row
 from tests.launcher.fake_engine import INFO, VERSION, Answer, FakeEngine, Request, attached, frame, reply

@@ -11,8 +11,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from launch_quantization import graph_message
-from launch_quantization.registry import cache_root
+from launch_quantization.output import graph_message
+from launch_quantization.output.runs import cache_root
 from tests.e2e.support import COMMAND, PATIENCE, leftovers
 from tests.faults.place import OLD
 

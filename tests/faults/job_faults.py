@@ -167,7 +167,7 @@ def _ended_outside(place: Place, graph: Path) -> Row:
 
 def _kill_job(launcher: int) -> None:
     """The launcher's child is the supervisor, and its child the job."""
-    from launch_quantization.supervisor import children, process_table
+    from launch_quantization.processes.supervisor import children, process_table
 
     table = children(process_table())
     (supervisor,) = table[launcher]

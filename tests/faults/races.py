@@ -27,8 +27,9 @@ _DEATHS = 0.4
 _MAKE_ENVIRONMENT = """\
 import sys
 from pathlib import Path
-from launch_quantization import environment, signals
-from launch_quantization.pythons import probe
+from launch_quantization import signals
+from launch_quantization.runtimes.local import environment
+from launch_quantization.runtimes.local.pythons import probe
 signals.install()
 lock = Path(sys.argv[1])
 base = probe(Path(sys.argv[2]), ["%d.%d" % sys.version_info[:2]])
@@ -187,7 +188,7 @@ def _image(ground: Ground, rng: random.Random, number: int) -> Result:
 def _left_on_the_engine(tag: str) -> list[str]:
     import docker
 
-    from launch_quantization.image_store import VARIANT_LABEL
+    from launch_quantization.runtimes.docker.image.store import VARIANT_LABEL
 
     client = docker.APIClient()
     ours = {"label": f"{VARIANT_LABEL}={VARIANT}"}
@@ -210,7 +211,7 @@ def _left_on_the_engine(tag: str) -> list[str]:
 def _remove_tiny_images() -> None:
     import docker
 
-    from launch_quantization.image_store import VARIANT_LABEL
+    from launch_quantization.runtimes.docker.image.store import VARIANT_LABEL
 
     client = docker.APIClient()
     for image in client.images(filters={"label": f"{VARIANT_LABEL}={VARIANT}"}):

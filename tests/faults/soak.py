@@ -127,7 +127,7 @@ def _kill_container(place: Place, signum: int) -> None:
 
 
 def _kill_child(launcher: int, signum: int) -> None:
-    from launch_quantization.supervisor import children, process_table
+    from launch_quantization.processes.supervisor import children, process_table
 
     table = children(process_table())
     jobs = [job for supervisor in table.get(launcher, ()) for job in table.get(supervisor, ())]

@@ -22,12 +22,13 @@ from intel_quantization.errors import BadInputError
 from intel_quantization.reading.interface import TensorInfo
 from intel_quantization.reading.load import load_graph
 from intel_quantization.zoo.config import load_entries
-from launch_quantization import events, graph_message
+from launch_quantization.commands.options import run_options
 from launch_quantization.errors import LauncherError
-from launch_quantization.lines import LineSplitter
-from launch_quantization.options import run_options
-from launch_quantization.sanitize import safe_text
-from launch_quantization.validation import checked_job
+from launch_quantization.job.validation import checked_job
+from launch_quantization.output import graph_message
+from launch_quantization.stream import events
+from launch_quantization.stream.lines import LineSplitter
+from launch_quantization.stream.sanitize import safe_text
 from tests.fuzz import seeds
 
 ROWS = (TensorInfo("input:0", "input", "float32", (None, 6)),)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from launch_quantization import profile
-from launch_quantization.docker_runtime import DockerRuntime
-from launch_quantization.engine import Engine, connect
-from launch_quantization.image import ImageSpec, ensure_image
+from launch_quantization.runtimes.docker import profile
+from launch_quantization.runtimes.docker.engine import Engine, connect
+from launch_quantization.runtimes.docker.image.build import ImageSpec, ensure_image
+from launch_quantization.runtimes.docker.runtime import DockerRuntime
 from tests.launcher.docker_support import make_job, make_staging
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]

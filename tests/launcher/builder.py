@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from launch_quantization import build_context, provenance, signals
-from launch_quantization.engine import connect
+from launch_quantization import signals
+from launch_quantization.building import context as build_context
 from launch_quantization.errors import Interrupted, LauncherError
-from launch_quantization.image import ImageSpec, ensure_image
+from launch_quantization.runtimes.docker.engine import connect
+from launch_quantization.runtimes.docker.image import provenance
+from launch_quantization.runtimes.docker.image.build import ImageSpec, ensure_image
 
 
 def main() -> int:

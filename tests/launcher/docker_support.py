@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from launch_quantization.build_context import local_base, lock_file
-from launch_quantization.engine import Engine
-from launch_quantization.image import DEFAULT_VARIANT, LATEST
-from launch_quantization.image_store import image_id
-from launch_quantization.job import Job
+from launch_quantization.building.context import local_base, lock_file
+from launch_quantization.job.job import Job
+from launch_quantization.runtimes.docker.engine import Engine
+from launch_quantization.runtimes.docker.image.build import DEFAULT_VARIANT, LATEST
+from launch_quantization.runtimes.docker.image.store import image_id
 
 
 @dataclass(frozen=True)

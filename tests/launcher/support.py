@@ -6,9 +6,9 @@ import hashlib
 import json
 from pathlib import Path
 
+from launch_quantization.commands.options import run_options
 from launch_quantization.contract.options import RunOptions
-from launch_quantization.events import Event
-from launch_quantization.options import run_options
+from launch_quantization.stream.events import Event
 
 
 def options(*argv: object) -> RunOptions[str]:

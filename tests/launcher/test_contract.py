@@ -20,9 +20,9 @@ from launch_quantization.contract.nearest import did_you_mean
 from launch_quantization.contract.option import Option, options_of
 from launch_quantization.contract.options import JobOptions
 from launch_quantization.contract.words import ALGORITHMS
-from launch_quantization.validation import checked_job
+from launch_quantization.job.validation import checked_job
+from tests.launcher.stream.test_events import GOOD
 from tests.launcher.support import options
-from tests.launcher.test_events import GOOD
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = ROOT / "quantization" / "intel_quantization" / "contract"

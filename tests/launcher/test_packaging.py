@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from launch_quantization.build_context import context_files, variants
+from launch_quantization.building.context import context_files, variants
 
 ROOT = Path(__file__).resolve().parents[2]
 SECTION = "[tool.hatch.build.targets.wheel.force-include]"

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from launch_quantization import cli, signals
+from launch_quantization import signals
+from launch_quantization.commands import cli
 from launch_quantization.errors import Interrupted
 from launch_quantization.signals import handed_over, patience, shield
 

@@ -1,0 +1,123 @@
+"""From argv to exit code: picks the sub-command, and turns every failure into its line and code."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+
+from launch_quantization.commands.options import (
+    build_options,
+    clean_options,
+    completion_options,
+    doctor_options,
+    graph_options,
+    run_options,
+)
+from launch_quantization.contract import commands
+from launch_quantization.contract.options import ViewOptions
+from launch_quantization.errors import Interrupted, LauncherError
+from launch_quantization.signals import shield
+from launch_quantization.view.json_view import JsonView
+from launch_quantization.view.progress import PlainView, View, choose_view, silence
+
+
+class _InterruptedError(LauncherError):
+    """How an interruption is told; its exit code comes from the signal."""
+
+    kind = "interrupted"
+
+
+def main(argv: list[str]) -> int:
+    """Run the command line.
+
+    Args:
+        argv: without the program's name.
+
+    Returns:
+        The exit code.
+    """
+    view: View = JsonView() if "--json" in argv else PlainView()
+    try:
+        command, view = _prepare(argv, view)
+    except LauncherError as error:
+        return _ended(view, error)
+    except Interrupted as interruption:
+        with shield():
+            return _interrupted(view, interruption)
+    return _guarded(lambda: command(view), view)
+
+
+def _prepare(argv: list[str], view: View) -> tuple[Callable[[View], int], View]:
+    """Parse; returns what to run, and the view that its options ask for."""
+    name = argv[0] if argv else ""
+    if name == commands.DOCTOR.name:
+        from launch_quantization.commands.doctor import doctor
+
+        to_doctor = doctor_options(argv[1:])
+        return (lambda _view: doctor(to_doctor)), PlainView()
+    if name == commands.CLEAN.name:
+        from launch_quantization.commands.clean import clean
+
+        to_clean = clean_options(argv[1:])
+        return (lambda _view: clean(to_clean)), PlainView()
+    if name == commands.COMPLETION.name:
+        from launch_quantization.commands.completion import print_completion
+
+        to_complete = completion_options(argv[1:])
+        return (lambda _view: print_completion(to_complete)), PlainView()
+    if name == commands.BUILD.name:
+        to_build = build_options(argv[1:])
+        from launch_quantization.commands.build import build
+
+        return (lambda view: build(to_build, view)), _view(to_build)
+    on_graphs = next((command for command in commands.ON_GRAPHS if command.name == name), None)
+    options = run_options(argv) if on_graphs is None else graph_options(on_graphs, argv[1:])
+    from launch_quantization.commands.quantize import quantize
+
+    return (lambda view: quantize(options, view)), PlainView() if options.dry_run else _view(options)
+
+
+def _view(options: ViewOptions) -> View:
+    return choose_view(as_json=options.json, quiet=options.quiet, verbose=options.verbose)
+
+
+def _guarded(body: Callable[[], int], view: View) -> int:
+    """Run the body; whatever ends it, the user is told and the view closed."""
+    try:
+        code = body()
+        with shield():
+            view.close(code)
+    except LauncherError as error:
+        with shield():
+            return _ended(view, error)
+    except Interrupted as interruption:
+        with shield():
+            return _interrupted(view, interruption)
+    return code
+
+
+def _ended(view: View, error: LauncherError) -> int:
+    try:
+        view.failed(error)
+        view.close(error.exit_code)
+    except Interrupted as interruption:  # the reader of our output is gone
+        return interruption.exit_code
+    except LauncherError:
+        silence()  # nobody can be told, but for the exit code
+    return error.exit_code
+
+
+def _interrupted(view: View, interruption: Interrupted) -> int:
+    if interruption.signum == signal.SIGPIPE:
+        return interruption.exit_code
+    name = signal.Signals(interruption.signum).name
+    if interruption.in_place:
+        error = _InterruptedError(f"interrupted by {name}; the results were already in place")
+    else:
+        error = _InterruptedError(f"interrupted by {name}; the job was stopped, and the output is as it was before")
+    try:
+        view.failed(error)
+        view.close(interruption.exit_code)
+    except (Interrupted, LauncherError):
+        silence()
+    return interruption.exit_code

@@ -1,0 +1,214 @@
+"""What the job left -> what the user gets. The job is not trusted, and so neither is its output.
+
+A GraphDef is a program: it may have left links, fifos, devices, endless files or a lying manifest.
+Only the files that a job is known to make are looked at; each must be a regular file of the caller
+with one link, of a sane size, with the manifest's hash; a graph must be one, and the INT8 graph the
+one that the report speaks of. Then all are moved into place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from launch_quantization.contract import outputs
+from launch_quantization.errors import OutputRefusedError
+from launch_quantization.output import graph_message
+from launch_quantization.output.placement import place
+from launch_quantization.stream.sanitize import safe_text
+
+MANIFEST_LIMIT = 1 << 20
+"""Bytes of a manifest; 1000 intermediate graphs fit."""
+FILE_LIMIT = 2 << 30
+"""Bytes of a single output: what protobuf allows for a graph."""
+FILES_LIMIT = 1000
+REPORT_LIMIT = 64 << 20
+"""Bytes of NAME.report.json, which is read."""
+
+_REMEDY = "nothing was changed; run again with --verbose, and do not trust this graph"
+_CHUNK = 1 << 20
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+_DIRECTORY = os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY | os.O_CLOEXEC
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """One line of the manifest: a name relative to the output directory, bytes, SHA-256 in hex."""
+
+    name: str
+    size: int
+    sha256: str
+
+
+def collect(source: Path, out_graph: Path) -> tuple[Path, ...]:
+    """Check everything below ``source`` and move it beside ``out_graph``.
+
+    Args:
+        source: the directory that was /workspace/output, on the file system of ``out_graph``.
+        out_graph: final path of the INT8 graph.
+
+    Returns:
+        The files that are in place now, the graph first.
+
+    Raises:
+        OutputRefusedError: something is wrong with the output; nothing was changed.
+        Interrupted: a signal came; ``in_place`` says whether before or after the move.
+    """
+    stem = outputs.stem_of(out_graph.name)
+    directory = _open(source.name, None, _DIRECTORY, source.parent)
+    try:
+        entries = _manifest(directory, stem)
+        mask = _umask()
+        for entry in entries:
+            _check(directory, entry, mask)
+        _check_report(directory, stem, entries)
+        manifest = stem + outputs.MANIFEST
+        _check_mode(directory, manifest, mask)
+        graph = stem + outputs.GRAPH
+        others = sorted(entry.name for entry in entries if entry.name != graph)
+        names = [*others, manifest, graph]
+        place(source, out_graph.parent, names)
+    finally:
+        os.close(directory)
+    return tuple(out_graph.parent / name for name in reversed(names))
+
+
+def _refuse(what: str) -> OutputRefusedError:
+    return OutputRefusedError(f"the job's output is refused: {what}", _REMEDY)
+
+
+def _open(name: str, directory: int | None, flags: int, parent: Path | None = None) -> int:
+    """Open without following a link in the last part; every part before it is ours or was checked."""
+    path = name if parent is None else parent / name
+    try:
+        return os.open(path, flags, dir_fd=directory)
+    except FileNotFoundError:
+        raise _refuse(f"{safe_text(name, 300)} is missing") from None
+    except OSError as error:  # ELOOP for a link, ENXIO for a socket, EACCES for mode 0
+        raise _refuse(f"{safe_text(name, 300)} cannot be opened: {error.strerror}") from error
+
+
+def _open_regular(directory: int, name: str, limit: int) -> int:
+    """A descriptor of a regular file of ours with one link and at most ``limit`` bytes."""
+    folder, _, leaf = name.rpartition("/")
+    parent = _open(folder, directory, _DIRECTORY) if folder else os.dup(directory)
+    try:
+        descriptor = _open(leaf, parent, _FILE)
+    finally:
+        os.close(parent)
+    found = os.fstat(descriptor)
+    complaint = _complaint(found, limit)
+    if complaint:
+        os.close(descriptor)
+        raise _refuse(f"{name} {complaint}")
+    return descriptor
+
+
+def _complaint(found: os.stat_result, limit: int) -> str:
+    if not stat.S_ISREG(found.st_mode):
+        return "is no regular file"
+    if found.st_nlink != 1:
+        return f"has {found.st_nlink} hard links"
+    if found.st_uid != os.getuid():
+        return f"belongs to uid {found.st_uid} instead of {os.getuid()}"
+    if found.st_size > limit:
+        return f"has {found.st_size} bytes, more than {limit}"
+    return ""
+
+
+def _manifest(directory: int, stem: str) -> Sequence[_Entry]:
+    name = stem + outputs.MANIFEST
+    descriptor = _open_regular(directory, name, MANIFEST_LIMIT)
+    with os.fdopen(descriptor, "rb") as file:
+        text = file.read(MANIFEST_LIMIT + 1)
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        raise _refuse(f"{name} is no JSON") from None
+    schema = outputs.MANIFEST_SCHEMA
+    if not isinstance(value, dict) or value.get("schema") != schema or not isinstance(value.get("files"), list):
+        raise _refuse(f"{name} is no manifest of schema {schema}")
+    if len(value["files"]) > FILES_LIMIT:
+        raise _refuse(f"{name} lists more than {FILES_LIMIT} files")
+    expected = outputs.listed_names(stem)
+    entries = [_entry(item, expected, name) for item in value["files"]]
+    names = {entry.name for entry in entries}
+    if len(names) != len(entries):
+        raise _refuse(f"{name} lists a file twice")
+    for needed in (stem + outputs.GRAPH, stem + outputs.REPORT_JSON):
+        if needed not in names:
+            raise _refuse(f"{name} does not list {needed}")
+    return entries
+
+
+def _entry(item: object, expected: re.Pattern[str], manifest: str) -> _Entry:
+    if not isinstance(item, dict):
+        raise _refuse(f"{manifest} has an entry that is no object")
+    name, size, digest = item.get("name"), item.get("size"), item.get("sha256")
+    if not isinstance(name, str) or not expected.fullmatch(name):
+        raise _refuse(f"{manifest} lists {safe_text(str(name), 300)!r}, which no job makes")
+    if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= FILE_LIMIT:
+        raise _refuse(f"{manifest} gives {name} an impossible size")
+    if not isinstance(digest, str) or not re.fullmatch(r"[0-9a-f]{64}", digest):
+        raise _refuse(f"{manifest} gives {name} no SHA-256")
+    return _Entry(name, size, digest)
+
+
+def _check(directory: int, entry: _Entry, mask: int) -> None:
+    """Size and hash as promised; then durable, and with the mode of a file the user made."""
+    descriptor = _open_regular(directory, entry.name, FILE_LIMIT)
+    try:
+        if os.fstat(descriptor).st_size != entry.size:
+            raise _refuse(f"{entry.name} has {os.fstat(descriptor).st_size} bytes instead of {entry.size}")
+        if _sha256(descriptor) != entry.sha256:
+            raise _refuse(f"{entry.name} does not have the hash that its manifest gives")
+        wrong = graph_message.complaint(descriptor) if entry.name.endswith(outputs.GRAPH) else ""
+        if wrong:
+            raise _refuse(f"{entry.name} is no GraphDef: {wrong}")
+        os.fchmod(descriptor, 0o666 & ~mask)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _check_report(directory: int, stem: str, entries: Sequence[_Entry]) -> None:
+    """The report has to speak of this graph."""
+    name = stem + outputs.REPORT_JSON
+    with os.fdopen(_open_regular(directory, name, REPORT_LIMIT), "rb") as file:
+        text = file.read(REPORT_LIMIT + 1)
+    try:
+        report = json.loads(text)
+        spoken_of = report["provenance"]["sha256"]["int8"]
+    except (ValueError, RecursionError, KeyError, TypeError):
+        raise _refuse(f"{name} does not say which graph it is about") from None
+    if spoken_of not in [entry.sha256 for entry in entries if entry.name == stem + outputs.GRAPH]:
+        raise _refuse(f"{name} is about another graph than {stem}{outputs.GRAPH}")
+
+
+def _check_mode(directory: int, name: str, mask: int) -> None:
+    descriptor = _open_regular(directory, name, MANIFEST_LIMIT)
+    try:
+        os.fchmod(descriptor, 0o666 & ~mask)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sha256(descriptor: int) -> str:
+    digest = hashlib.sha256()
+    while chunk := os.read(descriptor, _CHUNK):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _umask() -> int:
+    """The process's umask; it can only be read by setting it."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask

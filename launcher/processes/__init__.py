@@ -1,0 +1,1 @@
+"""Child processes that leave nothing behind, whatever happens to them or to the launcher."""

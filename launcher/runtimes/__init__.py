@@ -1,0 +1,1 @@
+"""Where a job runs: the protocol, and one folder for each runtime."""

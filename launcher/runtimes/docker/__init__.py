@@ -1,0 +1,1 @@
+"""Jobs in hardened containers of an engine that speaks Docker's interface."""

@@ -1,0 +1,1 @@
+"""Jobs in a locked environment of this machine, where no engine answers."""

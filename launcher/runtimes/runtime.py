@@ -1,0 +1,52 @@
+"""The Runtime protocol: where a job runs. Two exist: docker_runtime and local_runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from launch_quantization.job.job import Job
+
+LineSink = Callable[[bytes, str], None]
+"""Takes one line of output (no newline) and its stream: "stdout" (events) or "stderr" (logs)."""
+
+BuildLog = Callable[[str], None]
+"""Takes one line of build output, foreign text that the caller must treat as such."""
+
+
+class Runtime(Protocol):
+    """Where a job runs. All methods may raise a LauncherError or Interrupted."""
+
+    name: str
+
+    def describe(self) -> str:
+        """One line for the user: what this runtime is, e.g. ``docker 20.10.24, image quantization:…``."""
+
+    def ensure(self, log: BuildLog) -> None:
+        """Make ready what the job needs (build the image, make the environment); a no-op when ready.
+
+        Raises:
+            BuildError: it could not be built.
+            ImageMissingError: an image named by the user is not there.
+        """
+
+    def run(self, job: Job, staging: Path, on_line: LineSink) -> int:
+        """Run the job with ``staging / "output"`` as /workspace/output; return its exit status.
+
+        Nothing of the run is left when this returns or raises, Interrupted included: a first
+        Interrupted stops the job gracefully, a second one kills it.
+
+        Raises:
+            OutOfMemoryError: the engine or the watchdog saw the memory limit hit.
+            DeadlineError: ``job.timeout`` seconds passed.
+        """
+
+    def shell(self, job: Job, staging: Path) -> int:
+        """An interactive bash in the workspace, everything mounted; returns the shell's exit status.
+
+        Where stdin is no terminal, bash reads its commands from stdin, without a pseudo-terminal.
+        """
+
+    def plan(self, job: Job, staging: Path) -> dict[str, object]:
+        """What ``run`` would do, as JSON-ready data; ``command`` holds a pasteable argv list."""

@@ -1,0 +1,1 @@
+"""What the user sees: lines, a progress bar, JSON; and the summary at the end."""
