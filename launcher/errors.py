@@ -15,7 +15,12 @@ class LauncherError(Exception):
     Args:
         message: one line, what happened and where.
         remedy: one line, what the user can do; may be empty.
+
+    Attributes:
+        elsewhere: whether another runtime may manage what this one cannot, so that ``--runtime auto`` goes on.
     """
+
+    elsewhere = False
 
     exit_code = failures.INTERNAL.code
     kind = failures.INTERNAL.kind
@@ -45,6 +50,7 @@ class EngineUnreachableError(LauncherError):
 
     exit_code = failures.ENGINE_UNREACHABLE.code
     kind = failures.ENGINE_UNREACHABLE.kind
+    elsewhere = True
 
 
 class EngineTooOldError(LauncherError):
@@ -52,6 +58,7 @@ class EngineTooOldError(LauncherError):
 
     exit_code = failures.ENGINE_TOO_OLD.code
     kind = failures.ENGINE_TOO_OLD.kind
+    elsewhere = True
 
 
 class BuildError(LauncherError):

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from launch_quantization.contract.options import PlaceOptions
 from launch_quantization.errors import BuildError, UsageError
-from launch_quantization.runtimes.runtime import BuildLog
+from launch_quantization.stream.lines import BuildLog
 
 CA_VARIABLES = ("PIP_CERT", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
 """Environment variables that may name a company CA, first one first."""
@@ -176,3 +177,16 @@ def _pip_file(path: Path) -> Iterator[tuple[str, str]]:
     for section in ("global", "install"):
         if parser.has_section(section):
             yield from parser.items(section)
+
+
+def ca_path(options: PlaceOptions) -> Path | None:
+    """--ca-bundle as a path, or None; checked although perhaps nothing will be built.
+
+    Raises:
+        UsageError: it is no file of PEM certificates.
+    """
+    if options.ca_bundle is None:
+        return None
+    path = Path(options.ca_bundle)
+    named_certificates(path)
+    return path

@@ -17,8 +17,10 @@ from launch_quantization.contract import commands
 from launch_quantization.contract.options import ViewOptions
 from launch_quantization.errors import Interrupted, LauncherError
 from launch_quantization.signals import shield
+from launch_quantization.view.base import View, silence
+from launch_quantization.view.choose import choose_view
 from launch_quantization.view.json_view import JsonView
-from launch_quantization.view.progress import PlainView, View, choose_view, silence
+from launch_quantization.view.plain import PlainView
 
 
 class _InterruptedError(LauncherError):

@@ -7,45 +7,24 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from launch_quantization.building.context import lock_file, variants
 from launch_quantization.building.site import CA_VARIABLES
-from launch_quantization.commands.quantize import ca_path
 from launch_quantization.contract import cpu
 from launch_quantization.contract.options import DoctorOptions
-from launch_quantization.errors import LauncherError, UsageError
+from launch_quantization.errors import UsageError
 from launch_quantization.output.runs import dead_runs, runs_root
-from launch_quantization.runtimes.docker.image.build import ImageSpec, find_image, lock_file, variants
-from launch_quantization.runtimes.local import environment
+from launch_quantization.runtimes.choose import load_kinds
+from launch_quantization.runtimes.kind import OK, PROBLEM, WARNING, Finding
+from launch_quantization.runtimes.local.environment import NEEDED_BYTES
 from launch_quantization.stream.sanitize import safe_text
-from launch_quantization.view.progress import write_line
+from launch_quantization.view.base import write_line
 
-if TYPE_CHECKING:
-    from launch_quantization.runtimes.docker.engine import Engine
-
-OK, WARNING, PROBLEM = "ok", "warning", "problem"
 _MARKS = {OK: "ok      ", WARNING: "warning ", PROBLEM: "PROBLEM "}
 _MACHINES = ("x86_64", "AMD64")
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What one check found.
-
-    Attributes:
-        check: what was looked at.
-        level: ``ok``, ``warning`` or ``problem``.
-        found: one line.
-        remedy: one line; empty when all is well.
-    """
-
-    check: str
-    level: str
-    found: str
-    remedy: str = ""
 
 
 def doctor(options: DoctorOptions) -> int:
@@ -69,33 +48,37 @@ def doctor(options: DoctorOptions) -> int:
 def _exit_code(findings: list[Finding], runtime: str) -> int:
     bad = {finding.check for finding in findings if finding.level == PROBLEM}
     machine_fails = bool(bad & {"architecture", "cpu", "disk (cache)"})
-    docker_fails = machine_fails or any(one.check == "engine" and one.level != OK for one in findings)
-    local_fails = machine_fails or "local python" in bad
-    if runtime == "docker":
-        return 4 if docker_fails else 0
-    if runtime == "local":
-        return 6 if local_fails else 0
-    return 6 if docker_fails and local_fails else 0
+    met = {finding.check for finding in findings if finding.level == OK}
+    kinds = load_kinds(runtime)
+    if not machine_fails and any(kind.need in met for kind in kinds):
+        return 0
+    return kinds[-1].exit_code
 
 
 def examine(options: DoctorOptions) -> Iterator[Finding]:
-    """Run every check; one that fails does not keep the others from running."""
-    lock = lock_file(options.tensorflow)
+    """Run every check; one that fails does not keep the others from running.
+
+    Raises:
+        UsageError: there is no such variant.
+    """
+    lock_file(options.tensorflow)
     yield _python()
     yield _architecture()
     yield _cpu()
-    engine, finding = _engine(options)
-    yield finding
-    if engine is not None:
-        yield _image(lambda: find_image(engine, ImageSpec(options.tensorflow, options.base_image, ca_path(options))))
-    yield _local(lock)
-    yield from _variants(engine, options)
-    if engine is not None:
-        engine.close()
+    for kind in load_kinds():
+        yield from kind.examine(options)
+    yield from _variants(options)
     yield _cache()
     yield _ca(options)
     yield _proxies()
     yield _leftovers()
+
+
+def _variants(options: DoctorOptions) -> Iterator[Finding]:
+    """Each TensorFlow variant, and what there is of it here; none of them is a problem."""
+    found = [kind.list_variants(options) for kind in load_kinds()]
+    for variant in variants():
+        yield Finding(f"variant {variant}", OK, "; ".join(each[variant] for each in found if variant in each))
 
 
 def _python() -> Finding:
@@ -138,67 +121,9 @@ def _cpu() -> Finding:
     return Finding("cpu", OK, ", ".join(flags))
 
 
-def _engine(options: DoctorOptions) -> tuple[Engine | None, Finding]:
-    from launch_quantization.runtimes.docker.engine import connect
-
-    try:
-        engine = connect()
-    except LauncherError as error:
-        level = PROBLEM if options.runtime == "docker" else WARNING
-        return None, Finding("engine", level, error.message, error.remedy)
-    text = f"{engine.describe()}, API {engine.api_version}, {engine.cpus} CPUs, {engine.memory / 1e9:.1f} GB"
-    return engine, Finding("engine", OK, text)
-
-
-def _image(find: Callable[[], str | None]) -> Finding:
-    try:
-        tag = find()
-    except LauncherError as error:
-        return Finding("image", WARNING, error.message, error.remedy)
-    if tag is None:
-        return Finding(
-            "image", WARNING, "not built, or not up to date", "launch_quantization build; or the first run builds it"
-        )
-    return Finding("image", OK, tag)
-
-
-def _local(lock: Path) -> Finding:
-    try:
-        found = environment.find_environment(lock)
-    except LauncherError as error:
-        return Finding("local python", PROBLEM, error.message, error.remedy)
-    state = "environment ready" if found.complete else "environment not made yet; the first local run makes it"
-    return Finding("local python", OK, f"{found.base.full} at {found.base.path}; {state}")
-
-
-def _variants(engine: Engine | None, options: DoctorOptions) -> Iterator[Finding]:
-    """Each TensorFlow variant, and what there is of it here; none of them is a problem."""
-    for variant in variants():
-        where = [] if engine is None else [_variant_image(engine, variant, options.base_image)]
-        where.append(_variant_environment(lock_file(variant)))
-        yield Finding(f"variant {variant}", OK, "; ".join(where))
-
-
-def _variant_image(engine: Engine, variant: str, base: str | None) -> str:
-    try:
-        tag = find_image(engine, ImageSpec(variant, base))
-    except LauncherError as error:
-        return f"image not known: {error.message}"
-    return "image not built, or not up to date" if tag is None else f"image {tag}"
-
-
-def _variant_environment(lock: Path) -> str:
-    try:
-        found = environment.find_environment(lock)
-    except LauncherError as error:
-        return f"no local environment: {error.message}"
-    state = "ready" if found.complete else "not made yet"
-    return f"local environment {state}, Python {found.base.full}"
-
-
 def _cache() -> Finding:
     try:
-        return _room("disk (cache)", runs_root(), environment.NEEDED_BYTES)
+        return _room("disk (cache)", runs_root(), NEEDED_BYTES)
     except UsageError as error:
         return Finding("disk (cache)", PROBLEM, error.message, error.remedy)
 

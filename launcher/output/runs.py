@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from launch_quantization.errors import UsageError
-from launch_quantization.output.staging import abandoned
+from launch_quantization.output.staging import abandoned, remove_stale
 from launch_quantization.signals import shield
 
 _ABANDONED_SECONDS = 60
@@ -156,6 +156,17 @@ def dead_runs() -> list[DeadRun]:
         else:
             found.append(DeadRun(path.stem, staging, path))
     return found
+
+
+def remove_leftovers() -> list[str]:
+    """Remove the staging directories and records of launchers that are gone; returns their paths."""
+    removed = []
+    for run in dead_runs():
+        with shield():
+            if remove_stale(run.staging):
+                run.path.unlink(missing_ok=True)
+                removed.append(str(run.staging))
+    return removed
 
 
 def _is_old(path: Path) -> bool:

@@ -16,9 +16,8 @@ from launch_quantization.errors import DeadlineError, Interrupted, OutOfMemoryEr
 from launch_quantization.processes import supervisor
 from launch_quantization.processes.kernel import SIGKILLED, oom_kills
 from launch_quantization.processes.supervisor import children, process_table
-from launch_quantization.runtimes.runtime import LineSink
 from launch_quantization.signals import patience, shield
-from launch_quantization.stream.lines import LineSplitter
+from launch_quantization.stream.lines import LineSink, LineSplitter
 
 _TICK_SECONDS = 0.2
 _WATCH_SECONDS = 0.4

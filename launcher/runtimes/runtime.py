@@ -1,18 +1,12 @@
-"""The Runtime protocol: where a job runs. Two exist: docker_runtime and local_runtime."""
+"""The Runtime protocol: where a job runs. Each has a folder here."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 from launch_quantization.job.job import Job
-
-LineSink = Callable[[bytes, str], None]
-"""Takes one line of output (no newline) and its stream: "stdout" (events) or "stderr" (logs)."""
-
-BuildLog = Callable[[str], None]
-"""Takes one line of build output, foreign text that the caller must treat as such."""
+from launch_quantization.stream.lines import BuildLog, LineSink
 
 
 class Runtime(Protocol):

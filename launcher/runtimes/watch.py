@@ -15,8 +15,8 @@ from pathlib import Path
 
 from launch_quantization.errors import DeadlineError, OutputRefusedError, QuantizationFailedError
 from launch_quantization.job.job import Job
-from launch_quantization.runtimes.runtime import LineSink
 from launch_quantization.stream.events import Event, parse
+from launch_quantization.stream.lines import LineSink
 
 OUTPUT_BYTES = 512 << 20
 """What a job may write beside the INT8 graph: reports, statistics, and whatever a --callback leaves."""

@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+
+LineSink = Callable[[bytes, str], None]
+"""Takes one line of output (no newline) and its stream: "stdout" (events) or "stderr" (logs)."""
+
+BuildLog = Callable[[str], None]
+"""Takes one line of build output, foreign text that the caller must treat as such."""
 
 _ENDS = re.compile(rb"[\r\n]+")
 

@@ -17,7 +17,7 @@ from launch_quantization.errors import (
 )
 from launch_quantization.stream.events import Event, parse
 from launch_quantization.stream.sanitize import safe_line
-from launch_quantization.view.progress import View
+from launch_quantization.view.base import View
 
 _TAIL_LINES = 20
 

@@ -25,10 +25,9 @@ from launch_quantization.runtimes.docker.image.build import DEFAULT_VARIANT, LAT
 from launch_quantization.runtimes.docker.image.store import image_id
 from launch_quantization.runtimes.docker.profile import OUTPUT, Profile, job_profile
 from launch_quantization.runtimes.docker.reaper import OurContainer, container_name, labels, our_containers, reap
-from launch_quantization.runtimes.runtime import BuildLog, LineSink
 from launch_quantization.runtimes.watch import Watch, output_room
 from launch_quantization.signals import patience
-from launch_quantization.stream.lines import LineSplitter
+from launch_quantization.stream.lines import BuildLog, LineSink, LineSplitter
 
 __all__ = ["DockerRuntime", "OurContainer", "our_containers", "reap"]
 

@@ -22,7 +22,7 @@ from launch_quantization.errors import BuildError
 from launch_quantization.output.runs import cache_root
 from launch_quantization.runtimes.local.installation import fill, pip_variables
 from launch_quantization.runtimes.local.pythons import PYTHON_VARIABLE, Python, find_python
-from launch_quantization.runtimes.runtime import BuildLog
+from launch_quantization.stream.lines import BuildLog
 
 MARKER = "complete"
 NEEDED_BYTES = 3_000_000_000

@@ -10,9 +10,8 @@ from pathlib import Path
 from launch_quantization.building.site import CA_VARIABLES
 from launch_quantization.errors import BadInputError, BuildError
 from launch_quantization.processes.process import end, supervised
-from launch_quantization.runtimes.runtime import BuildLog
 from launch_quantization.signals import shield
-from launch_quantization.stream.lines import LineSplitter
+from launch_quantization.stream.lines import BuildLog, LineSplitter
 from launch_quantization.stream.sanitize import safe_line
 
 

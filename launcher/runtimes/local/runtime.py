@@ -13,16 +13,16 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+from launch_quantization.building.context import context_root, lock_file
 from launch_quantization.contract.words import WORKSPACE
 from launch_quantization.errors import Interrupted, LauncherError, UsageError
 from launch_quantization.job.job import MEMORY_SHARE, TMP_SHARE, Job
 from launch_quantization.output.staging import OUTPUT, refusing
 from launch_quantization.processes.process import run_supervised
-from launch_quantization.runtimes.docker.image.build import context_root, lock_file
 from launch_quantization.runtimes.local.environment import Environment, find_environment, in_use, make_environment
-from launch_quantization.runtimes.runtime import BuildLog, LineSink
 from launch_quantization.runtimes.watch import Room, Watch, output_room
 from launch_quantization.signals import handed_over, shield
+from launch_quantization.stream.lines import BuildLog, LineSink
 
 _HANG_UP_SECONDS = 5
 _LEAST_TEMPORARY = 2 << 30

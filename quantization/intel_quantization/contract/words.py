@@ -20,8 +20,12 @@ CHANNEL_ORDERS = ("rgb", "bgr")
 TARGET_CPUS = ("any", "vnni")
 """``any``: right on every x86-64 CPU; ``vnni``: with AVX512-VNNI, AVX-VNNI or AMX only, silently wrong on others."""
 
-RUNTIMES = ("auto", "docker", "local")
-"""Where a job runs; ``auto``: docker where an engine answers, else local."""
+AUTO = "auto"
+RUNTIMES = (AUTO, "docker", "local")
+"""Where a job runs; ``auto``: the first of the others that can be had: docker where an engine answers, else local.
+
+Each of the others is a folder of ``launcher/runtimes/``.
+"""
 
 SHELLS = ("bash", "zsh", "fish")
 """Shells that options can be completed in."""

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from launch_quantization.commands import clean
 from launch_quantization.commands.cli import main
 from launch_quantization.errors import BuildError, EngineUnreachableError
 from launch_quantization.output.runs import runs_root
 from launch_quantization.runtimes.docker import engine
+from launch_quantization.runtimes.local import kind
 from launch_quantization.runtimes.local.environment import MARKER, Environment, environments_root, in_use
 from launch_quantization.runtimes.local.pythons import Python
 
@@ -60,7 +60,7 @@ def test_what_a_killed_launcher_left(stale: Path, capsys: pytest.CaptureFixture[
 
 def test_environments_only_on_request(environments: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     current, old = environments
-    monkeypatch.setattr(clean, "_current", lambda: frozenset([current]))
+    monkeypatch.setattr(kind, "_find_current", lambda: frozenset([current]))
     main(["clean"])
     main(["clean", "--environments", "--dry-run"])
     assert old.exists()

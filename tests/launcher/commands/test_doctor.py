@@ -8,10 +8,13 @@ import pytest
 from launch_quantization.building.site import CA_VARIABLES
 from launch_quantization.commands import doctor
 from launch_quantization.commands.cli import main
-from launch_quantization.commands.doctor import OK, PROBLEM, WARNING, Finding
 from launch_quantization.contract import cpu
 from launch_quantization.errors import BuildError, EngineUnreachableError
 from launch_quantization.runtimes.docker import engine
+from launch_quantization.runtimes.docker.image import build as image
+from launch_quantization.runtimes.kind import OK, PROBLEM, WARNING, Finding
+from launch_quantization.runtimes.local import environment
+from launch_quantization.runtimes.local.kind import Local
 from launch_quantization.runtimes.local.pythons import Python
 
 
@@ -63,10 +66,10 @@ def test_without_an_engine_docker_is_a_problem_and_auto_is_not(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(doctor, "_cpu", lambda: Finding("cpu", OK, "avx"))
-    monkeypatch.setattr(doctor, "_local", lambda lock: Finding("local python", OK, "3.11"))
+    monkeypatch.setattr(Local, "examine", lambda *_: iter([Finding("local python", OK, "3.11")]))
     assert main(["doctor"]) == 0
     assert main(["doctor", "--runtime", "docker"]) == 4
-    monkeypatch.setattr(doctor, "_local", lambda lock: Finding("local python", PROBLEM, "none", "install one"))
+    monkeypatch.setattr(Local, "examine", lambda *_: iter([Finding("local python", PROBLEM, "none", "install one")]))
     assert main(["doctor", "--runtime", "local"]) == 6
     assert main(["doctor"]) == 6
 
@@ -75,7 +78,7 @@ def test_no_python_for_the_local_runtime(capsys: pytest.CaptureFixture[str], mon
     def none(lock: Path) -> None:
         raise BuildError("found none", "install one")
 
-    monkeypatch.setattr(doctor.environment, "find_environment", none)
+    monkeypatch.setattr(environment, "find_environment", none)
     assert findings(capsys)["local python"]["level"] == PROBLEM
 
 
@@ -98,9 +101,9 @@ def test_each_variant_and_what_there_is_of_it(
 
     monkeypatch.setattr(engine, "connect", Somewhere)
     monkeypatch.setattr(
-        doctor, "find_image", lambda _engine, spec: "quantization:2.14-abc" if spec.variant == "2.14" else None
+        image, "find_image", lambda _engine, spec: "quantization:2.14-abc" if spec.variant == "2.14" else None
     )
-    monkeypatch.setattr(doctor.environment, "find_environment", python)
+    monkeypatch.setattr(environment, "find_environment", python)
     found = findings(capsys)
     assert found["variant 2.14"]["found"] == "image quantization:2.14-abc; local environment ready, Python 3.11.7"
     assert (

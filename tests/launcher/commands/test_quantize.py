@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from launch_quantization import signals
-from launch_quantization.commands import quantize as run
 from launch_quantization.commands.cli import main
 from launch_quantization.errors import EngineUnreachableError, Interrupted, OutOfMemoryError
 from launch_quantization.job.job import Job
 from launch_quantization.output.runs import runs_root
-from launch_quantization.runtimes.runtime import BuildLog, LineSink
+from launch_quantization.runtimes.docker.kind import Docker
+from launch_quantization.stream.lines import BuildLog, LineSink
 from tests.launcher.support import RESULT, VERDICT, graph, leave_output, line
 
 
@@ -95,7 +95,7 @@ def old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def call(old: Path, monkeypatch: pytest.MonkeyPatch, inside: Callable[[Path, LineSink], int], *more: str) -> int:
-    monkeypatch.setattr(run, "choose_runtime", lambda options, view, run_id: FakeRuntime(inside))
+    monkeypatch.setattr(Docker, "open", lambda *_: FakeRuntime(inside))
     root = old.parent.parent
     return main(["-g", str(root / "net.pb"), "-d", str(root / "images"), "-o", str(old), *more])
 
@@ -126,7 +126,7 @@ def test_a_look_at_graphs_is_printed_and_leaves_nothing(
     old: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], word: str | None, code: int
 ) -> None:
     inside = looking(code, word, "top-1 80.00 on 500 images", "\x1b[31mred")
-    monkeypatch.setattr(run, "choose_runtime", lambda options, view, run_id: FakeRuntime(inside))
+    monkeypatch.setattr(Docker, "open", lambda *_: FakeRuntime(inside))
     root = old.parent.parent
     graphs = [str(root / "net.pb"), str(root / "net.pb")]
     assert main(["evaluate", *graphs, "-d", str(root / "images")]) == code
@@ -141,7 +141,7 @@ def test_a_look_at_graphs_is_printed_and_leaves_nothing(
 def test_a_look_with_json_is_an_event(
     old: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(run, "choose_runtime", lambda options, view, run_id: FakeRuntime(looking(0, None, "a line")))
+    monkeypatch.setattr(Docker, "open", lambda *_: FakeRuntime(looking(0, None, "a line")))
     assert main(["benchmark", str(old.parent.parent / "net.pb"), "--json"]) == 0
     events = [json.loads(text) for text in capsys.readouterr().out.splitlines()]
     assert [event["event"] for event in events if event["event"] != "log"] == ["looked", "end"]
@@ -324,7 +324,7 @@ def test_auto_says_why_it_is_local(
     def unreachable(*_: object) -> None:
         raise EngineUnreachableError("no Docker engine answers at unix:///nowhere", "start it")
 
-    monkeypatch.setattr(run, "docker_runtime", unreachable)
+    monkeypatch.setattr(Docker, "open", unreachable)
     root = old.parent.parent
     call_ = ["-g", str(root / "net.pb"), "-o", str(old), "--dry-run"]
     assert main(call_) == 0

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from launch_quantization.commands.quantize import remove_leftovers
 from launch_quantization.errors import UsageError
 from launch_quantization.output import runs as registry
-from launch_quantization.output.runs import dead_runs, recorded, runs_root
+from launch_quantization.output.runs import dead_runs, recorded, remove_leftovers, runs_root
 from launch_quantization.output.staging import staged, staging_path
 
 

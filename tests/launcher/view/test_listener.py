@@ -11,7 +11,7 @@ from launch_quantization.errors import (
 )
 from launch_quantization.stream.sanitize import safe_line
 from launch_quantization.view.listener import Listener
-from launch_quantization.view.progress import PlainView
+from launch_quantization.view.plain import PlainView
 from tests.launcher.support import RESULT, VERDICT, line
 
 

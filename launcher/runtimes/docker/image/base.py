@@ -11,7 +11,7 @@ from launch_quantization.building.context import context_root, local_base, lock_
 from launch_quantization.errors import BuildError, DeadlineError, OutOfMemoryError
 from launch_quantization.processes.process import run_supervised
 from launch_quantization.runtimes.docker.engine import Engine
-from launch_quantization.runtimes.runtime import BuildLog
+from launch_quantization.stream.lines import BuildLog
 from launch_quantization.stream.sanitize import safe_line
 
 DEBIAN_PYTHON = "3.11"
@@ -30,6 +30,8 @@ class BaseUnavailableError(BuildError):
         engine: which one.
         variant: of TensorFlow, whose base it is.
     """
+
+    elsewhere = True
 
     def __init__(self, message: str, remedy: str, engine: Engine, variant: str) -> None:
         super().__init__(message, remedy)

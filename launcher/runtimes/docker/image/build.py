@@ -39,7 +39,7 @@ from launch_quantization.runtimes.docker.image.store import (
     remove_stale_stages,
     tag_of,
 )
-from launch_quantization.runtimes.runtime import BuildLog
+from launch_quantization.stream.lines import BuildLog
 from launch_quantization.stream.sanitize import safe_text
 
 __all__ = [

@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from launch_quantization.errors import LauncherError
 from launch_quantization.runtimes.docker.engine import Engine, translated
 from launch_quantization.runtimes.docker.reaper import OurContainer, container_name, labels, our_containers, remove
-from launch_quantization.runtimes.runtime import BuildLog
 from launch_quantization.signals import shield
+from launch_quantization.stream.lines import BuildLog
 
 LONGEST_BUILD_SECONDS = 3 * 3600
 """After so long, a builder on another machine, of which nobody can tell here whether it lives, is taken for dead."""

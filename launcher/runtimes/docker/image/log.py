@@ -11,7 +11,7 @@ from typing import Any
 from launch_quantization.building.context import DOCKERFILE
 from launch_quantization.errors import BuildError, EngineUnreachableError
 from launch_quantization.runtimes.docker.engine import Engine, explanation, translated
-from launch_quantization.runtimes.runtime import BuildLog
+from launch_quantization.stream.lines import BuildLog
 from launch_quantization.stream.sanitize import safe_text
 
 _LINE_LIMIT = 4000

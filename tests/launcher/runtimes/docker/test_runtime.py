@@ -29,7 +29,7 @@ from launch_quantization.runtimes.docker import profile
 from launch_quantization.runtimes.docker.engine import Engine, connect
 from launch_quantization.runtimes.docker.runtime import DockerRuntime, our_containers, reap
 from launch_quantization.view.listener import Listener
-from launch_quantization.view.progress import PlainView
+from launch_quantization.view.plain import PlainView
 from tests.launcher.docker_support import any_image, make_job, make_staging
 
 pytestmark = pytest.mark.engine

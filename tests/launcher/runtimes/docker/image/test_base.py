@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from launch_quantization.commands import quantize as run
 from launch_quantization.commands.cli import main
 from launch_quantization.runtimes.docker.engine import Engine
 from launch_quantization.runtimes.docker.image import base as base_image
 from launch_quantization.runtimes.docker.image.base import SCRIPT, BaseUnavailableError, with_base
-from launch_quantization.runtimes.runtime import BuildLog
+from launch_quantization.runtimes.docker.kind import Docker
+from launch_quantization.stream.lines import BuildLog
 from tests.launcher.commands.test_quantize import FakeRuntime, good
 from tests.launcher.runtimes.docker.test_profile import ENGINE
 from tests.launcher.tiny_context import LOCAL_BASE, VARIANT, make_tiny_context
@@ -117,15 +117,15 @@ def arguments(able: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> li
     """Of a run whose container has no base, and cannot get one."""
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(run, "choose_runtime", lambda options, view, run_id: Baseless(good))
+    monkeypatch.setattr(Docker, "open", lambda *_: Baseless(good))
     monkeypatch.setattr(
-        "launch_quantization.runtimes.local.runtime.LocalRuntime", lambda variant, ca_bundle: FakeRuntime(good)
+        "launch_quantization.runtimes.local.kind.LocalRuntime", lambda variant, ca_bundle: FakeRuntime(good)
     )
     (tmp_path / "net.pb").write_bytes(b"graph")
     (tmp_path / "images").mkdir()
     (tmp_path / "images" / "a.png").touch()
     out = tmp_path / "out.pb"
-    return ["-g", str(tmp_path / "net.pb"), "-d", str(tmp_path / "images"), "-o", str(out)]
+    return ["-g", str(tmp_path / "net.pb"), "-d", str(tmp_path / "images"), "-o", str(out), "--tensorflow", VARIANT]
 
 
 def test_auto_goes_on_locally(arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -146,7 +146,7 @@ def test_auto_makes_the_base(
             lacking(able)()
 
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    monkeypatch.setattr(run, "choose_runtime", lambda options, view, run_id: Ready(good))
+    monkeypatch.setattr(Docker, "open", lambda *_: Ready(good))
     assert main(arguments) == 0
     shown = capsys.readouterr().err
     assert f"  Making {LOCAL_BASE} from Debian packages\n" in shown
@@ -180,8 +180,8 @@ def test_a_build_ahead_of_runs_does_the_same(
         def ensure(self, log: BuildLog, *, force: bool) -> None:
             made.append("local")
 
-    monkeypatch.setattr("launch_quantization.runtimes.local.runtime.LocalRuntime", Local)
-    assert main(["build", "--runtime", runtime]) == code
+    monkeypatch.setattr("launch_quantization.runtimes.local.kind.LocalRuntime", Local)
+    assert main(["build", "--runtime", runtime, "--tensorflow", VARIANT]) == code
     shown = capsys.readouterr()
     if code:
         assert f"error: {PULLED}" in shown.err

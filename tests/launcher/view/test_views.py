@@ -13,8 +13,10 @@ import pytest
 
 from launch_quantization.errors import BadInputError, Interrupted
 from launch_quantization.stream.events import Event, parse
+from launch_quantization.view.base import write_line
+from launch_quantization.view.choose import choose_view
 from launch_quantization.view.json_view import JsonView
-from launch_quantization.view.progress import PlainView, choose_view, write_line
+from launch_quantization.view.plain import PlainView
 from launch_quantization.view.summary import human_bytes
 from launch_quantization.view.terminal import TerminalView
 from tests.launcher.support import ALARM, RESULT, VERDICT, line, result_event
@@ -95,7 +97,7 @@ def test_what_to_try_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_alarms_on_a_terminal() -> None:
-    code = "from tests.launcher.view.test_progress import *\nTerminalView().finished(WRONG, FILES)"
+    code = "from tests.launcher.view.test_views import *\nTerminalView().finished(WRONG, FILES)"
     shown = on_a_terminal(code)
     assert "\x1b[1;31mALARM: INT8 gives FP32's class" in shown
     assert "\x1b[33mnotice: a drop" in shown
@@ -251,7 +253,8 @@ def test_an_encoding_that_lacks_a_character() -> None:
 
 def test_a_reader_that_left_is_an_interruption() -> None:
     code = (
-        "from launch_quantization.view.progress import *\nimport sys\n"
+        "from launch_quantization.errors import Interrupted\n"
+        "from launch_quantization.view.base import write_line\nimport sys\n"
         "try:\n  while True: write_line(sys.stdout, 'x' * 4096)\n"
         "except Interrupted as gone: sys.exit(gone.exit_code)"
     )
@@ -292,8 +295,8 @@ def on_a_terminal(code: str) -> str:
 
 def test_a_live_terminal() -> None:
     shown = on_a_terminal(
-        "from tests.launcher.view.test_progress import play\n"
-        "from launch_quantization.view.progress import choose_view\n"
+        "from tests.launcher.view.test_views import play\n"
+        "from launch_quantization.view.choose import choose_view\n"
         "play(choose_view(as_json=False, quiet=False, verbose=True))"
     )
     assert "✓" in shown
@@ -308,7 +311,7 @@ def test_a_live_terminal() -> None:
 
 def test_a_failure_on_a_live_terminal() -> None:
     shown = on_a_terminal(
-        "from tests.launcher.view.test_progress import event\n"
+        "from tests.launcher.view.test_views import event\n"
         "from launch_quantization.view.terminal import TerminalView\n"
         "from launch_quantization.errors import BadInputError\nview = TerminalView()\n"
         "view.event(event('stage', name='read', index=1, total=6))\n"
