@@ -84,11 +84,11 @@ base: ## make a base image from Debian packages, where no registry can be reache
 bench: $(VENV)/ready ## measure: the launcher's overhead, and the real graphs where ../shared is there
 	@tests/bench/run.sh $(ARGS)
 
-wheel: $(VENV)/ready ## dist/*.whl: launch-quantization and launch-quantization-core
-	@$(BIN)/python -m build --wheel --no-isolation --outdir dist .
+wheel: $(VENV)/ready ## dist/: wheels and source distributions of launch-quantization and launch-quantization-core
+	@$(BIN)/python -m build --no-isolation --outdir dist .
 	trap 'rm -rf quantization/build quantization/*.egg-info quantization/LICENSE' EXIT
 	cp LICENSE quantization/
-	$(BIN)/python -m build --wheel --no-isolation --outdir dist quantization
+	$(BIN)/python -m build --no-isolation --outdir dist quantization
 
 clean: ## remove everything that make made here
 	@rm -rf build dist $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis quantization/build quantization/*.egg-info

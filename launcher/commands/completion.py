@@ -51,4 +51,5 @@ def _hint(parser: argparse.ArgumentParser, table: Any) -> None:
         if kind.choices or kind.is_switch:
             action.choices = kind.choices or ("true", "false")
         elif kind.hint:
-            action.complete = shtab.DIRECTORY if kind.hint == "directory" else shtab.FILE  # type: ignore[attr-defined]
+            # shtab reads an attribute that argparse knows nothing of
+            vars(action)["complete"] = shtab.DIRECTORY if kind.hint == "directory" else shtab.FILE

@@ -60,11 +60,11 @@ OTHERS = [command for command in SUB_COMMANDS if command not in ON_GRAPHS]
 
 
 @pytest.mark.parametrize("command", OTHERS, ids=lambda command: command.name)
-def test_a_sub_command_has_a_help_of_its_own(command: object) -> None:
-    text = help_text(command, 80, everything=False)  # type: ignore[arg-type]
-    names = [option.shown for option in options_of(command.table)]  # type: ignore[attr-defined]
+def test_a_sub_command_has_a_help_of_its_own(command: Command) -> None:
+    text = help_text(command, 80, everything=False)
+    names = [option.shown for option in options_of(command.table)]
     assert all(name in text for name in names)
-    assert text.startswith(f"usage: launch_quantization {command.name} [options]")  # type: ignore[attr-defined]
+    assert text.startswith(f"usage: launch_quantization {command.name} [options]")
 
 
 @pytest.mark.parametrize(("word", "text"), [("--help", SHORT), ("-h", SHORT), ("--help-all", ALL), ("--help_all", ALL)])
