@@ -43,6 +43,8 @@ html_theme_options = {"navigation_with_keys": True}
 html_show_copyright = False
 pygments_style = "friendly"
 
+smartquotes = False  # two hyphens begin an option
+
 linkcheck_anchors = True
 linkcheck_timeout = 20
 linkcheck_retries = 2
