@@ -6,7 +6,7 @@ A shape is data. What reads it: the launcher's cleaning of foreign events, the d
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Tuple
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -29,6 +29,13 @@ class Number:
 @dataclass(frozen=True, repr=False, eq=False)
 class Boolean:
     """True or false."""
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class OneOf:
+    """One of these texts."""
+
+    choices: Tuple[str, ...]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -75,6 +82,8 @@ def schema_of(shape: Any) -> Dict[str, Any]:
         return {"type": "number"}
     if isinstance(shape, Boolean):
         return {"type": "boolean"}
+    if isinstance(shape, OneOf):
+        return {"enum": list(shape.choices)}
     if isinstance(shape, Nullable):
         return {"anyOf": [schema_of(shape.of), {"type": "null"}]}
     if isinstance(shape, ListOf):
