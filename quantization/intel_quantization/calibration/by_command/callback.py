@@ -74,9 +74,7 @@ def calibrate_by_command(
     seen = [tensors.canonical(name) for name in observed]
     nodes = {node.name for node in graph_def.node}
     counters = [tensors.canonical(name) for name in inputs if tensors.node_of(name) in nodes]
-    summed = frozenset(tensors.canonical(name) for name in channel_means)
-    recorders = [Recorder(name, True, name in summed, histograms) for name in seen]
-    recorders += [Recorder(name, values=False) for name in counters if name not in seen]
+    recorders = _list_recorders(seen, counters, channel_means, histograms)
     directory = tempfile.mkdtemp(prefix="calibration-")  # for this user only
     try:
         records = Records(os.path.join(directory, "records"), recorders)
@@ -93,6 +91,15 @@ def calibrate_by_command(
         return Statistics(fingerprint(graph_def), watch.total(), records.tensors)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def _list_recorders(
+    seen: Sequence[str], counters: Sequence[str], channel_means: Sequence[str], histograms: bool
+) -> List[Recorder]:
+    """One for each tensor; those of tensors that only count samples keep no values."""
+    summed = frozenset(tensors.canonical(name) for name in channel_means)
+    recorders = [Recorder(name, True, name in summed, histograms) for name in seen]
+    return recorders + [Recorder(name, values=False) for name in counters if name not in seen]
 
 
 def _write_graph(graph_def: graph_pb2.GraphDef, records: Records, original: graph_pb2.GraphDef, path: str) -> List[str]:

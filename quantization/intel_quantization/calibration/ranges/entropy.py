@@ -11,7 +11,7 @@ from typing import Tuple
 
 import numpy as np
 
-from intel_quantization.calibration.ranges.magnitudes import Magnitudes, magnitudes, within
+from intel_quantization.calibration.ranges.magnitudes import Magnitudes, find_limit
 from intel_quantization.calibration.statistics import TensorStatistics
 
 _BINS_PER_LEVEL = 16
@@ -27,16 +27,16 @@ def kl_divergence(tensor: str, statistics: TensorStatistics) -> Tuple[float, flo
     Raises:
         QuantizationError: nothing was seen, it was not finite, or there is no histogram.
     """
-    largest = max(-statistics.minimum, statistics.maximum)
-    found = magnitudes(tensor, statistics)
-    if not len(found.count):
-        return within(statistics, largest)
+    return find_limit(tensor, statistics, _least_divergent)
+
+
+def _least_divergent(found: Magnitudes, largest: float) -> float:
     bins = found.levels * _BINS_PER_LEVEL
     histogram = _evenly_spaced(found, bins, largest)
     sizes = np.unique(np.rint(np.geomspace(found.levels, bins, _TRIALS)).astype(int))
     divergences = [_divergence(histogram, int(size), found.levels) for size in sizes]
     best = sizes[len(sizes) - 1 - int(np.argmin(divergences[::-1]))]  # of equals, the widest
-    return within(statistics, float(largest * best / bins))
+    return float(largest * best / bins)
 
 
 def _evenly_spaced(found: Magnitudes, bins: int, largest: float) -> np.ndarray:

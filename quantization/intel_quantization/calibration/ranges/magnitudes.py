@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Tuple
+from typing import Callable, Tuple
 
 import numpy as np
 
@@ -68,3 +68,21 @@ def magnitudes(tensor: str, statistics: TensorStatistics) -> Magnitudes:
 def within(statistics: TensorStatistics, limit: float) -> Tuple[float, float]:
     """What was seen of [-limit, limit]: (low, high)."""
     return max(statistics.minimum, -limit), min(statistics.maximum, limit)
+
+
+def find_limit(
+    tensor: str, statistics: TensorStatistics, choose: Callable[[Magnitudes, float], float]
+) -> Tuple[float, float]:
+    """What was seen of [-limit, limit]: (low, high). The whole of it where only zeros were seen.
+
+    Args:
+        tensor: its name, for messages.
+        statistics: what was seen of it.
+        choose: gives the limit for magnitudes and the largest of them.
+
+    Raises:
+        QuantizationError: it was never seen, was not finite, or has no histogram.
+    """
+    largest = max(-statistics.minimum, statistics.maximum)
+    found = magnitudes(tensor, statistics)
+    return within(statistics, choose(found, largest) if len(found.count) else largest)

@@ -6,7 +6,7 @@ from typing import Tuple
 
 import numpy as np
 
-from intel_quantization.calibration.ranges.magnitudes import Magnitudes, magnitudes, within
+from intel_quantization.calibration.ranges.magnitudes import Magnitudes, find_limit
 from intel_quantization.calibration.statistics import TensorStatistics
 
 # Limits that are tried, as shares of the largest magnitude: 2 % apart, down to 1/32.
@@ -19,13 +19,13 @@ def mean_squared_error(tensor: str, statistics: TensorStatistics) -> Tuple[float
     Raises:
         QuantizationError: nothing was seen, it was not finite, or there is no histogram.
     """
-    largest = max(-statistics.minimum, statistics.maximum)
-    found = magnitudes(tensor, statistics)
-    if not len(found.count):
-        return within(statistics, largest)
+    return find_limit(tensor, statistics, _least_wrong)
+
+
+def _least_wrong(found: Magnitudes, largest: float) -> float:
     limits = largest * _SHARES
     errors = [squared_error(found, float(limit)) for limit in limits]
-    return within(statistics, float(limits[int(np.argmin(errors))]))
+    return float(limits[int(np.argmin(errors))])
 
 
 def squared_error(found: Magnitudes, limit: float) -> float:
