@@ -17,9 +17,10 @@ from typing import Callable, Optional, Sequence, Union
 from tensorflow.core.framework import graph_pb2
 
 from intel_quantization.calibration.by_command.command import command_words
-from intel_quantization.calibration.ranges.collectors import ALGORITHMS, collector
+from intel_quantization.calibration.ranges.collectors import collector
 from intel_quantization.calibration.statistics import Statistics
 from intel_quantization.calibration.statistics_file import load_statistics
+from intel_quantization.contract.words import ALGORITHMS
 from intel_quantization.contract.words import STAGES as JOB_STAGES
 from intel_quantization.conversion import Conversion, OpCount
 from intel_quantization.data.given import CalibrationData, as_feed

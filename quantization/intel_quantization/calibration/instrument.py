@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.framework import graph_pb2
 
-from intel_quantization.calibration.patches import Sampler, Window, make_samplers
+from intel_quantization.calibration.patches import Sampler, make_samplers
 from intel_quantization.calibration.probes import Look, add_probes
 from intel_quantization.calibration.statistics import Statistics, TensorStatistics
 from intel_quantization.calibration.summary import summary
@@ -17,6 +17,7 @@ from intel_quantization.errors import BadInputError, OutOfMemoryError, Quantizat
 from intel_quantization.graph.feed_weights import feed_weights
 from intel_quantization.graph.io import fingerprint
 from intel_quantization.graph.session import first_line, open_session, trim_memory
+from intel_quantization.kinds.window import Window
 
 Feed = Iterable[Dict[str, np.ndarray]]
 

@@ -11,6 +11,7 @@ from typing import Any, Dict, Iterable, List, MutableMapping, Optional, Sequence
 from weakref import WeakValueDictionary
 
 import numpy as np
+from tensorflow.core.framework.attr_value_pb2 import AttrValue
 from tensorflow.core.framework.function_pb2 import FunctionDefLibrary
 from tensorflow.core.framework.graph_pb2 import GraphDef
 from tensorflow.core.framework.node_def_pb2 import NodeDef
@@ -18,9 +19,11 @@ from tensorflow.python.framework import tensor_util
 
 from intel_quantization.errors import BadInputError
 from intel_quantization.graph import tensors
-from intel_quantization.graph.attributes import AttrValue, attr_value
+from intel_quantization.graph.attributes import attr_value
 from intel_quantization.graph.constants import constant_chain, constant_value
 from intel_quantization.graph.frames import NEXT_ITERATION, Frame, frame_of
+
+__all__ = ["Graph", "NodeDef"]
 
 
 class Graph:

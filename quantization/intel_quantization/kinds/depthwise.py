@@ -11,7 +11,9 @@ from __future__ import annotations
 
 from typing import Any, Dict, Tuple
 
-from intel_quantization.graph.attributes import DT_FLOAT, AttrValue, attribute
+from tensorflow.core.framework.attr_value_pb2 import AttrValue
+
+from intel_quantization.graph.attributes import DT_FLOAT, attribute
 from intel_quantization.graph.graph import NodeDef
 from intel_quantization.kinds.group import Group
 from intel_quantization.kinds.images import ImageKind, image_types

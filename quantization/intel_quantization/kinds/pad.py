@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Any, List, Sequence
 
 import numpy as np
+from tensorflow.core.framework.attr_value_pb2 import AttrValue
 
-from intel_quantization.graph.attributes import DT_FLOAT, DT_INT32, AttrValue, attribute, dtype_attr
+from intel_quantization.graph.attributes import DT_FLOAT, DT_INT32, attribute, dtype_attr
 from intel_quantization.graph.graph import Graph, NodeDef
 from intel_quantization.kinds.int8_tensor import Int8Tensor
 from intel_quantization.kinds.linear_kind import Kernel

@@ -16,11 +16,12 @@ from typing import Dict, Iterator, List, Optional, Tuple
 from tensorflow.core.framework import function_pb2
 
 from intel_quantization.graph.control_flow import contexts
+from intel_quantization.graph.function_library import functions_of
 from intel_quantization.graph.graph import Graph, NodeDef
 from intel_quantization.ops import registry
 from intel_quantization.transforms.rule import Refusal, WholeGraph
 from intel_quantization.transforms.support.constant_if import become_call
-from intel_quantization.transforms.support.effects import Effects, functions_of
+from intel_quantization.transforms.support.effects import Effects
 from intel_quantization.transforms.support.function_body import CALLS, Functions, attributes_given, inline_call
 
 

@@ -21,11 +21,12 @@ from typing import Any, Dict, List, Sequence, Tuple
 
 import numpy as np
 from tensorflow.core.framework import types_pb2
+from tensorflow.core.framework.attr_value_pb2 import AttrValue
 
 from intel_quantization.calibration.statistics import BINS, SHIFT
 from intel_quantization.calibration.summary import IMAGE_VALUES, IMAGES, STEPS
 from intel_quantization.graph import tensors
-from intel_quantization.graph.attributes import AttrValue, attr_value, dtype_attr
+from intel_quantization.graph.attributes import attr_value, dtype_attr
 from intel_quantization.graph.graph import Graph
 from intel_quantization.ops import registry
 
