@@ -11,7 +11,7 @@ from pathlib import Path
 
 from launch_quantization.building.site import named_certificates
 from launch_quantization.contract.options import PlaceOptions, RunOptions
-from launch_quantization.contract.words import QUANTIZE
+from launch_quantization.contract.words import PB, QUANTIZE
 from launch_quantization.errors import AccuracyError, EngineTooOldError, EngineUnreachableError, Interrupted
 from launch_quantization.job.job import Job
 from launch_quantization.job.validation import checked_job
@@ -56,7 +56,7 @@ def _run(options: RunOptions[str], job: Job, out_graph: Path, view: View) -> int
         view.starting()
         status = runtime.run(job, staging, listener)
         listener.check(status)
-        files = collect(staging / OUTPUT, out_graph)
+        files = collect(staging / OUTPUT, out_graph, job.format or PB)
         try:
             view.finished(listener.result, files)
         except Interrupted as interruption:

@@ -34,7 +34,14 @@ class JobOptions(Generic[P]):
         place=Place("pretrained_model", named=True),
     )
     out_graph: Optional[P] = option(
-        values.FILE, "the INT8 graph (default: NAME_int8.pb beside the input)", groups.MAIN, short="-o", level=EVERYDAY
+        values.FILE,
+        "the INT8 graph, or with a / at its end the folder of a SavedModel (default: NAME_int8.pb beside the input)",
+        groups.MAIN,
+        short="-o",
+        level=EVERYDAY,
+    )
+    format: Optional[str] = option(
+        values.FORM, "pb (a frozen graph) or saved_model (default: as --out_graph says, else pb)", groups.MAIN
     )
     data_location: Optional[P] = option(
         values.PATH,

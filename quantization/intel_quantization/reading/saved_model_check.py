@@ -58,6 +58,35 @@ def _called_at_loading(meta: meta_graph_pb2.MetaGraphDef) -> List[str]:
     return list(names)
 
 
+def check_loading(
+    meta: meta_graph_pb2.MetaGraphDef, signatures: Sequence[str], allowed: Collection[str], path: str
+) -> None:
+    """Check all that TensorFlow 2 runs when it loads a SavedModel of either kind, and what signatures of it would run.
+
+    Raises:
+        BadInputError: something touches files, processes or the network.
+    """
+    if meta.HasField("object_graph_def"):
+        check_second(meta, allowed, path)
+    else:
+        check_well_formed(meta.graph_def, path)
+        check_library(meta.graph_def.library, meta.graph_def.node, path)
+        _check_restoring(meta, allowed, path)
+        for name in _initializers(meta):
+            _check_needed(meta.graph_def, (), [name], allowed, path)
+    for name in signatures:
+        definition = meta.signature_def[name]
+        fed, wanted = ([info.name for info in side.values()] for side in (definition.inputs, definition.outputs))
+        _check_needed(meta.graph_def, fed, wanted, allowed, path)
+
+
+def _check_needed(
+    graph_def: graph_pb2.GraphDef, fed: Sequence[str], wanted: Sequence[str], allowed: Collection[str], path: str
+) -> None:
+    needed = needed_nodes(graph_def, fed, wanted)
+    check_nodes((node for node in graph_def.node if node.name in needed), graph_def, allowed, path)
+
+
 def prepared_first(
     meta: meta_graph_pb2.MetaGraphDef,
     inputs: Sequence[str],
@@ -84,8 +113,8 @@ def prepared_first(
     graph_def = meta.graph_def
     check_well_formed(graph_def, path)
     check_library(graph_def.library, graph_def.node, path)
+    _check_needed(graph_def, inputs, outputs, allowed, path)
     needed = needed_nodes(graph_def, inputs, outputs)
-    check_nodes((node for node in graph_def.node if node.name in needed), graph_def, allowed, path)
     restoring = _check_restoring(meta, allowed, path)
     initializers = [name for name in _initializers(meta) if _is_harmless(graph_def, name, allowed)]
     clean = meta_graph_pb2.MetaGraphDef()
@@ -137,9 +166,8 @@ def _initializers(meta: meta_graph_pb2.MetaGraphDef) -> List[str]:
 
 
 def _is_harmless(graph_def: graph_pb2.GraphDef, name: str, allowed: Collection[str]) -> bool:
-    names = needed_nodes(graph_def, (), [name])
     try:
-        check_nodes((node for node in graph_def.node if node.name in names), graph_def, allowed, "")
+        _check_needed(graph_def, (), [name], allowed, "")
     except BadInputError:
         return False
-    return bool(names)
+    return bool(needed_nodes(graph_def, (), [name]))
