@@ -1,7 +1,7 @@
 """Where ``--out_graph`` may lead: a file, or the folder of a SavedModel; no links, nothing that is not replaced whole.
 
-The rules on links are the seed tool's: neither graph may be one, since what is mounted or replaced would not be what the
-name says.
+The rules on links are the seed tool's: neither graph may be one, since what is mounted or replaced would not be what
+the name says.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from launch_quantization.contract.options import RunOptions
 from launch_quantization.contract.outputs import GRAPH, LONGEST_SUFFIX
 from launch_quantization.contract.words import PB, QUANTIZE, SAVED_MODEL
 from launch_quantization.errors import OutputRefusedError, UsageError
-from launch_quantization.paths import absolute, status
+from launch_quantization.job.paths import absolute, status
 
 _OPTION = "--out_graph"
 _NAME_MAX = 255

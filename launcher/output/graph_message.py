@@ -1,4 +1,4 @@
-"""Whether a file is a GraphDef or a SavedModel, told by protobuf's wire format alone, since there is no TensorFlow here.
+"""Whether a file is a GraphDef or a SavedModel, told by protobuf's wire format alone, as there is no TensorFlow here.
 
 What a message holds is of no concern, only that its fields are where and what they have to be: a
 graph has nodes, a node has a name and an op, and nothing reaches beyond its end.

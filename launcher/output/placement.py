@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from launch_quantization.errors import Interrupted, OutputRefusedError
-from launch_quantization.exchange import move_folder
+from launch_quantization.output.exchange import move_folder
 from launch_quantization.signals import shield
 
 

@@ -40,9 +40,6 @@ class JobOptions(Generic[P]):
         short="-o",
         level=EVERYDAY,
     )
-    format: Optional[str] = option(
-        values.FORM, "pb (a frozen graph) or saved_model (default: as --out_graph says, else pb)", groups.MAIN
-    )
     data_location: Optional[P] = option(
         values.PATH,
         "what to calibrate on: a folder of images (class folders give labels), TFRecords, .npy or .npz",
@@ -217,6 +214,9 @@ class JobOptions(Generic[P]):
         values.TARGET_CPU,
         "any (right on every CPU) or vnni (more accurate, wrong on CPUs without INT8 dot products; default: any)",
         groups.TARGET,
+    )
+    format: Optional[str] = option(
+        values.FORM, "pb (a frozen graph) or saved_model (default: as --out_graph says, else pb)", groups.MAIN
     )
     intermediate: bool = option(
         values.FLAG, "keep the graph of every stage, and what calibration saw", groups.VIEW, default=False

@@ -12,6 +12,7 @@ from intel_quantization.graph import tensors
 from intel_quantization.graph.function_library import check_library, reached
 from intel_quantization.reading.check_ops import check_nodes, disarmed, needed_nodes
 from intel_quantization.reading.op_safety import may_run_unasked, refusal
+from intel_quantization.reading.saved_model_assets import asset_arguments, asset_tensors, without_filling
 from intel_quantization.reading.well_formed import check_well_formed
 
 _RESTORE = ("RestoreV2", "Restore", "RestoreSlice")
@@ -32,7 +33,9 @@ def check_second(meta: meta_graph_pb2.MetaGraphDef, allowed: Collection[str], pa
     check_library(graph_def.library, graph_def.node, path)
     functions = {function.signature.name: function for function in graph_def.library.function}
     called = [functions[name] for name in _called_at_loading(meta) if name in functions]
-    check_nodes((node for function in called for node in function.node_def), graph_def, allowed, path)
+    for function in called:
+        nodes = without_filling(function.node_def, asset_arguments(meta, function))
+        check_nodes(nodes, graph_def, allowed, path)
     for name, function in functions.items():  # all of which TensorFlow imports
         for node in function.node_def:
             if node.op not in allowed and may_run_unasked(node.op):
@@ -73,7 +76,9 @@ def check_loading(
         check_library(meta.graph_def.library, meta.graph_def.node, path)
         _check_restoring(meta, allowed, path)
         for name in _initializers(meta):
-            _check_needed(meta.graph_def, (), [name], allowed, path)
+            needed = needed_nodes(meta.graph_def, (), [name])
+            running = [node for node in meta.graph_def.node if node.name in needed]
+            check_nodes(without_filling(running, asset_tensors(meta), True), meta.graph_def, allowed, path)
     for name in signatures:
         definition = meta.signature_def[name]
         fed, wanted = ([info.name for info in side.values()] for side in (definition.inputs, definition.outputs))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from typing import Collection, Tuple
 
 from intel_quantization.conversion import Conversion
@@ -16,6 +17,7 @@ from intel_quantization.writing.second_form import save_second_form
 from intel_quantization.writing.tensor_infos import signature_infos
 
 _SECOND = order("2.0")
+_EXTRA = "assets.extra"
 
 
 def is_folder(path: str) -> bool:
@@ -45,6 +47,7 @@ def write_result(conversion: Conversion, path: str, allow_op: Collection[str] = 
     others = other_signatures(conversion.call, second, allow_op)
     with new_folder(path) as folder:
         _save(conversion, others, second, folder)
+        _copy_extra_assets(conversion.call.folder, folder)
     return _told(others)
 
 
@@ -55,6 +58,13 @@ def _save(conversion: Conversion, others: Others, second: bool, folder: str) -> 
         return
     convention = plain_convention(call) if others.loaded is None else convention_of(others.loaded, call)
     save_second_form(conversion.graph, call, infos, others, convention, folder)
+
+
+def _copy_extra_assets(source: str, folder: str) -> None:
+    """What is not TensorFlow's own, such as the requests that TensorFlow Serving warms up with."""
+    extra = os.path.join(source, _EXTRA)
+    if source and os.path.isdir(extra):
+        shutil.copytree(extra, os.path.join(folder, _EXTRA))
 
 
 def _told(others: Others) -> Tuple[str, ...]:
