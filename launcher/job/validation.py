@@ -7,8 +7,6 @@ import os
 import stat
 from pathlib import Path
 
-from launch_quantization.job.job.output_graph import output_format, output_graph
-
 from launch_quantization.contract.options import RunOptions
 from launch_quantization.contract.words import COMPARE, QUANTIZE
 from launch_quantization.errors import BadInputError, UsageError
@@ -16,6 +14,7 @@ from launch_quantization.job.callback import check_callback
 from launch_quantization.job.data import check_data, data_location, labels_path, python_function, statistics_file
 from launch_quantization.job.input_graph import input_graph
 from launch_quantization.job.job import Job
+from launch_quantization.job.output_graph import output_format, output_graph
 from launch_quantization.job.paths import absolute, here, status
 from launch_quantization.job.preprocessing import check_preprocessing
 from launch_quantization.job.zoo import check_zoo, model_name, models_config
