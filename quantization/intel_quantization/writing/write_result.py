@@ -16,7 +16,7 @@ from intel_quantization.writing.other_signatures import Others, other_signatures
 from intel_quantization.writing.second_form import save_second_form
 from intel_quantization.writing.tensor_infos import signature_infos
 
-_SECOND = order("2.0")
+_SECOND = order("2.2")
 _EXTRA = "assets.extra"
 
 
