@@ -15,6 +15,7 @@ from intel_quantization.graph import tensors
 from intel_quantization.reading.call import Call
 from intel_quantization.reading.saved_model import INTERNAL, read_meta_graph
 from intel_quantization.reading.saved_model_check import check_loading
+from intel_quantization.writing.same_bytes import forget_captures
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,7 @@ def _nameless(function: function_pb2.FunctionDef) -> bytes:
     copy = function_pb2.FunctionDef()
     copy.CopyFrom(function)
     copy.signature.name = ""
+    forget_captures(copy)
     for node in copy.node_def:
         _forget(node)
     return bytes(copy.SerializeToString(deterministic=True))

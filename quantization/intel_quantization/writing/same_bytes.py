@@ -10,7 +10,7 @@ import re
 from typing import Any, Dict, Iterator, Mapping
 
 from google.protobuf.message import Message
-from tensorflow.core.framework import attr_value_pb2
+from tensorflow.core.framework import attr_value_pb2, function_pb2
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
 from intel_quantization.graph.io import read_bytes, write_atomically
@@ -18,6 +18,7 @@ from intel_quantization.graph.io import read_bytes, write_atomically
 _NUMBERED = re.compile(r"(__(?:inference|forward|backward)_.*_)([0-9]+)$", re.DOTALL)
 _GRADIENT = "_gradient_op_type"
 """Names a registered gradient of this process; what is loaded has none."""
+_NAME = "_user_specified_name"
 _FINGERPRINT = "fingerprint.pb"
 
 
@@ -68,10 +69,19 @@ def _rename_functions(meta: meta_graph_pb2.MetaGraphDef) -> None:
     for node in nodes:
         node.op = names.get(node.op, node.op)
         node.attr.pop(_GRADIENT, None)
+    for function in library.function:
+        forget_captures(function)
     for owner in (*nodes, *library.function):
         for value in owner.attr.values():
             _rename_in(value, names)
     _rename_objects(meta, names)
+
+
+def forget_captures(function: function_pb2.FunctionDef) -> None:
+    """Drop what a function calls the variables that it reads: numbers of this process."""
+    for arg in function.arg_attr.values():
+        if _NAME in arg.attr and arg.attr[_NAME].s.isdigit():
+            del arg.attr[_NAME]
 
 
 def _new_names(meta: meta_graph_pb2.MetaGraphDef) -> Dict[str, str]:

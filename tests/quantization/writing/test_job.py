@@ -47,7 +47,7 @@ def test_the_folder_and_what_vouches_for_it(workspace):
     assert report["size"]["int8"] == sum(listed["served/" + name]["size"] for name in PARTS)
     assert (report["graphs"]["int8"], report["options"]["format"]) == ("served", "saved_model")
     assert set(by_name(events, "result")[0]["outputs"]) == found_in(output)
-    assert list(read_meta_graph(str(output / "served")).signature_def["serving_default"].inputs) == ["input"]
+    assert list(read_meta_graph(str(output / "served")).signature_def["serving_default"].inputs) == ["images"]
 
 
 def test_the_same_bytes_again(workspace):
@@ -78,6 +78,6 @@ def test_a_signal_leaves_nothing(workspace, stage):
 
 def test_a_folder_that_cannot_be_written_is_told(workspace):
     status, events, _log = run(workspace, "--job", job(**dict(SERVED, out_graph="output/gone/served")))
-    assert status == 7
+    assert status == 11
     assert "output/gone" in by_name(events, "error")[0]["message"]
     assert not os.path.exists(str(workspace / "output" / "gone"))

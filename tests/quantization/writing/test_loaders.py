@@ -41,7 +41,10 @@ def _served(request, tmp_path_factory):
 def by_load(folder, key):
     with context.eager_mode():
         loaded = tf.compat.v2.saved_model.load(folder)
-        return {name: value.numpy() for name, value in loaded.signatures["serving_default"](**{key: FEED}).items()}
+        return {
+            name: value.numpy()
+            for name, value in loaded.signatures["serving_default"](**{key: tf.constant(FEED)}).items()
+        }
 
 
 def by_session(folder, key):

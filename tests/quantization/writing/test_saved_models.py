@@ -38,7 +38,8 @@ def signatures(folder):
 def call(folder, name, **feed):
     with context.eager_mode():
         loaded = tf.saved_model.load(str(folder))
-        return {key: value.numpy() for key, value in loaded.signatures[name](**feed).items()}
+        given = {key: tf.constant(value) for key, value in feed.items()}
+        return {key: value.numpy() for key, value in loaded.signatures[name](**given).items()}
 
 
 def test_signatures_are_those_of_the_input(tmp_path):
@@ -128,7 +129,8 @@ def test_the_same_bytes_in_another_process(tmp_path):
     models.keras_model(str(tmp_path / "m.h5"))
     models.convert(str(tmp_path / "m.h5"), tmp_path / "here")
     script = "import sys; from tests.quantization.writing.models import convert; convert(*sys.argv[1:])"
-    subprocess.run([sys.executable, "-c", script, str(tmp_path / "m.h5"), str(tmp_path / "there")], check=True)
+    command = [sys.executable, "-c", script, str(tmp_path / "m.h5"), str(tmp_path / "there")]
+    subprocess.run(command, env=dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)), check=True)
     assert models.files_of(tmp_path / "here") == models.files_of(tmp_path / "there")
 
 
