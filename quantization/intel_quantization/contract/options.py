@@ -218,6 +218,11 @@ class JobOptions(Generic[P]):
     format: Optional[str] = option(
         values.FORM, "pb (a frozen graph) or saved_model (default: as --out_graph says, else pb)", groups.MAIN
     )
+    data: Optional[str] = option(
+        values.DATA,
+        "none: calibrate on made-up data, for a first look; --data_location, if given, only compares",
+        groups.DATA,
+    )
     intermediate: bool = option(
         values.FLAG, "keep the graph of every stage, and what calibration saw", groups.VIEW, default=False
     )

@@ -17,6 +17,9 @@ ALGORITHMS = ("AUTO", "DIRECT", "MA", "KL", "PERCENTILE", "MSE")
 PB, SAVED_MODEL = FORMS = ("pb", "saved_model")
 """What the INT8 graph is written as: a frozen graph, or the folder of a SavedModel."""
 
+NO_DATA = "none"
+"""For ``--data``: nothing to calibrate on."""
+
 PREPROCESSINGS = ("tf", "caffe", "torch", "vgg", "unit", "none")
 CHANNEL_ORDERS = ("rgb", "bgr")
 

@@ -14,12 +14,14 @@ from intel_quantization.calibration.statistics import Statistics
 from intel_quantization.calibration.statistics_file import load_statistics
 from intel_quantization.choosing.preprocess_options import is_chosen
 from intel_quantization.contract import outputs
+from intel_quantization.contract.words import NO_DATA
 from intel_quantization.conversion import Conversion
 from intel_quantization.data import preprocess
 from intel_quantization.data.given import as_feed
 from intel_quantization.graph_files import GraphFiles
 from intel_quantization.job_stages.prepare import Prepared
 from intel_quantization.job_stages.run_context import RunContext, output_suffix
+from intel_quantization.job_stages.without_data import calibrate_without_data
 from intel_quantization.ops.capabilities import Capabilities
 from intel_quantization.quantize.quantize_graph import Options
 from intel_quantization.reading.load import Loaded
@@ -97,6 +99,9 @@ def _calibrate(
             shown = display(model.command)
             run.events.log(f"Model Zoo {model.zoo}: {shown}")
             return _by_command(run, loaded, optimized, model.words, shown)
+    if run.job.data == NO_DATA:
+        made_up = calibrate_without_data(run, loaded, prepared, optimized)
+        return _Calibrated(made_up.statistics, made_up.told)
     return _by_data(run, loaded, prepared, optimized)
 
 

@@ -15,6 +15,9 @@ DEFAULT_SEED = 0
 ALGORITHM = ALGORITHMS[0]
 """The default; measured best, see docs/explanation/calibration.md."""
 
+MADE_UP_ALGORITHM = "DIRECT"
+"""With --data none: the others look for values that are rare enough to clip, which made-up data cannot tell."""
+
 
 @dataclass(frozen=True)
 class RunContext:
@@ -39,7 +42,7 @@ class RunContext:
     @property
     def algo(self) -> str:
         """The calibration algorithm."""
-        return self.job.algo or ALGORITHM
+        return self.job.algo or (ALGORITHM if self.job.data is None else MADE_UP_ALGORITHM)
 
     @property
     def seed(self) -> int:

@@ -24,7 +24,7 @@ class _Buffer(ctypes.Structure):
 
 
 def _function(name, result, *arguments):
-    root = os.path.dirname(tf.__file__)
+    root = tf.sysconfig.get_lib()
     for pattern in _LIBRARIES:
         for path in sorted(glob.glob(os.path.join(root, pattern))):
             library = ctypes.CDLL(path)
