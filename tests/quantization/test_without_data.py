@@ -18,7 +18,7 @@ def workspace(tmp_path_factory):
 def test_no_data_at_all(workspace):
     status, events, log = run(workspace, "--job", job(data="none", data_location=None, samples=8, threads=1))
     assert status == 0, log
-    (warning,) = [event["text"] for event in by_name(events, "log") if "--data none" in event["text"]]
+    (warning,) = [event["message"] for event in by_name(events, "log") if "--data none" in event["message"]]
     assert warning.startswith("--data none: 8 made-up pictures; no data: ")
     assert EXPECTED in warning
     (result,) = by_name(events, "result")

@@ -1,6 +1,7 @@
 """Ranges of tensors that were seen on made-up data only: what bounds them, what batch norms remember, and room.
 
-To clip a value that real data have costs far more than a range that is too wide: twice as wide is one bit of eight.
+To clip a value that real data have costs far more than a range that is too wide: half as wide again is half a bit of
+eight.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ Range = Tuple[float, float]
 Channels = Tuple[np.ndarray, np.ndarray]
 """What a batch norm remembers: beta and gamma, each [channels]."""
 
-ROOM = 2.0
+ROOM = 1.5
 """By how much a range is widened that nothing else tells."""
 DEVIATIONS = 6.0
 """How far from its mean a channel gets, in deviations, where a batch norm remembers both."""

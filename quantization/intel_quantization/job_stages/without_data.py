@@ -78,6 +78,7 @@ def calibrate_without_data(run: RunContext, loaded: Loaded, prepared: Prepared, 
             "preprocess_chosen": is_chosen(job) and data.layout is not None,
             "batch_size": feed.batch_size,
             "seed": run.seed,
+            "function": None,
             "made_up": text,
         },
     )
