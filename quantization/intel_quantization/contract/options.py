@@ -35,7 +35,7 @@ class JobOptions(Generic[P]):
     )
     out_graph: Optional[P] = option(
         values.FILE,
-        "the INT8 graph, or with a / at its end the folder of a SavedModel (default: NAME_int8.pb beside the input)",
+        "the INT8 graph, FILE.pb, or a SavedModel, DIR/ (default: NAME_int8.pb)",
         groups.MAIN,
         short="-o",
         level=EVERYDAY,
