@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from launch_quantization.contract.options import RunOptions
-from launch_quantization.contract.words import QUANTIZE
+from launch_quantization.contract.words import PB, QUANTIZE
 from launch_quantization.errors import AccuracyError, Interrupted
 from launch_quantization.job.job import Job
 from launch_quantization.job.validation import checked_job
@@ -53,7 +53,7 @@ def _run(options: RunOptions[str], job: Job, out_graph: Path, view: View) -> int
         view.starting()
         status = runtime.run(job, staging, listener)
         listener.check(status)
-        files = collect(staging / OUTPUT, out_graph)
+        files = collect(staging / OUTPUT, out_graph, job.format or PB)
         try:
             view.finished(listener.result, files)
         except Interrupted as interruption:

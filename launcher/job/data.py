@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 
 from launch_quantization.contract.options import RunOptions
-from launch_quantization.contract.words import BENCHMARK, COMPARE
+from launch_quantization.contract.words import BENCHMARK, COMPARE, NO_DATA, QUANTIZE
 from launch_quantization.errors import BadInputError, UsageError
 from launch_quantization.job.paths import absolute, resolved, status
 
@@ -29,11 +29,13 @@ def check_data(options: RunOptions[str]) -> None:
         raise UsageError("--tune asks which layers lose, which --blame false leaves out", "drop one of them")
     if options.tune and options.evaluate == 0:
         raise UsageError("--tune compares on images that --evaluate 0 leaves out", "drop one of them")
-    sources = (options.data_location, options.data_function, options.callback, options.statistics)
+    _check_no_data(options)
+    sources = (options.data_location, options.data_function, options.callback, options.statistics, options.data)
     if all(source is None for source in sources) and not options.dry_run and options.task not in _WITHOUT_DATA:
         raise UsageError(
             "--data_location is missing: without images the ranges of the activations cannot be measured",
-            "name a folder of typical images, 100 are plenty: --data_location DIR; or give a --callback",
+            "name a folder of typical images, 100 are plenty: --data_location DIR; or give a --callback; "
+            f"or, for a first look, --data {NO_DATA}",
         )
     if options.data_function is not None and options.callback is not None:
         raise UsageError("--data_function and --callback exclude each other: each calibrates", "drop one of them")
@@ -47,6 +49,16 @@ def check_data(options: RunOptions[str]) -> None:
         raise UsageError("--labels are those of --data_location", "add --data_location DIR or drop --labels")
     if options.data_function is not None:
         raise UsageError("--labels are not for a --data_function", "let the function give 'labels' in its feed dicts")
+
+
+def _check_no_data(options: RunOptions[str]) -> None:
+    if options.data != NO_DATA:
+        return
+    for name in ("callback", "statistics", "models_zoo"):
+        if getattr(options, name) is not None:
+            raise UsageError(f"--data {NO_DATA} and --{name} exclude each other: each calibrates", "drop one of them")
+    if options.task != QUANTIZE:
+        raise UsageError(f"--data {NO_DATA} is how to calibrate, and {options.task} does not", "drop it")
 
 
 def data_location(options: RunOptions[str]) -> Path | None:

@@ -1,30 +1,23 @@
-"""From parsed options to a valid Job: every path checked and resolved once, before anything starts.
-
-The rules on links are the seed tool's: neither graph may be one, since what is mounted or replaced
-would not be what the name says.
-"""
+"""From parsed options to a valid Job: every path checked and resolved once, before anything starts."""
 
 from __future__ import annotations
 
 import json
 import os
-import shlex
 import stat
 from pathlib import Path
 
 from launch_quantization.contract.options import RunOptions
-from launch_quantization.contract.outputs import GRAPH, LONGEST_SUFFIX
 from launch_quantization.contract.words import COMPARE, QUANTIZE
-from launch_quantization.errors import BadInputError, OutputRefusedError, UsageError
+from launch_quantization.errors import BadInputError, UsageError
 from launch_quantization.job.callback import check_callback
 from launch_quantization.job.data import check_data, data_location, labels_path, python_function, statistics_file
 from launch_quantization.job.input_graph import input_graph
 from launch_quantization.job.job import Job
+from launch_quantization.job.output_graph import output_format, output_graph
 from launch_quantization.job.paths import absolute, here, status
 from launch_quantization.job.preprocessing import check_preprocessing
 from launch_quantization.job.zoo import check_zoo, model_name, models_config
-
-_NAME_MAX = 255
 
 
 def checked_job(options: RunOptions[str]) -> Job:
@@ -40,7 +33,7 @@ def checked_job(options: RunOptions[str]) -> Job:
     """
     _check_combinations(options)
     in_graph = None if options.in_graph is None else input_graph(options.in_graph)
-    out_graph = _output_graph(options, in_graph)
+    out_graph = output_graph(options, in_graph)
     if out_graph is None:
         here()  # it becomes /workspace/output
     function_file, function_name = python_function(options.data_function, "--data_function")
@@ -61,6 +54,7 @@ def checked_job(options: RunOptions[str]) -> Job:
     given = {
         **vars(options),
         **paths,
+        "format": output_format(options),
         "signature": options.signature or None,
         "model_name": model_name(options),
         "data_function_name": function_name,
@@ -101,49 +95,6 @@ def _check_combinations(options: RunOptions[str]) -> None:
         raise UsageError("there is only one graph to compare", "launch_quantization compare A.pb B.pb")
     check_data(options)
     check_zoo(options)
-
-
-def _output_graph(options: RunOptions[str], in_graph: Path | None) -> Path | None:
-    if options.task != QUANTIZE:
-        if options.out_graph is not None:
-            raise UsageError(f"{options.task} makes no graph, so that there is no --out_graph", "drop it")
-        return None
-    if options.out_graph is not None:
-        path = absolute(options.out_graph, "--out_graph")
-    elif in_graph is not None:
-        # a folder's name has no suffix: what looks like one in "net.v2" is part of it
-        path = in_graph.with_name(f"{in_graph.name if in_graph.is_dir() else in_graph.stem}_int8{GRAPH}")
-    else:
-        return None
-    if path.suffix != GRAPH:
-        raise UsageError(f"--out_graph: {path.name!r} does not end in .pb", "the output is a frozen graph: NAME.pb")
-    if len(os.fsencode(path.name)) + len(LONGEST_SUFFIX) > _NAME_MAX:
-        raise UsageError(f"--out_graph: the name {path.name!r} is too long", "choose a name of fewer than 230 bytes")
-    if path == in_graph:
-        raise UsageError(f"--out_graph is the same file as --in_graph: {path}", "choose another name for the output")
-    if in_graph is not None and in_graph in path.parents:
-        raise UsageError(f"--out_graph: {path} lies inside of --in_graph", "choose a place outside of that folder")
-    _check_writable(path)
-    return path
-
-
-def _check_writable(path: Path) -> None:
-    found = status(path, "--out_graph")
-    if found is not None:
-        if stat.S_ISLNK(found.st_mode):
-            raise OutputRefusedError(
-                f"--out_graph: {path} is a symlink, which is refused", "remove it, or name another file"
-            )
-        if not stat.S_ISREG(found.st_mode):
-            raise OutputRefusedError(f"--out_graph: {path} exists and is no regular file", "name a file")
-    if not path.parent.is_dir():
-        raise OutputRefusedError(
-            f"--out_graph: the directory {path.parent} does not exist", f"mkdir -p {shlex.quote(str(path.parent))}"
-        )
-    if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise OutputRefusedError(
-            f"--out_graph: the directory {path.parent} is not writable", "choose another --out_graph"
-        )
 
 
 def _directory(text: str | None, option: str) -> Path | None:

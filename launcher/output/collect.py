@@ -18,8 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from launch_quantization.contract import outputs
+from launch_quantization.contract.words import PB, SAVED_MODEL
 from launch_quantization.errors import OutputRefusedError
 from launch_quantization.output import graph_message
+from launch_quantization.output.collected_folder import check_folder, open_folder
 from launch_quantization.output.placement import place
 from launch_quantization.stream.sanitize import safe_text
 
@@ -46,15 +48,16 @@ class _Entry:
     sha256: str
 
 
-def collect(source: Path, out_graph: Path) -> tuple[Path, ...]:
+def collect(source: Path, out_graph: Path, form: str = PB) -> tuple[Path, ...]:
     """Check everything below ``source`` and move it beside ``out_graph``.
 
     Args:
         source: the directory that was /workspace/output, on the file system of ``out_graph``.
-        out_graph: final path of the INT8 graph.
+        out_graph: final path of the INT8 graph, or of its SavedModel.
+        form: which of the two.
 
     Returns:
-        The files that are in place now, the graph first.
+        What is in place now, files but for the folder of a SavedModel, the graph first.
 
     Raises:
         OutputRefusedError: something is wrong with the output; nothing was changed.
@@ -63,20 +66,33 @@ def collect(source: Path, out_graph: Path) -> tuple[Path, ...]:
     stem = outputs.stem_of(out_graph.name)
     directory = _open(source.name, None, _DIRECTORY, source.parent)
     try:
-        entries = _manifest(directory, stem)
+        entries = _manifest(directory, stem, form)
         mask = _umask()
         for entry in entries:
             _check(directory, entry, mask)
-        _check_report(directory, stem, entries)
+        _check_report(directory, stem, form, entries)
         manifest = stem + outputs.MANIFEST
         _check_mode(directory, manifest, mask)
-        graph = stem + outputs.GRAPH
-        others = sorted(entry.name for entry in entries if entry.name != graph)
+        graph = _graph(directory, stem, form, entries, mask)
+        others = sorted(entry.name for entry in entries if not _is_part(entry.name, graph))
         names = [*others, manifest, graph]
         place(source, out_graph.parent, names)
     finally:
         os.close(directory)
     return tuple(out_graph.parent / name for name in reversed(names))
+
+
+def _graph(directory: int, stem: str, form: str, entries: Sequence[_Entry], mask: int) -> str:
+    """The name of what is the graph: a file, or a folder, in which there is nothing but what the manifest lists."""
+    if form != SAVED_MODEL:
+        return stem + outputs.GRAPH
+    parts = [entry.name for entry in entries if _is_part(entry.name, stem)]
+    check_folder(directory, stem, parts, 0o777 & ~mask, _refuse)
+    return stem
+
+
+def _is_part(name: str, graph: str) -> bool:
+    return name == graph or name.startswith(graph + "/")
 
 
 def _refuse(what: str) -> OutputRefusedError:
@@ -97,7 +113,10 @@ def _open(name: str, directory: int | None, flags: int, parent: Path | None = No
 def _open_regular(directory: int, name: str, limit: int) -> int:
     """A descriptor of a regular file of ours with one link and at most ``limit`` bytes."""
     folder, _, leaf = name.rpartition("/")
-    parent = _open(folder, directory, _DIRECTORY) if folder else os.dup(directory)
+    try:
+        parent = open_folder(folder, directory)
+    except OSError as error:
+        raise _refuse(f"{safe_text(folder, 300)} cannot be opened: {error.strerror}") from error
     try:
         descriptor = _open(leaf, parent, _FILE)
     finally:
@@ -106,7 +125,7 @@ def _open_regular(directory: int, name: str, limit: int) -> int:
     complaint = _complaint(found, limit)
     if complaint:
         os.close(descriptor)
-        raise _refuse(f"{name} {complaint}")
+        raise _refuse(f"{safe_text(name, 300)} {complaint}")
     return descriptor
 
 
@@ -122,7 +141,7 @@ def _complaint(found: os.stat_result, limit: int) -> str:
     return ""
 
 
-def _manifest(directory: int, stem: str) -> Sequence[_Entry]:
+def _manifest(directory: int, stem: str, form: str) -> Sequence[_Entry]:
     name = stem + outputs.MANIFEST
     descriptor = _open_regular(directory, name, MANIFEST_LIMIT)
     with os.fdopen(descriptor, "rb") as file:
@@ -141,7 +160,10 @@ def _manifest(directory: int, stem: str) -> Sequence[_Entry]:
     names = {entry.name for entry in entries}
     if len(names) != len(entries):
         raise _refuse(f"{name} lists a file twice")
-    for needed in (stem + outputs.GRAPH, stem + outputs.REPORT_JSON):
+    other = outputs.GRAPH if form == SAVED_MODEL else outputs.SAVED_MODEL
+    if any(name.startswith(stem + other) for name in names):
+        raise _refuse(f"{name} lists a graph of the form that was not asked for")
+    for needed in (stem + outputs.graph_suffix(form), stem + outputs.REPORT_JSON):
         if needed not in names:
             raise _refuse(f"{name} does not list {needed}")
     return entries
@@ -168,16 +190,26 @@ def _check(directory: int, entry: _Entry, mask: int) -> None:
             raise _refuse(f"{entry.name} has {os.fstat(descriptor).st_size} bytes instead of {entry.size}")
         if _sha256(descriptor) != entry.sha256:
             raise _refuse(f"{entry.name} does not have the hash that its manifest gives")
-        wrong = graph_message.complaint(descriptor) if entry.name.endswith(outputs.GRAPH) else ""
+        wrong = _complaint_of_graph(descriptor, entry.name)
         if wrong:
-            raise _refuse(f"{entry.name} is no GraphDef: {wrong}")
+            raise _refuse(f"{safe_text(entry.name, 300)} {wrong}")
         os.fchmod(descriptor, 0o666 & ~mask)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
 
 
-def _check_report(directory: int, stem: str, entries: Sequence[_Entry]) -> None:
+def _complaint_of_graph(descriptor: int, name: str) -> str:
+    if name.endswith(outputs.SAVED_MODEL_FILE):
+        wrong = graph_message.complaint_of_saved_model(descriptor)
+        return wrong and f"is no SavedModel: {wrong}"
+    if not name.endswith(outputs.GRAPH) or "/assets" in name:
+        return ""
+    wrong = graph_message.complaint(descriptor)
+    return wrong and f"is no GraphDef: {wrong}"
+
+
+def _check_report(directory: int, stem: str, form: str, entries: Sequence[_Entry]) -> None:
     """The report has to speak of this graph."""
     name = stem + outputs.REPORT_JSON
     with os.fdopen(_open_regular(directory, name, REPORT_LIMIT), "rb") as file:
@@ -187,8 +219,9 @@ def _check_report(directory: int, stem: str, entries: Sequence[_Entry]) -> None:
         spoken_of = report["provenance"]["sha256"]["int8"]
     except (ValueError, RecursionError, KeyError, TypeError):
         raise _refuse(f"{name} does not say which graph it is about") from None
-    if spoken_of not in [entry.sha256 for entry in entries if entry.name == stem + outputs.GRAPH]:
-        raise _refuse(f"{name} is about another graph than {stem}{outputs.GRAPH}")
+    graph = stem + outputs.graph_suffix(form)
+    if spoken_of not in [entry.sha256 for entry in entries if entry.name == graph]:
+        raise _refuse(f"{name} is about another graph than {graph}")
 
 
 def _check_mode(directory: int, name: str, mask: int) -> None:

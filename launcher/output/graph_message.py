@@ -1,4 +1,4 @@
-"""Whether a file is a GraphDef, told by protobuf's wire format alone, since there is no TensorFlow here.
+"""Whether a file is a GraphDef or a SavedModel, told by protobuf's wire format alone, as there is no TensorFlow here.
 
 What a message holds is of no concern, only that its fields are where and what they have to be: a
 graph has nodes, a node has a name and an op, and nothing reaches beyond its end.
@@ -7,7 +7,7 @@ graph has nodes, a node has a name and an op, and nothing reaches beyond its end
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
@@ -15,6 +15,10 @@ _NODE, _LIBRARY, _OLD_VERSION, _VERSIONS = 1, 2, 3, 4
 _GRAPH = {_NODE: _BYTES, _LIBRARY: _BYTES, _OLD_VERSION: _VARINT, _VERSIONS: _BYTES}
 _NAME, _OP, _INPUT, _DEVICE, _ATTRIBUTE = 1, 2, 3, 4, 5
 _NODE_FIELDS = dict.fromkeys((_NAME, _OP, _INPUT, _DEVICE, _ATTRIBUTE), _BYTES)
+_SCHEMA, _META = 1, 2
+_MODEL = {_SCHEMA: _VARINT, _META: _BYTES}
+_META_FIELDS = dict.fromkeys(range(1, 8), _BYTES)
+_GRAPH_DEF = 2
 _LONGEST_VARINT = 10
 
 
@@ -37,23 +41,50 @@ def complaint(descriptor: int) -> str:
     Args:
         descriptor: of the file, open for reading.
     """
+    return _mapped(descriptor, _check_graph)
+
+
+def complaint_of_saved_model(descriptor: int) -> str:
+    """Why a regular file is no SavedModel with a graph of at least one node; empty where it is one.
+
+    Args:
+        descriptor: of the file, open for reading.
+    """
+    return _mapped(descriptor, _check_saved_model)
+
+
+def _mapped(descriptor: int, check: Callable[[mmap.mmap, int, int], None]) -> str:
     try:
         with mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ) as data:
-            return _complaint(data)
+            check(data, 0, len(data))
     except ValueError as error:  # nothing to map: an empty file
         return str(error)
+    return ""
 
 
-def _complaint(data: mmap.mmap) -> str:
+def _check_saved_model(data: mmap.mmap, begin: int, end: int) -> None:
+    graphs = 0
+    for field in _fields(data, begin, end, _MODEL):
+        if field.number == _META:
+            for part in _fields(data, field.begin, field.end, _META_FIELDS):
+                if part.number == _GRAPH_DEF:
+                    graphs += 1
+                    _check_graph(data, part.begin, part.end)
+    if not graphs:
+        raise _DamagedError("there is no graph in it")
+
+
+def _check_graph(data: mmap.mmap, begin: int, end: int) -> None:
     nodes = 0
     try:
-        for field in _fields(data, 0, len(data), _GRAPH):
+        for field in _fields(data, begin, end, _GRAPH):
             if field.number == _NODE:
                 nodes += 1
                 _check_node(data, field)
     except _DamagedError as error:
-        return f"{error} (behind {nodes} nodes)"
-    return "" if nodes else "there is no node in it"
+        raise _DamagedError(f"{error} (behind {nodes} nodes)") from None
+    if not nodes:
+        raise _DamagedError("there is no node in it")
 
 
 def _check_node(data: mmap.mmap, node: _Field) -> None:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from launch_quantization.errors import Interrupted, OutputRefusedError
+from launch_quantization.output.exchange import move_folder
 from launch_quantization.signals import shield
 
 
 def place(source: Path, target: Path, names: Sequence[str]) -> None:
-    """Move files from one directory to another of the same file system.
+    """Move files and folders from one directory to another of the same file system.
 
     Args:
         source: where they are; what they replace is kept beside this directory meanwhile.
         target: where they go.
-        names: relative to both, in the order in which they are moved.
+        names: relative to both, in the order in which they are moved; files, and folders, which are moved whole.
 
     Raises:
         OutputRefusedError: one could not be moved; nothing was changed.
@@ -41,6 +42,7 @@ class _Move:
         self._target = target
         self._undo: list[tuple[Path, Path | None]] = []
         self._made: list[Path] = []
+        self._folders: list[Callable[[], None]] = []
 
     def all(self, names: Sequence[str]) -> None:
         """Move every file, or none.
@@ -63,6 +65,9 @@ class _Move:
 
     def _one(self, name: str, backup: Path) -> None:
         final = self._target / name
+        if (self._source / name).is_dir():
+            self._folders.append(move_folder(self._source / name, final))
+            return
         if "/" in name:
             self._intermediate_folder(final.parent)
         kept: Path | None = backup / name.replace("/", "|")
@@ -87,6 +92,8 @@ class _Move:
                 raise NotADirectoryError(errno.ENOTDIR, "is a symlink", os.fspath(folder)) from None
 
     def _back(self) -> None:
+        for undo in reversed(self._folders):
+            undo()
         for final, kept in reversed(self._undo):
             if kept is None:
                 final.unlink(missing_ok=True)

@@ -131,7 +131,9 @@ def _latency(latency: Mapping[str, Any]) -> str:
 
 
 def _calibration(calibration: Mapping[str, Any]) -> str:
-    if calibration.get("command") is not None:
+    if calibration.get("made_up") is not None:
+        how = calibration["made_up"]
+    elif calibration.get("command") is not None:
         how = f"by {_first_words(calibration['command'])}"
     elif calibration.get("statistics") is not None:
         how = f"in an earlier run: {calibration['statistics']}"

@@ -13,6 +13,7 @@ from intel_quantization.errors import QuantizationError
 from intel_quantization.graph.graph import Graph
 from intel_quantization.quantize.decision import Decision
 from intel_quantization.quantize.emitted_layer import EmittedLayer
+from intel_quantization.reading.call import Call
 from intel_quantization.reading.interface import TensorInfo
 
 
@@ -42,7 +43,9 @@ class Conversion:
         remaining: what else stays FP32 and computes something, each with its reason.
         layers: how each layer that became INT8 was emitted.
         op_table: counts by op, of the ops that have an INT8 form here.
-        output_graph: path of the INT8 graph; None where none was written.
+        output_graph: path of the INT8 graph, or of its SavedModel's folder; None where none was written.
+        call: what callers of the graph name.
+        notes: what a user should know of what was written.
         made_for: the TensorFlow versions whose registries have all that the INT8 graph uses: the one that runs,
             and with a target those from that one on, the oldest first.
     """
@@ -60,6 +63,8 @@ class Conversion:
     made_for: Tuple[str, ...] = ()
     remaining: Tuple[Decision, ...] = field(default=(), repr=False)
     layers: Tuple[EmittedLayer, ...] = field(default=(), repr=False)
+    call: Call = field(default_factory=Call, repr=False)
+    notes: Tuple[str, ...] = ()
 
 
 def in_graph_order(graph_def: graph_pb2.GraphDef, decisions: Sequence[Decision]) -> Tuple[Decision, ...]:

@@ -55,7 +55,8 @@ class GraphConverter:
     Args:
         input_graph: path of a frozen graph (``.pb``), a text graph (``.pbtxt``), a SavedModel folder or a Keras
             file (``.keras``, ``.h5``), or a GraphDef.
-        output_graph: path of the INT8 graph; its directory must exist. None: ``int8_final_fused_graph.pb``
+        output_graph: path of the INT8 graph, or, with a ``/`` at its end, of the folder of a SavedModel with the
+            signatures of the one that was read; its directory must exist. None: ``int8_final_fused_graph.pb``
             beside the input, or where that cannot be, in ``$WORKSPACE/output`` or the current directory.
             Left out, or None beside a GraphDef: none is written, the result has it.
         inputs: names of the inputs; found in the graph when left out.
@@ -217,7 +218,9 @@ class GraphConverter:
         self._on_stage("quantize")
         quantized = quantize_optimized(optimized, statistics, options, capabilities, files)
         self._on_stage("verify")
-        return verify_result(loaded, optimized, statistics, quantized, capabilities, files, self.output_graph)
+        return verify_result(
+            loaded, optimized, statistics, quantized, capabilities, files, self.output_graph, self.allow_op
+        )
 
     def _saved(self) -> Optional[Statistics]:
         """What an earlier run saw; None where this one calibrates."""

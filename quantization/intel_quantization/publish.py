@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 
-from intel_quantization.contract.outputs import GRAPH, INTERMEDIATE, MANIFEST, MANIFEST_SCHEMA
+from intel_quantization.contract.outputs import GRAPH, INTERMEDIATE, MANIFEST, MANIFEST_SCHEMA, SAVED_MODEL
 from intel_quantization.errors import OutputError
 from intel_quantization.places import is_about_writing, output_error, partial_folder
 
@@ -68,6 +68,8 @@ class Publication:
         # an older manifest would vouch for files that are about to change
         _remove(os.path.join(self._folder, manifest))
         _remove(os.path.join(self._folder, self._stem + INTERMEDIATE))
+        if any(name.startswith(self._stem + SAVED_MODEL) for name in names):
+            _remove(os.path.join(self._folder, self._stem))
         for name in [*names, manifest]:
             target = os.path.join(self._folder, name)
             os.makedirs(os.path.dirname(target), exist_ok=True)

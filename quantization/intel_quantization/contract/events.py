@@ -98,6 +98,7 @@ CALIBRATION = Object(
         "preprocess_chosen": Nullable(Boolean()),
         "command": Nullable(Text(2000)),
         "statistics": Nullable(Text(300)),
+        "made_up": Nullable(Text(600)),
     }
 )
 SIZE = Object({"fp32": Integer(), "int8": Integer()})

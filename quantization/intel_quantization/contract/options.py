@@ -34,7 +34,11 @@ class JobOptions(Generic[P]):
         place=Place("pretrained_model", named=True),
     )
     out_graph: Optional[P] = option(
-        values.FILE, "the INT8 graph (default: NAME_int8.pb beside the input)", groups.MAIN, short="-o", level=EVERYDAY
+        values.FILE,
+        "the INT8 graph, FILE.pb, or a SavedModel, DIR/ (default: NAME_int8.pb)",
+        groups.MAIN,
+        short="-o",
+        level=EVERYDAY,
     )
     data_location: Optional[P] = option(
         values.PATH,
@@ -210,6 +214,14 @@ class JobOptions(Generic[P]):
         values.TARGET_CPU,
         "any (right on every CPU) or vnni (more accurate, wrong on CPUs without INT8 dot products; default: any)",
         groups.TARGET,
+    )
+    format: Optional[str] = option(
+        values.FORM, "pb (a frozen graph) or saved_model (default: as --out_graph says, else pb)", groups.MAIN
+    )
+    data: Optional[str] = option(
+        values.DATA,
+        "none: calibrate on made-up data, for a first look; --data_location, if given, only compares",
+        groups.DATA,
     )
     intermediate: bool = option(
         values.FLAG, "keep the graph of every stage, and what calibration saw", groups.VIEW, default=False

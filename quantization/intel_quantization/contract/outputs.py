@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple, Pattern
+from typing import NamedTuple, Optional, Pattern
+
+from . import words
 
 FOLDER = "output"
 """Below the workspace."""
 
 GRAPH = ".pb"
+SAVED_MODEL = "/"
+"""A folder, in place of GRAPH."""
+SAVED_MODEL_FILE = SAVED_MODEL + "saved_model.pb"
+"""What holds the INT8 graph of a SavedModel."""
 REPORT_HTML = ".report.html"
 REPORT_JSON = ".report.json"
 REPORT_MARKDOWN = ".report.md"
@@ -28,6 +34,10 @@ class Output(NamedTuple):
 
 OUTPUTS = (
     Output(GRAPH, "the INT8 graph, frozen; same inputs and outputs as the FP32 graph, named in the report"),
+    Output(
+        SAVED_MODEL,
+        "with `--format saved_model`, in its place: a SavedModel, with the signatures and assets of what was read",
+    ),
     Output(
         REPORT_HTML,
         "for people: what is wrong, if anything is; accuracy, latency, Op, total, INT8, FP32, why nodes stayed in "
@@ -56,9 +66,16 @@ def stem_of(out_graph: str) -> str:
     return out_graph[: -len(GRAPH)] if out_graph.endswith(GRAPH) else out_graph
 
 
+def graph_suffix(form: Optional[str]) -> str:
+    """The suffix of the file that holds the INT8 graph, for what ``--format`` says."""
+    return SAVED_MODEL_FILE if form == words.SAVED_MODEL else GRAPH
+
+
 def listed_names(stem: str) -> Pattern[str]:
     """The names that a manifest may list, relative to the folder of the outputs; a job makes no others."""
     files = "|".join(re.escape(suffix) for suffix in (GRAPH, REPORT_HTML, REPORT_JSON, REPORT_MARKDOWN, STATISTICS))
     files += "|" + re.escape(WITH_PATCHES)
     stages = re.escape(INTERMEDIATE) + r"/[A-Za-z0-9_][A-Za-z0-9._-]{0,120}" + re.escape(GRAPH)
-    return re.compile(f"{re.escape(stem)}(?:{files}|{stages})")
+    part = r"/(?!\.{1,2}(?:/|$))[^/\x00-\x1f\x7f]{1,200}"  # a name, of whoever made the model
+    model = f"{re.escape(SAVED_MODEL_FILE)}|/variables{part}|/assets(?:\\.extra)?(?:{part}){{1,4}}"
+    return re.compile(f"{re.escape(stem)}(?:{files}|{stages}|{model})")

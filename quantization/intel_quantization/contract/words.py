@@ -14,6 +14,12 @@ QUANTIZE, EVALUATE, BENCHMARK, COMPARE = TASKS = ("quantize", "evaluate", "bench
 ALGORITHMS = ("AUTO", "DIRECT", "MA", "KL", "PERCENTILE", "MSE")
 """How activation ranges come from calibration statistics; the first is the default."""
 
+PB, SAVED_MODEL = FORMS = ("pb", "saved_model")
+"""What the INT8 graph is written as: a frozen graph, or the folder of a SavedModel."""
+
+NO_DATA = "none"
+"""For ``--data``: nothing to calibrate on."""
+
 PREPROCESSINGS = ("tf", "caffe", "torch", "vgg", "unit", "none")
 CHANNEL_ORDERS = ("rgb", "bgr")
 

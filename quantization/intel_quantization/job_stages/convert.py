@@ -14,12 +14,14 @@ from intel_quantization.calibration.statistics import Statistics
 from intel_quantization.calibration.statistics_file import load_statistics
 from intel_quantization.choosing.preprocess_options import is_chosen
 from intel_quantization.contract import outputs
+from intel_quantization.contract.words import NO_DATA
 from intel_quantization.conversion import Conversion
 from intel_quantization.data import preprocess
 from intel_quantization.data.given import as_feed
 from intel_quantization.graph_files import GraphFiles
 from intel_quantization.job_stages.prepare import Prepared
-from intel_quantization.job_stages.run_context import RunContext
+from intel_quantization.job_stages.run_context import RunContext, output_suffix
+from intel_quantization.job_stages.without_data import calibrate_without_data
 from intel_quantization.ops.capabilities import Capabilities
 from intel_quantization.quantize.quantize_graph import Options
 from intel_quantization.reading.load import Loaded
@@ -68,8 +70,17 @@ def convert_graph(run: RunContext, loaded: Loaded, prepared: Prepared) -> Conver
     quantized = quantize_optimized(optimized, statistics, Options.of_job(job, run.algo), capabilities, files)
     run.stages.enter("verify")
     conversion = verify_result(
-        loaded, optimized, statistics, quantized, capabilities, files, publication.path(outputs.GRAPH)
+        loaded,
+        optimized,
+        statistics,
+        quantized,
+        capabilities,
+        files,
+        publication.path(output_suffix(job)),
+        job.allow_op,
     )
+    for text in conversion.notes:
+        run.events.log(text, "warning")
     if job.target_tensorflow is not None:
         run.events.log("the INT8 graph has what these TensorFlow versions know: " + ", ".join(conversion.made_for))
     return Converted(conversion, calibrated.told)
@@ -88,6 +99,9 @@ def _calibrate(
             shown = display(model.command)
             run.events.log(f"Model Zoo {model.zoo}: {shown}")
             return _by_command(run, loaded, optimized, model.words, shown)
+    if run.job.data == NO_DATA:
+        made_up = calibrate_without_data(run, loaded, prepared, optimized)
+        return _Calibrated(made_up.statistics, made_up.told)
     return _by_data(run, loaded, prepared, optimized)
 
 

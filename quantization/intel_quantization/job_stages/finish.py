@@ -43,7 +43,7 @@ def finish_job(
         job,
         converted.conversion,
         in_graph=jobs.path(job.in_graph),
-        int8_graph=publication.path(outputs.GRAPH),
+        int8_graph=publication.path(outputs.graph_suffix(job.format)),
         accuracy=None if accuracy is None else accuracy.as_dict(),
         alarms=[] if measured.obstacle else _alarms(run, prepared, measured, converted.calibration),
         latency=None if latency is None else asdict(latency),

@@ -47,7 +47,7 @@ def prepare_data(run: RunContext, loaded: Loaded) -> Prepared:
     outputs = tuple(info.name for info in loaded.outputs)
     with explained(loaded.graph_def):
         runnable = in_nhwc(loaded.graph_def, list(outputs))
-    calibrates = job.callback is None and run.zoo is None and job.statistics is None
+    calibrates = job.callback is None and run.zoo is None and job.statistics is None and job.data is None
     data = _open_to_calibrate(run, loaded) if calibrates else _open_to_compare(run, loaded)
     if data is None:
         return Prepared(runnable, outputs, None, None)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 from intel_quantization.contract.words import TUNE
-from intel_quantization.graph.io import write_graph
 from intel_quantization.job_stages.convert import Converted
 from intel_quantization.job_stages.measure import Measured, measure_graphs
 from intel_quantization.job_stages.prepare import Prepared
-from intel_quantization.job_stages.run_context import RunContext
+from intel_quantization.job_stages.run_context import RunContext, output_suffix
 from intel_quantization.measure.verdict import HELD
 from intel_quantization.quantize.quantize_graph import Options
 from intel_quantization.tune.search import MOST, Outcome
 from intel_quantization.tune.trial import Request, outcome_of
 from intel_quantization.tune.tune import Tuning, tune
+from intel_quantization.writing.write_result import write_result
 
 
 def tune_graph(
@@ -28,7 +28,7 @@ def tune_graph(
     tuning = _tuned(run, prepared, converted, measured) if run.job.tune and not measured.obstacle else None
     if tuning is None or tuning.conversion is converted.conversion:
         return converted, measured, tuning
-    write_graph(tuning.conversion.graph, run.publication.path(".pb"))
+    write_result(tuning.conversion, run.publication.path(output_suffix(run.job)), run.job.allow_op)
     return (
         replace(converted, conversion=tuning.conversion),
         measure_graphs(run, prepared, tuning.conversion),

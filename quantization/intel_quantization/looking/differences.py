@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Dict, Iterable, List, Tuple
@@ -19,6 +20,7 @@ SAMPLES = 8
 _MOST_TENSORS = 400
 _TINY = 1e-30
 _WRONG = "QuantizedMatMulWithBiasAndDequantize"
+_CALLS = re.compile(r"^((Stateful)?PartitionedCall(_\d+)?/)+")
 _IDLE = ("Const", "Placeholder", "PlaceholderWithDefault", "Identity", "NoOp")
 
 
@@ -38,19 +40,24 @@ def op_differences(first: graph_pb2.GraphDef, second: graph_pb2.GraphDef) -> Lis
     return [(op, counts[0][op], counts[1][op]) for op in ops if counts[0][op] != counts[1][op]]
 
 
-def common_tensors(first: graph_pb2.GraphDef, second: graph_pb2.GraphDef) -> List[Tuple[str, str]]:
-    """(tensor, op in the first graph) of nodes that both graphs have, that depend on the input and are in no loop."""
+def common_tensors(first: graph_pb2.GraphDef, second: graph_pb2.GraphDef) -> List[Tuple[str, str, str]]:
+    """(tensor, in the second graph, op in the first) of nodes that both have, that are computed, and are in no loop.
+
+    What stood in functions of a SavedModel has the names of the calls before its own; they do not count.
+    """
     graph = Graph(first)
     others = {node.name: node for node in second.node}
+    plain = {_CALLS.sub("", name): name for name in others}
     fed = _fed(graph)
     known: Dict[str, Frame] = {}
     found = []
     for node in graph.topological():
-        if node.name not in others or node.name not in fed or node.op in _IDLE:
+        other = plain.get(_CALLS.sub("", node.name))
+        if other is None or node.name not in fed or node.op in _IDLE:
             continue
-        if frame_of(graph.nodes, node.name, known) or frame_of(others, node.name, {}):
+        if frame_of(graph.nodes, node.name, known) or frame_of(others, other, {}):
             continue
-        found.append((node.name + ":0", node.op))
+        found.append((node.name + ":0", other + ":0", node.op))
     return found[:_MOST_TENSORS]
 
 
@@ -71,11 +78,11 @@ def tensor_errors(first: Looked, second: Looked, feeds: Iterable[Dict[str, Any]]
     common = common_tensors(first.graph, second.graph)
     if not common:
         return []
-    names = [name for name, _op in common]
+    names, theirs = [name for name, _other, _op in common], [other for _name, other, _op in common]
     sums = np.zeros((len(names), 2))
     usable = np.ones(len(names), bool)
     with Runner(first.graph, names, threads, first.label) as one, Runner(
-        second.graph, names, threads, second.label
+        second.graph, theirs, threads, second.label
     ) as other:
         for feed in feeds:
             values = (map(np.asarray, one.run(first.own(feed))), map(np.asarray, other.run(second.own(feed))))
@@ -87,7 +94,7 @@ def tensor_errors(first: Looked, second: Looked, feeds: Iterable[Dict[str, Any]]
                 sums[number] += np.square(wanted, dtype=np.float64).sum(), np.square(error).sum()
     return [
         TensorError(name, op, _decibels(*pair))
-        for (name, op), pair, used in zip(common, sums, usable)
+        for (name, _other, op), pair, used in zip(common, sums, usable)
         if used and pair[0] > 0
     ]
 

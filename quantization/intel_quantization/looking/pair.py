@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from tensorflow.core.framework import graph_pb2
@@ -11,6 +11,7 @@ from tensorflow.core.framework import graph_pb2
 from intel_quantization import job as jobs
 from intel_quantization.errors import BadInputError
 from intel_quantization.measure.runner import Runner
+from intel_quantization.reading.call import Call
 from intel_quantization.reading.interface import TensorInfo
 from intel_quantization.reading.load import load_graph
 from intel_quantization.transforms.convert_layout import in_nhwc
@@ -26,6 +27,7 @@ class Looked:
         graph: frozen, with images as NHWC.
         inputs, outputs: of it.
         names: of the inputs of the graph that it is looked at beside, in the order of its own.
+        call: what its callers name.
     """
 
     label: str
@@ -34,6 +36,7 @@ class Looked:
     inputs: Tuple[TensorInfo, ...]
     outputs: Tuple[str, ...]
     names: Tuple[str, ...]
+    call: Call
 
     def own(self, feed: Dict[str, Any]) -> Dict[str, Any]:
         """A feed by the names of this graph."""
@@ -66,10 +69,7 @@ def read_graphs(job: jobs.Job) -> List[Looked]:
     first = _read(job.in_graph, job, job.inputs, job.outputs)
     if job.other_graph is None:
         return [first]
-    try:
-        second = _read(job.other_graph, job, job.inputs, first.outputs)  # the same names, where it has them
-    except BadInputError:
-        second = _read(job.other_graph, job, (), ())
+    second = _read_second(job.other_graph, job, first)
     for what, mine, others in (("inputs", first.inputs, second.inputs), ("outputs", first.outputs, second.outputs)):
         if len(mine) != len(others):
             raise BadInputError(
@@ -77,6 +77,16 @@ def read_graphs(job: jobs.Job) -> List[Looked]:
                 f"name those to compare with --{what}",
             )
     return [first, _beside(second, first)]
+
+
+def _read_second(path: str, job: jobs.Job, first: Looked) -> Looked:
+    """The other graph: with the same names, where it has them, of tensors or of a signature."""
+    for inputs, outputs in ((job.inputs, first.outputs), ((), tuple(first.call.outputs))):
+        try:
+            return _read(path, job, inputs, outputs)
+        except BadInputError:
+            continue
+    return _read(path, job, (), ())
 
 
 def _read(path: str, job: jobs.Job, inputs: Sequence[str], outputs: Sequence[str]) -> Looked:
@@ -89,12 +99,17 @@ def _read(path: str, job: jobs.Job, inputs: Sequence[str], outputs: Sequence[str
         tuple(loaded.inputs),
         names,
         tuple(info.name for info in loaded.inputs),
+        loaded.call,
     )
 
 
 def _beside(looked: Looked, other: Looked) -> Looked:
-    """The same graph, fed by the other's names: its own where they are the same, else in their order."""
+    """The same graph, fed by the other's names: its own or its signature's where they are the same, else in order."""
     given = tuple(info.name for info in other.inputs)
     mine = tuple(info.name for info in looked.inputs)
     names = mine if set(mine) == set(given) else given
-    return Looked(looked.label, looked.path, looked.graph, looked.inputs, looked.outputs, names)
+    calls = looked.call.inputs, other.call.inputs
+    if names is given and set(calls[0]) == set(calls[1]):
+        keys = {tensor: key for key, tensor in calls[0].items()}
+        names = tuple(calls[1][keys[tensor]] for tensor in mine)
+    return replace(looked, names=names)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Optional
 
 from tensorflow.core.framework import graph_pb2
+from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow.python.framework import convert_to_constants
 
 from intel_quantization.graph import tensors
@@ -24,12 +25,14 @@ class Frozen:
         inputs: name in the signature -> tensor name, ``input:0``.
         outputs: likewise.
         signature: the signature's name; empty where there is none.
+        definition: what a SavedModel says of that signature; None where there is none.
     """
 
     graph_def: graph_pb2.GraphDef
     inputs: Dict[str, str]
     outputs: Dict[str, str]
     signature: str = ""
+    definition: Optional[meta_graph_pb2.SignatureDef] = None
 
 
 def freeze_function(function: Any, input_names: List[str], output_names: List[str]) -> Frozen:

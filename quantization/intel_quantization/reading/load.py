@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Collection, Sequence, Tuple, Union
 
 from tensorflow.core.framework import graph_pb2
@@ -12,6 +12,7 @@ from intel_quantization.errors import BadInputError
 from intel_quantization.graph.function_library import check_library
 from intel_quantization.graph.io import read_graph
 from intel_quantization.graph.newer_attributes import without_newer_attributes
+from intel_quantization.reading.call import Call, call_of
 from intel_quantization.reading.check_ops import check_ops
 from intel_quantization.reading.freeze_function import Frozen
 from intel_quantization.reading.frozen import check_frozen
@@ -36,6 +37,7 @@ class Loaded:
         outputs: its outputs.
         form: what it was read from: ``graph``, ``text``, ``saved_model`` or ``keras``.
         signature: the signature of a SavedModel; empty otherwise.
+        call: what its callers name.
     """
 
     graph_def: graph_pb2.GraphDef
@@ -43,6 +45,7 @@ class Loaded:
     outputs: Tuple[TensorInfo, ...]
     form: str
     signature: str = ""
+    call: Call = field(default_factory=Call)
 
 
 def read_any(
@@ -116,7 +119,9 @@ def load_graph(
     fed, wanted = [info.name for info in found_inputs], [info.name for info in found_outputs]
     check_frozen(graph_def, fed, wanted, name)
     graph_def = check_ops(graph_def, fed, wanted, allow_op, name)
-    return Loaded(graph_def, found_inputs, found_outputs, form, frozen.signature)
+    folder = source if form == "saved_model" and isinstance(source, str) else ""
+    call = call_of(frozen, found_inputs, found_outputs, form, folder)
+    return Loaded(graph_def, found_inputs, found_outputs, form, frozen.signature, call)
 
 
 def _form(source: Union[str, graph_pb2.GraphDef], binary: bool) -> str:

@@ -20,7 +20,8 @@ from intel_quantization.reading.saved_model_check import check_second, prepared_
 
 _BINARY, _TEXT = "saved_model.pb", "saved_model.pbtxt"
 _DEFAULT = "serving_default"
-_INTERNAL = ("__saved_model_init_op", "__saved_model_train_op")
+INTERNAL = ("__saved_model_init_op", "__saved_model_train_op")
+"""Signatures that nobody calls."""
 # IndexError is what TensorFlow makes of a file that is too short
 _FAILURES = (ValueError, TypeError, LookupError, AttributeError, OSError, RuntimeError, DecodeError, tf.errors.OpError)
 
@@ -46,7 +47,7 @@ def freeze_saved_model(
         BadInputError: it is damaged, has no such signature, has over 2 GB of variables, or cannot be frozen; loading
             it would do more than restore its variables.
     """
-    meta = _meta_graph(path)
+    meta = read_meta_graph(path)
     check_size(_bytes_of_variables(path), "the variables of %s" % path)
     name = _choose(path, meta, signature)
     try:
@@ -65,7 +66,12 @@ def freeze_saved_model(
     return frozen
 
 
-def _meta_graph(path: str) -> meta_graph_pb2.MetaGraphDef:
+def read_meta_graph(path: str) -> meta_graph_pb2.MetaGraphDef:
+    """The graph for serving of a SavedModel, with its signatures.
+
+    Raises:
+        BadInputError: it is damaged, or holds no such graph.
+    """
     model = saved_model_pb2.SavedModel()
     file = os.path.join(path, _BINARY)
     try:
@@ -89,7 +95,7 @@ def _meta_graph(path: str) -> meta_graph_pb2.MetaGraphDef:
 
 
 def _choose(path: str, meta: meta_graph_pb2.MetaGraphDef, wanted: str) -> str:
-    names = sorted(name for name in meta.signature_def if name not in _INTERNAL)
+    names = sorted(name for name in meta.signature_def if name not in INTERNAL)
     if wanted:
         if wanted not in names:
             remedy = "it has " + ", ".join(names) if names else "it has none"
@@ -136,7 +142,7 @@ def _freeze_second(path: str, meta: meta_graph_pb2.MetaGraphDef, name: str, allo
         function = loaded.signatures[name]
         inputs, outputs = _names(meta, name)
         frozen = freeze_function(function, inputs, outputs)
-    return Frozen(frozen.graph_def, frozen.inputs, frozen.outputs, name)
+    return Frozen(frozen.graph_def, frozen.inputs, frozen.outputs, name, meta.signature_def[name])
 
 
 def _names(meta: meta_graph_pb2.MetaGraphDef, name: str) -> Tuple[List[str], List[str]]:
@@ -169,7 +175,7 @@ def _freeze_first(
         for operation in initializers:
             session.run(session.graph.as_graph_element(operation))
         graph_def = tf.compat.v1.graph_util.convert_variables_to_constants(session, session.graph.as_graph_def(), nodes)
-    return Frozen(graph_def, inputs, results, name)
+    return Frozen(graph_def, inputs, results, name, signature if name else None)
 
 
 def _tensor_names(path: str, infos: Any) -> Dict[str, str]:

@@ -12,6 +12,7 @@ from intel_quantization.graph import tensors
 from intel_quantization.graph.function_library import check_library, reached
 from intel_quantization.reading.check_ops import check_nodes, disarmed, needed_nodes
 from intel_quantization.reading.op_safety import may_run_unasked, refusal
+from intel_quantization.reading.saved_model_assets import asset_arguments, asset_tensors, without_filling
 from intel_quantization.reading.well_formed import check_well_formed
 
 _RESTORE = ("RestoreV2", "Restore", "RestoreSlice")
@@ -32,7 +33,9 @@ def check_second(meta: meta_graph_pb2.MetaGraphDef, allowed: Collection[str], pa
     check_library(graph_def.library, graph_def.node, path)
     functions = {function.signature.name: function for function in graph_def.library.function}
     called = [functions[name] for name in _called_at_loading(meta) if name in functions]
-    check_nodes((node for function in called for node in function.node_def), graph_def, allowed, path)
+    for function in called:
+        nodes = without_filling(function.node_def, asset_arguments(meta, function))
+        check_nodes(nodes, graph_def, allowed, path)
     for name, function in functions.items():  # all of which TensorFlow imports
         for node in function.node_def:
             if node.op not in allowed and may_run_unasked(node.op):
@@ -56,6 +59,37 @@ def _called_at_loading(meta: meta_graph_pb2.MetaGraphDef) -> List[str]:
             names.update(dict.fromkeys(objects[number].function.concrete_functions))
             names[objects[number].bare_concrete_function.concrete_function_name] = None
     return list(names)
+
+
+def check_loading(
+    meta: meta_graph_pb2.MetaGraphDef, signatures: Sequence[str], allowed: Collection[str], path: str
+) -> None:
+    """Check all that TensorFlow 2 runs when it loads a SavedModel of either kind, and what signatures of it would run.
+
+    Raises:
+        BadInputError: something touches files, processes or the network.
+    """
+    if meta.HasField("object_graph_def"):
+        check_second(meta, allowed, path)
+    else:
+        check_well_formed(meta.graph_def, path)
+        check_library(meta.graph_def.library, meta.graph_def.node, path)
+        _check_restoring(meta, allowed, path)
+        for name in _initializers(meta):
+            needed = needed_nodes(meta.graph_def, (), [name])
+            running = [node for node in meta.graph_def.node if node.name in needed]
+            check_nodes(without_filling(running, asset_tensors(meta), True), meta.graph_def, allowed, path)
+    for name in signatures:
+        definition = meta.signature_def[name]
+        fed, wanted = ([info.name for info in side.values()] for side in (definition.inputs, definition.outputs))
+        _check_needed(meta.graph_def, fed, wanted, allowed, path)
+
+
+def _check_needed(
+    graph_def: graph_pb2.GraphDef, fed: Sequence[str], wanted: Sequence[str], allowed: Collection[str], path: str
+) -> None:
+    needed = needed_nodes(graph_def, fed, wanted)
+    check_nodes((node for node in graph_def.node if node.name in needed), graph_def, allowed, path)
 
 
 def prepared_first(
@@ -84,8 +118,8 @@ def prepared_first(
     graph_def = meta.graph_def
     check_well_formed(graph_def, path)
     check_library(graph_def.library, graph_def.node, path)
+    _check_needed(graph_def, inputs, outputs, allowed, path)
     needed = needed_nodes(graph_def, inputs, outputs)
-    check_nodes((node for node in graph_def.node if node.name in needed), graph_def, allowed, path)
     restoring = _check_restoring(meta, allowed, path)
     initializers = [name for name in _initializers(meta) if _is_harmless(graph_def, name, allowed)]
     clean = meta_graph_pb2.MetaGraphDef()
@@ -137,9 +171,8 @@ def _initializers(meta: meta_graph_pb2.MetaGraphDef) -> List[str]:
 
 
 def _is_harmless(graph_def: graph_pb2.GraphDef, name: str, allowed: Collection[str]) -> bool:
-    names = needed_nodes(graph_def, (), [name])
     try:
-        check_nodes((node for node in graph_def.node if node.name in names), graph_def, allowed, "")
+        _check_needed(graph_def, (), [name], allowed, "")
     except BadInputError:
         return False
-    return bool(names)
+    return bool(needed_nodes(graph_def, (), [name]))

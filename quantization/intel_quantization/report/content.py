@@ -9,7 +9,7 @@ import time
 
 import numpy as np
 
-from intel_quantization.contract.outputs import REPORT_SCHEMA
+from intel_quantization.contract.outputs import REPORT_SCHEMA, SAVED_MODEL_FILE
 from intel_quantization.contract.report import MOUNTED_FILES, TOLD_OPTIONS
 from intel_quantization.graph.io import graph_size
 from intel_quantization.publish import sha256
@@ -39,7 +39,8 @@ def build(
     Args:
         job: the Job.
         conversion: what GraphConverter.convert() gave.
-        in_graph, int8_graph: the two graphs' paths.
+        in_graph: the path of the one graph.
+        int8_graph: of the file that holds the other, which may be that in a SavedModel.
         accuracy: evaluate.Accuracy as a dict, or None.
         alarms: as comparison.alarms.alarms_of gives them.
         latency: benchmark.Latency as a dict, or None.
@@ -66,7 +67,7 @@ def build(
         "schema": REPORT_SCHEMA,
         "created": time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime()),
         "graphs": names,
-        "size": {"fp32": graph_size(conversion.input_graph), "int8": os.path.getsize(int8_graph)},
+        "size": {"fp32": graph_size(conversion.input_graph), "int8": _size(int8_graph)},
         "inputs": [_tensor(info) for info in conversion.inputs],
         "outputs": [_tensor(info) for info in conversion.outputs],
         "ops": [{"op": op.op, "total": op.total, "int8": op.int8, "fp32": op.fp32} for op in conversion.op_table],
@@ -124,6 +125,14 @@ def _sha256(path: str) -> str:
             file = os.path.join(folder, name)
             digest.update(("%s\0%s\n" % (os.path.relpath(file, path), sha256(file))).encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
+
+
+def _size(path: str) -> int:
+    """Of a graph; of one in a SavedModel that of all of it."""
+    if not path.endswith(SAVED_MODEL_FILE):
+        return os.path.getsize(path)
+    parts = os.walk(os.path.dirname(path))
+    return sum(os.path.getsize(os.path.join(folder, name)) for folder, _folders, files in parts for name in files)
 
 
 def _tensor(info) -> dict:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import List, Optional, Sequence, Tuple
 
 from intel_quantization.calibration.statistics import Statistics
 from intel_quantization.conversion import Conversion, in_graph_order, nothing_to_quantize, op_counts
 from intel_quantization.graph.graph import Graph
-from intel_quantization.graph.io import write_graph
 from intel_quantization.graph.newer_attributes import strip_newer_attributes
 from intel_quantization.graph_files import FROZEN_RANGES, GraphFiles
 from intel_quantization.ops.capabilities import Capabilities
@@ -19,6 +18,7 @@ from intel_quantization.reading.load import Loaded
 from intel_quantization.stages.optimize import Optimized
 from intel_quantization.verify.graph import verify, verify_quantized
 from intel_quantization.verify.target import verify_target
+from intel_quantization.writing.write_result import write_result
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,9 @@ def verify_result(
     capabilities: Capabilities,
     files: GraphFiles,
     output_graph: Optional[str] = None,
+    allow_op: Sequence[str] = (),
 ) -> Conversion:
-    """Verify the INT8 graph, and write it where a path is given.
+    """Verify the INT8 graph, and write it where a path is given: a SavedModel where that ends in a slash.
 
     Raises:
         InvalidGraphError: an invariant is broken, which is a defect of ours.
@@ -82,9 +83,7 @@ def verify_result(
     verify_target(graph, capabilities)
     int8_graph = graph.to_graph_def()
     files.stage("int8", graph)
-    if output_graph is not None:
-        write_graph(int8_graph, output_graph)
-    return Conversion(
+    conversion = Conversion(
         int8_graph,
         optimized.graph_def,
         loaded.graph_def,
@@ -97,4 +96,8 @@ def verify_result(
         capabilities.versions(),
         quantized.remaining,
         quantized.layers,
+        loaded.call,
     )
+    if output_graph is None:
+        return conversion
+    return replace(conversion, notes=write_result(conversion, output_graph, allow_op))

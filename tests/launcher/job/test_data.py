@@ -135,3 +135,24 @@ def test_what_is_wrong_with_a_metric(graph: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["-1", "much", "1e3", "1000"])
 def test_points_are_numbers_from_0(graph: Path, text: str) -> None:
     assert isinstance(refused("-g", graph, "-d", graph, f"--max_drop={text}"), UsageError)
+
+
+def test_no_data_is_enough_for_a_first_look(graph_and_images: tuple[Path, Path]) -> None:
+    graph, images = graph_and_images
+    assert checked_job(options("-g", graph, "--data", "none")).inside()["data"] == "none"
+    both = checked_job(options("-g", graph, "--data", "none", "-d", images))
+    assert both.data_location == images
+    for words in (("--callback", "python x.py"), ("--task", "evaluate"), ("--statistics", graph)):
+        with pytest.raises(UsageError, match="--data none"):
+            checked_job(options("-g", graph, "--data", "none", *words))
+    with pytest.raises(UsageError, match="--data_location is missing") as caught:
+        checked_job(options("-g", graph))
+    assert "--data none" in caught.value.remedy
+
+
+@pytest.fixture
+def graph_and_images(tmp_path: Path) -> tuple[Path, Path]:
+    (tmp_path / "net.pb").write_bytes(b"graph")
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "a.png").write_bytes(b"png")
+    return tmp_path / "net.pb", tmp_path / "images"

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from launch_quantization.output.graph_message import complaint
+from launch_quantization.output.graph_message import complaint, complaint_of_saved_model
 from tests.launcher.support import graph, message
 
 NODE = message(1, b"n") + message(2, b"Const")
 
 
-def said(content: bytes) -> str:
+def said(content: bytes, check: Callable[[int], str] = complaint) -> str:
     """The complaint about a file with this content."""
     descriptor = os.memfd_create("graph")
     try:
         os.write(descriptor, content)
-        return complaint(descriptor)
+        return check(descriptor)
     finally:
         os.close(descriptor)
 
@@ -84,3 +85,28 @@ def test_real_graphs(shared: Path) -> None:
     for path in found[:5]:
         with path.open("rb") as file:
             assert complaint(file.fileno()) == "" or path.name == "saved_model.pb", path
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"\x08\x01" + message(2, message(1, b"info") + message(2, graph())), ""),
+        (message(2, message(2, graph())) + message(2, message(2, graph())), ""),
+        (b"", "empty"),
+        (b"\x08\x01", "no graph"),
+        (graph(), "wire type 2 has no place"),
+        (message(2, message(1, b"info")), "no graph"),
+        (message(2, message(2, graph()) + message(2, b"")), "no node"),
+        (message(2, message(2, graph())[:-1]), "beyond the end"),
+        (message(2, message(2, b"\x0a\x00")), "has no name"),
+    ],
+)
+def test_saved_models(content: bytes, words: str) -> None:
+    found = said(content, complaint_of_saved_model)
+    assert words in found
+    assert bool(words) is bool(found)
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_a_saved_model_or_a_complaint(content: bytes) -> None:
+    assert isinstance(said(content, complaint_of_saved_model), str)

@@ -40,6 +40,7 @@ def workspace(tmp_path_factory):
             equalize=False,
             adaptive_rounding=False,
         ).convert()
+    GraphConverter(graph, f"{models}/served/", calibration_data=values).convert()
     renamed = tf.compat.v1.GraphDef()
     renamed.CopyFrom(graph)
     for node in renamed.node:
@@ -54,7 +55,8 @@ def look(workspace, task, *others, data=True, **changes):
     """(exit status, the event looked, log)"""
     job = {**PLAIN, "task": task, "threads": 1, **changes}
     if others:
-        job["other_graph"] = f"pretrained_model/{others[0]}.pb"
+        name = others[0] if others[0] == "served" else f"{others[0]}.pb"
+        job["other_graph"] = f"pretrained_model/{name}"
     if data:
         job.update(data_location="dataset", evaluate=120)
     status, events, log = run(workspace, "--job", json.dumps(job))
@@ -84,6 +86,22 @@ def test_a_graph_whose_tensors_have_other_names(workspace):
     status, looked, log = look(workspace, "evaluate", "renamed")
     assert status == 0, log
     assert "same answer for 100.00 % of 120 rows" in looked["lines"]
+
+
+@pytest.mark.parametrize("task", ["evaluate", "benchmark", "compare"])
+def test_a_saved_model_beside_a_frozen_graph(workspace, task):
+    status, looked, log = look(workspace, task, "served")
+    assert status == 0, log
+    assert looked["graphs"] == ["net.pb", "served"]
+    if task == "compare":
+        assert "  Conv2D: 8 -> 0" in looked["lines"]
+        assert any("common tensors on" in line and not line.startswith("0 ") for line in looked["lines"])
+
+
+def test_a_saved_model_alone(workspace):
+    status, looked, log = look(workspace, "evaluate", in_graph="pretrained_model/served")
+    assert status == 0, log
+    assert looked["lines"][0].startswith("top-1 ")
 
 
 def test_nothing_to_judge_by_is_an_error(workspace, tmp_path):
@@ -144,7 +162,7 @@ def test_what_is_common_and_what_is_not():
     int8 = convert(graph, per_channel=True).graph
     differences = {op: (before, after) for op, before, after in op_differences(graph, int8)}
     assert differences["Conv2D"] == (2, 0)
-    names = [name for name, _op in common_tensors(graph, int8)]
+    names = [name for name, _other, _op in common_tensors(graph, int8)]
     assert "b/out:0" in names
     assert "mean:0" in names
     assert not any(name.startswith("input") for name in names)
