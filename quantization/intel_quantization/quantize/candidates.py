@@ -12,7 +12,7 @@ from intel_quantization.graph.control_flow import context_of, contexts
 from intel_quantization.graph.frames import NEXT_ITERATION
 from intel_quantization.graph.graph import Graph, NodeDef
 from intel_quantization.graph.twins import Twins
-from intel_quantization.kinds.group import Group, Pads
+from intel_quantization.kinds.group import RELU, Group, Pads, clipped
 from intel_quantization.kinds.linear_kind import NodeCase
 from intel_quantization.kinds.registry import LINEAR, PASS_THROUGH, WITHOUT_KERNEL
 from intel_quantization.kinds.rules import RefusalRule, find_reason
@@ -21,10 +21,11 @@ from intel_quantization.ops.capabilities import RUNNING, Capabilities
 from intel_quantization.quantize.decision import Decision
 from intel_quantization.quantize.functions import refused_in_functions
 from intel_quantization.transforms.rule import refusals
+from intel_quantization.transforms.support.clips import find_end
 from intel_quantization.transforms.support.linear import output_channels
 from intel_quantization.transforms.write_as_matmul import write_as_matmul
 
-_ACTIVATIONS = ("Relu", "Relu6")
+_ACTIVATIONS = (RELU, "Relu6")
 _ADDS = ("Add", "AddV2")
 
 
@@ -150,13 +151,23 @@ class _Finder:
             if summand:
                 members.append(following.name)
                 if activated is not None and activated.op in _ACTIVATIONS:
-                    activation = activated.op
-                    members.append(activated.name)
+                    activation = self._take_activation(activated, members)
                 return Group(node.name, node.op, source, pads, bias, summand, activation, members[-1], tuple(members))
         if following is not None and following.op in _ACTIVATIONS:
-            activation = following.op
-            members.append(following.name)
+            activation = self._take_activation(following, members)
         return Group(node.name, node.op, source, pads, bias, None, activation, members[-1], tuple(members))
+
+    def _take_activation(self, node: NodeDef, members: List[str]) -> str:
+        """An activation, with a Minimum that ends it; both become members."""
+        members.append(node.name)
+        following = self._only_reader(node)
+        if node.op != RELU or following is None or following.op != "Minimum":
+            return node.op
+        end = find_end(self.graph, following)
+        if end is None:
+            return node.op
+        members.append(following.name)
+        return clipped(end)
 
     def _is_excluded(self, node: NodeDef) -> bool:
         return bool(ops_of(node) & self.excluded_ops or names_of(node) & self.excluded_nodes)

@@ -38,6 +38,7 @@ _OPTIMIZE_FP32 = (
     "fold_constants",  # what the branches hid
     "strip_unused",
     "merge_transposes",
+    "write_clips_as_relus",
     "simplify_tensordot",
     "write_as_matmul",
     "delay_reshape",

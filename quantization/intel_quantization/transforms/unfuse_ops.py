@@ -11,6 +11,7 @@ that is an output's.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Sequence, Tuple
 
 import numpy as np
@@ -77,6 +78,10 @@ def _half_and(place: _Place, x: str, switch: str) -> str:
     return place.add("Mul", [place.add("Mul", [x, place.number(0.5, x)]), raised])
 
 
+def _add_unary(op: str, place: _Place, x: str) -> str:
+    return place.add(op, [x])
+
+
 def _leaky_relu(place: _Place, x: str) -> str:
     alpha = place.node.attr["leakyrelu_alpha"].f if "leakyrelu_alpha" in place.node.attr else _ALPHA
     return place.add("LeakyRelu", [x], alpha=alpha)
@@ -87,7 +92,7 @@ _ACTIVATIONS: Dict[str, Callable[[_Place, str], str]] = {
     "LeakyRelu": _leaky_relu,
     "GeluExact": _gelu_exact,
     "GeluApproximate": _gelu_approximate,
-    **{op: (lambda place, x, op=op: place.add(op, [x])) for op in ("Relu", "Relu6", "Elu", "Tanh", "Sigmoid")},
+    **{op: partial(_add_unary, op) for op in ("Relu", "Relu6", "Elu", "Tanh", "Sigmoid")},
 }
 
 

@@ -171,6 +171,20 @@ def test_branches_of_a_concatenation_share_one_range():
     assert error(conversion) < 0.03
 
 
+def test_a_branch_that_is_clipped_keeps_its_end_beside_others():
+    """With the range of the others it would go beyond 6."""
+
+    def net(x):
+        x = block(x, "stem")
+        clipped = block(x, "clipped", lambda y: tf.nn.relu6(30.0 * y))
+        large = block(x, "large", lambda y: tf.nn.relu(10.0 * y))
+        return block(tf.concat([clipped, large], -1), "last")
+
+    conversion = convert(net)
+    assert ops(conversion)["QuantizedConcatV2"] == 1
+    assert error(conversion) < 0.03
+
+
 def test_branch_that_others_read_keeps_its_range():
     def net(x):
         stem = block(x, "stem", lambda y: tf.nn.relu(0.1 * y))

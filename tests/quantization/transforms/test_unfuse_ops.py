@@ -17,6 +17,7 @@ pytestmark = pytest.mark.tensorflow
 
 CHANNELS = 8
 ACTIVATIONS = ["Relu", "Relu6", "Elu", "LeakyRelu"]
+IMAGES = {"strides": [1, 1, 1, 1], "padding": "SAME", "data_format": "NHWC", "dilations": [1, 1, 1, 1]}
 OF_MATMUL = ["Tanh", "Sigmoid", "GeluExact", "GeluApproximate"]
 
 
@@ -83,7 +84,13 @@ def convolution(steps, op="_FusedConv2D", name="fused", **attrs):
         shape = (3, 3, 4, CHANNELS if op == "_FusedConv2D" else CHANNELS // 4)
         inputs = [x, constant("weights", shape)]
         inputs += arguments(steps, like=lambda: b.conv(x, name="beside"))
-        chosen = dict(T=tf.float32, strides=[1, 1, 1, 1], padding="SAME", data_format="NHWC", dilations=[1, 1, 1, 1])
+        chosen = {
+            "T": tf.float32,
+            "strides": [1, 1, 1, 1],
+            "padding": "SAME",
+            "data_format": "NHWC",
+            "dilations": [1, 1, 1, 1],
+        }
         chosen.update(attrs)
         tf.identity(fused(op, inputs, steps, name, **chosen), "out")
 
@@ -95,7 +102,7 @@ def product(steps, **attrs):
         x = b.image((None, 6))
         inputs = [x, constant("weights", (CHANNELS, 6) if attrs.get("transpose_b") else (6, CHANNELS))]
         inputs += arguments(steps, like=lambda: b.dense(x, CHANNELS, name="beside"))
-        chosen = dict(T=tf.float32, transpose_a=False, transpose_b=False)
+        chosen = {"T": tf.float32, "transpose_a": False, "transpose_b": False}
         chosen.update(attrs)
         tf.identity(fused("_FusedMatMul", inputs, steps, **chosen), "out")
 
@@ -106,7 +113,7 @@ def norm(mode, side=False):
     def net():
         x = b.conv(b.image((None, 6, 6, 4)), name="conv")
         inputs = [x, *arguments(["FusedBatchNorm"])] + ([b.conv(x, name="beside")] if side else [])
-        attrs = dict(T=tf.float32, U=tf.float32, epsilon=0.01, is_training=False, data_format="NHWC")
+        attrs = {"T": tf.float32, "U": tf.float32, "epsilon": 0.01, "is_training": False, "data_format": "NHWC"}
         attrs.update(activation_mode=mode, num_side_inputs=int(side))
         tf.identity(fused("_FusedBatchNormEx", inputs, (), **attrs), "out")
 
@@ -199,7 +206,7 @@ def plain_norm(mode, side):
     def net():
         x = b.conv(b.image((None, 6, 6, 4)), name="conv")
         scale, offset, mean, variance = arguments(["FusedBatchNorm"])
-        parts = dict(x=x, scale=scale, offset=offset, mean=mean, variance=variance)
+        parts = {"x": x, "scale": scale, "offset": offset, "mean": mean, "variance": variance}
         y = tf.raw_ops.FusedBatchNormV3(epsilon=0.01, is_training=False, **parts)[0]
         y = y + b.conv(x, name="beside") if side else y
         b.activate(y, {"Relu": "relu"}.get(mode), "out")
@@ -262,7 +269,13 @@ def test_other_weight_layouts_stay():
 def chain():
     """Two fused convolutions, a fused depthwise convolution, a fused product."""
     steps = ["BiasAdd", "Relu"]
-    conv = dict(T=tf.float32, strides=[1, 1, 1, 1], padding="SAME", data_format="NHWC", dilations=[1, 1, 1, 1])
+    conv = {
+        "T": tf.float32,
+        "strides": [1, 1, 1, 1],
+        "padding": "SAME",
+        "data_format": "NHWC",
+        "dilations": [1, 1, 1, 1],
+    }
     x = b.image((None, 8, 8, 4))
     x = fused("_FusedConv2D", [x, constant("w1", (3, 3, 4, 16)), constant("b1", (16,))], steps, "first", **conv)
     inputs = [x, constant("w2", (3, 3, 16, 1)), constant("b2", (16,))]
