@@ -39,6 +39,7 @@ _OPTIMIZE_FP32 = (
     "strip_unused",
     "merge_transposes",
     "write_clips_as_relus",
+    "write_as_depthwise",
     "simplify_tensordot",
     "write_as_matmul",
     "delay_reshape",
