@@ -52,6 +52,7 @@ _OPTIMIZE_FP32 = (
     "fold_batch_norms",
     "fold_old_batch_norms",
     *_FOLD_PIECES,  # what stands behind a fused batch norm
+    "write_splits_as_slices",
     "convert_layout",
     "strip_unused",
 )

@@ -78,8 +78,8 @@ def _rewrite(shapes: InferredShapes, graph: Graph, node: NodeDef, found: Match) 
 
 def _rules(graph: Graph) -> Rules:
     shapes = InferredShapes(graph)
-    concerns, refuse, rewrite = (partial(function, shapes) for function in (_concerns, _refuse, _rewrite))
-    return Rules("write_as_depthwise", Rule((_PATTERN,), rewrite=rewrite, refuse=refuse, concerns=concerns))
+    rule = Rule((_PATTERN,), partial(_rewrite, shapes), partial(_refuse, shapes), partial(_concerns, shapes))
+    return Rules("write_as_depthwise", rule)
 
 
 def _write(graph: Graph) -> int:
