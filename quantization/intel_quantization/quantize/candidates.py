@@ -24,6 +24,7 @@ from intel_quantization.transforms.rule import refusals
 from intel_quantization.transforms.support.clips import find_end
 from intel_quantization.transforms.support.linear import output_channels
 from intel_quantization.transforms.write_as_matmul import write_as_matmul
+from intel_quantization.transforms.write_transposed_convs import write_transposed_convs
 
 _ACTIVATIONS = (RELU, "Relu6")
 _ADDS = ("Add", "AddV2")
@@ -54,7 +55,7 @@ def find_candidates(
     finder = _Finder(graph, frozenset(excluded_ops), frozenset(excluded_nodes), capabilities)
     groups: List[Group] = []
     refused: List[Decision] = []
-    not_written = refusals(graph, [write_as_matmul])
+    not_written = refusals(graph, [write_as_matmul, write_transposed_convs])
     for node in finder.order:
         if node.op in LINEAR:
             reason = (left or {}).get(node.name) or finder.refusal(node)
@@ -65,7 +66,8 @@ def find_candidates(
         elif node.op in WITHOUT_KERNEL and attribute(node, "T").type == DT_FLOAT:
             told = "%s has no INT8 kernel" % node.op
             if node.name in not_written:
-                told += ", and it is not written as a MatMul: " + not_written[node.name]
+                written = "Conv2D" if node.op == "Conv2DBackpropInput" else "MatMul"
+                told += ", and it is not written as a %s: %s" % (written, not_written[node.name])
             refused.append(Decision(node.name, node.op, False, told))
     return _producers_first(groups), (*refused, *refused_in_functions(graph))
 

@@ -21,7 +21,7 @@ import numpy as np
 from intel_quantization.graph import tensors
 from intel_quantization.graph.attributes import DT_FLOAT, DT_INT32, attr_value, attribute, dtype_attr
 from intel_quantization.graph.graph import Graph, NodeDef
-from intel_quantization.graph.inferred_shapes import InferredShapes, Shape
+from intel_quantization.graph.inferred_shapes import InferredShapes
 from intel_quantization.graph.pattern import Match, Op
 from intel_quantization.kinds.registry import LINEAR, PASS_THROUGH
 from intel_quantization.transforms.rule import Refusal, Rule, Rules, WholeGraph
@@ -63,18 +63,7 @@ def _concerns(graph: Graph, node: NodeDef) -> bool:
     return _is_near(graph, node.name, makers) and _is_near(graph, node.name, readers)
 
 
-class _Shapes:
-    """Static shapes; None of what was made since they were inferred."""
-
-    def __init__(self, graph: Graph) -> None:
-        self._known = frozenset(graph.nodes)
-        self._infer = InferredShapes(graph)
-
-    def __call__(self, tensor: str) -> Shape:
-        return self._infer(tensor) if tensors.node_of(tensor) in self._known else None
-
-
-def _look(shapes: _Shapes, graph: Graph, node: NodeDef) -> Optional[Tuple[str, int, int, List[int]]]:
+def _look(shapes: InferredShapes, graph: Graph, node: NodeDef) -> Optional[Tuple[str, int, int, List[int]]]:
     """What is split, along which axis, of how many dimensions, and the lengths; None where these are not known."""
     inputs = graph.data_inputs(node)
     source = inputs[1] if node.op == "Split" else inputs[0]
@@ -108,11 +97,11 @@ def _sizes(graph: Graph, node: NodeDef, total: Optional[int]) -> Optional[List[i
     return sizes
 
 
-def _refuse(shapes: _Shapes, graph: Graph, node: NodeDef, _found: Match) -> str:
+def _refuse(shapes: InferredShapes, graph: Graph, node: NodeDef, _found: Match) -> str:
     return "" if _look(shapes, graph, node) else "where it splits is not known ahead of running the graph"
 
 
-def _rewrite(shapes: _Shapes, graph: Graph, node: NodeDef, _found: Match) -> None:
+def _rewrite(shapes: InferredShapes, graph: Graph, node: NodeDef, _found: Match) -> None:
     found = _look(shapes, graph, node)
     assert found is not None  # _refuse has looked
     source, axis, rank, sizes = found
@@ -152,7 +141,7 @@ def _add_part(
 
 
 def _rules(graph: Graph) -> Rules:
-    shapes = _Shapes(graph)
+    shapes = InferredShapes(graph)
     rule = Rule((Op("|".join(_OPS)),), partial(_rewrite, shapes), partial(_refuse, shapes), _concerns)
     return Rules("write_splits_as_slices", rule)
 
