@@ -24,6 +24,7 @@ _FOLD_PIECES = (
 _OPTIMIZE_FP32 = (
     "strip_unused",
     "inline_functions",
+    "widen_half",
     "unfuse_ops",
     "remove_training_nodes",
     "fold_constants",

@@ -2,7 +2,7 @@
 
 ::
 
-    Maximum(x, 0)                                                            -> Relu(x)
+    Maximum(x, 0), Relu(Relu(x))                                             -> Relu(x)
     Minimum(Maximum(x, 0), 6), Maximum(Minimum(x, 6), 0), ClipByValue …      -> Relu6(x)
     the same with another end c > 0                                          -> Minimum(Relu(x), c)
 

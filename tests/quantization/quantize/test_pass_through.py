@@ -118,6 +118,8 @@ MOVING = {
     "BatchToSpaceND": lambda x: tf.batch_to_space(x, [2, 1], [[1, 0], [0, 0]]),
     "DepthToSpace": lambda x: tf.nn.depth_to_space(x, 2),
     "SpaceToDepth": lambda x: tf.nn.space_to_depth(x, 2),
+    "MirrorPad": lambda x: tf.pad(x, [[0, 0], [2, 1], [1, 3], [0, 0]], "SYMMETRIC"),
+    "Tile": lambda x: tf.tile(x, [1, 2, 1, 3]),
     "ResizeNearestNeighbor": lambda x: v1.image.resize_nearest_neighbor(x, [18, 30]),
 }
 

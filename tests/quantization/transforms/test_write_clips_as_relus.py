@@ -42,6 +42,7 @@ CLIPS = [
     (lambda x: minimum(tf.nn.relu(x), 6.0, "clip"), 1, ["Relu6"]),
     (lambda x: tf.nn.relu(minimum(x, 6.0), "clip"), 1, ["Relu6"]),
     (lambda x: clip(x, 0.0, 6.0, "clip"), 1, ["Relu6"]),
+    (lambda x: tf.nn.relu(tf.nn.relu(x), "clip"), 1, ["Relu"]),
     (lambda x: minimum(maximum(x, 0.0), 4.5, "clip"), 1, ["Minimum", "Relu"]),
     (lambda x: tf.nn.relu(minimum(x, 4.5), "clip"), 1, ["Minimum", "Relu"]),
     (lambda x: clip(x, 0.0, 4.5, "clip"), 1, ["Minimum", "Relu"]),
