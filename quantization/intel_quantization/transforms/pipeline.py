@@ -27,6 +27,7 @@ _OPTIMIZE_FP32 = (
     "widen_half",
     "unfuse_ops",
     "remove_training_nodes",
+    "fold_loop_invariants",
     "fold_constants",
     "fix_training_switches",
     "fold_constants",  # what the switches decide
