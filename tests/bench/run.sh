@@ -3,6 +3,7 @@
 #   launcher_*.py     with the workshop's Python
 #   scale.py          with the local runtime's Python, which has TensorFlow
 #   graphs_random.py  the same, without arguments; beside neural-compressor where PEER_PYTHON names a Python that has it
+#   zoo_keras.py      by hand: families of Keras applications with random weights; --help
 #   large_graph.py    by hand: a graph of 1.5 GB, some minutes, 9 GB of memory
 #   graphs_real.py    the same; only where ../shared is there
 #   accuracy.py       by hand, after this: the defaults on all 13 graphs of ../shared, before and after a change; --help

@@ -22,10 +22,13 @@ class InferredShapes:
         self._imported: Optional[tf.Graph] = None
 
     def __call__(self, tensor: str) -> Shape:
-        """The shape of a tensor that was in the graph when the first was asked for."""
+        """The shape of a tensor; None if it was not in the graph when the first was asked for."""
         if self._imported is None:
             self._imported = _import(self._graph)
-        return _shape(self._imported, tensor)
+        try:
+            return _shape(self._imported, tensor)
+        except KeyError:
+            return None
 
 
 def infer_shape(graph: Graph, tensor: str) -> Shape:

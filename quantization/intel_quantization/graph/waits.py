@@ -39,12 +39,12 @@ def waits_of(graph: Graph, constants: Iterable[str]) -> List[str]:
             if node.op in ENTER:
                 break  # what comes before is outside of the loop
             if node.op in SWITCH:
-                waits["^" + _pivot(graph, node, index)] = None
+                waits["^" + pivot_of(graph, node, index)] = None
             waits.update(dict.fromkeys(graph.control_inputs(node)))
     return list(waits)
 
 
-def _pivot(graph: Graph, switch: NodeDef, index: int) -> str:
+def pivot_of(graph: Graph, switch: NodeDef, index: int) -> str:
     """A node that runs if an output of a Switch is there; control edges leave the Switch itself either way."""
     condition = tensors.canonical(switch.input[1])
     stem = condition.replace(":", "_") + "/branch"

@@ -28,6 +28,7 @@ from intel_quantization.reading.load import Loaded
 from intel_quantization.stages.calibrate import calibrate_by, calibrate_on_feed, use_statistics
 from intel_quantization.stages.optimize import Optimized, optimize_graph
 from intel_quantization.stages.quantize import quantize_optimized, verify_result
+from intel_quantization.transforms.widen_half import narrow_types
 from intel_quantization.zoo_job import zoo_model
 
 
@@ -63,6 +64,9 @@ def convert_graph(run: RunContext, loaded: Loaded, prepared: Prepared) -> Conver
     files = GraphFiles(None, publication.path(outputs.INTERMEDIATE) if job.intermediate else None)
     run.stages.enter("optimize")
     optimized = optimize_graph(loaded, job.excluded_ops, job.excluded_nodes, capabilities, files)
+    narrow = narrow_types(loaded.graph_def)
+    if narrow and not narrow_types(optimized.graph_def):
+        run.events.log("the graph computes in %s: what does not become INT8 computes in float32 now" % narrow)
     run.stages.enter("calibrate")
     calibrated = _calibrate(run, loaded, prepared, optimized, saved)
     statistics = calibrated.statistics

@@ -7,7 +7,18 @@ from typing import Optional, Tuple
 
 Pads = Tuple[int, int, int, int]
 """top, bottom, left, right."""
+RELU = "Relu"
 NO_PADS: Pads = (0, 0, 0, 0)
+
+
+def clipped(end: float) -> str:
+    """The name of a ReLU that ends somewhere: "Relu6" is TensorFlow's own, others are a Relu and a Minimum."""
+    return RELU + ("6" if end == 6.0 else repr(end))
+
+
+def end_of(activation: str) -> Optional[float]:
+    """The largest value that an activation gives; None where there is none."""
+    return None if activation in ("", RELU) else float(activation[len(RELU) :])
 
 
 @dataclass(frozen=True)
@@ -21,7 +32,7 @@ class Group:
         pads: (top, bottom, left, right) of a fused Pad, None without one.
         bias: the bias tensor, None without one.
         summand: the other tensor of a fused residual addition, None without one.
-        activation: "Relu", "Relu6" or "".
+        activation: "Relu", "Relu6" or another that :func:`clipped` names, or "".
         root: name of the last node; its output 0 is the group's result.
         members: names of the nodes that the group replaces, in the order of the data.
         shifted: the group has no activation, and gives its result lifted: see

@@ -70,6 +70,8 @@ PASS_THROUGH: Mapping[str, PassThroughKind] = register(
         MovingBytes("DepthToSpace", has_data_format=True),
         MovingBytes("SpaceToDepth", has_data_format=True),
         MovingBytes("ResizeNearestNeighbor"),
+        MovingBytes("MirrorPad"),
+        MovingBytes("Tile"),
         Pad("Pad"),
     ),
     FLOWS,

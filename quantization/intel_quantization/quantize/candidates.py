@@ -12,7 +12,7 @@ from intel_quantization.graph.control_flow import context_of, contexts
 from intel_quantization.graph.frames import NEXT_ITERATION
 from intel_quantization.graph.graph import Graph, NodeDef
 from intel_quantization.graph.twins import Twins
-from intel_quantization.kinds.group import Group, Pads
+from intel_quantization.kinds.group import RELU, Group, Pads, clipped
 from intel_quantization.kinds.linear_kind import NodeCase
 from intel_quantization.kinds.registry import LINEAR, PASS_THROUGH, WITHOUT_KERNEL
 from intel_quantization.kinds.rules import RefusalRule, find_reason
@@ -21,10 +21,12 @@ from intel_quantization.ops.capabilities import RUNNING, Capabilities
 from intel_quantization.quantize.decision import Decision
 from intel_quantization.quantize.functions import refused_in_functions
 from intel_quantization.transforms.rule import refusals
+from intel_quantization.transforms.support.clips import find_end
 from intel_quantization.transforms.support.linear import output_channels
 from intel_quantization.transforms.write_as_matmul import write_as_matmul
+from intel_quantization.transforms.write_transposed_convs import write_transposed_convs
 
-_ACTIVATIONS = ("Relu", "Relu6")
+_ACTIVATIONS = (RELU, "Relu6")
 _ADDS = ("Add", "AddV2")
 
 
@@ -53,7 +55,7 @@ def find_candidates(
     finder = _Finder(graph, frozenset(excluded_ops), frozenset(excluded_nodes), capabilities)
     groups: List[Group] = []
     refused: List[Decision] = []
-    not_written = refusals(graph, [write_as_matmul])
+    not_written = refusals(graph, [write_as_matmul, write_transposed_convs])
     for node in finder.order:
         if node.op in LINEAR:
             reason = (left or {}).get(node.name) or finder.refusal(node)
@@ -64,7 +66,8 @@ def find_candidates(
         elif node.op in WITHOUT_KERNEL and attribute(node, "T").type == DT_FLOAT:
             told = "%s has no INT8 kernel" % node.op
             if node.name in not_written:
-                told += ", and it is not written as a MatMul: " + not_written[node.name]
+                written = "Conv2D" if node.op == "Conv2DBackpropInput" else "MatMul"
+                told += ", and it is not written as a %s: %s" % (written, not_written[node.name])
             refused.append(Decision(node.name, node.op, False, told))
     return _producers_first(groups), (*refused, *refused_in_functions(graph))
 
@@ -150,13 +153,23 @@ class _Finder:
             if summand:
                 members.append(following.name)
                 if activated is not None and activated.op in _ACTIVATIONS:
-                    activation = activated.op
-                    members.append(activated.name)
+                    activation = self._take_activation(activated, members)
                 return Group(node.name, node.op, source, pads, bias, summand, activation, members[-1], tuple(members))
         if following is not None and following.op in _ACTIVATIONS:
-            activation = following.op
-            members.append(following.name)
+            activation = self._take_activation(following, members)
         return Group(node.name, node.op, source, pads, bias, None, activation, members[-1], tuple(members))
+
+    def _take_activation(self, node: NodeDef, members: List[str]) -> str:
+        """An activation, with a Minimum that ends it; both become members."""
+        members.append(node.name)
+        following = self._only_reader(node)
+        if node.op != RELU or following is None or following.op != "Minimum":
+            return node.op
+        end = find_end(self.graph, following)
+        if end is None:
+            return node.op
+        members.append(following.name)
+        return clipped(end)
 
     def _is_excluded(self, node: NodeDef) -> bool:
         return bool(ops_of(node) & self.excluded_ops or names_of(node) & self.excluded_nodes)

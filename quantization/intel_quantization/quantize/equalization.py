@@ -11,6 +11,7 @@ between holds ``result / s``.
 A ReLU6 ends at 6, the scaled one at ``6 / s``, which no kernel knows. But an INT8 result ends at its limit
 R anyway, so that channel c ends at ``R * s``: that must be 6 at most, and at least the largest value m that
 was seen. Any s between ``m / R`` and ``6 / R`` will do; R is 6 at most, and s 1.
+Likewise where another clip has another end.
 
 Conditions: one INT8 linear op makes the tensor, without an addition, and one alone reads it.
 
@@ -31,7 +32,7 @@ import numpy as np
 from intel_quantization.calibration.ranges.collectors import Ranges, min_max
 from intel_quantization.calibration.statistics import Statistics
 from intel_quantization.graph.graph import Graph
-from intel_quantization.kinds.group import Group
+from intel_quantization.kinds.group import Group, end_of
 from intel_quantization.kinds.registry import layout_of
 from intel_quantization.quantize.local_error import rounded_weights
 from intel_quantization.quantize.pass_through import PassThrough
@@ -49,7 +50,6 @@ _CLEAR_GAIN = 0.8
 # Equalized channels all end where calibration saw their largest value, and an image that goes beyond it in one channel
 # of many is common. Room for that: without it a network with 64 images to calibrate by lost 2 dB (vww), with it won 1.
 _HEADROOM = 1.25
-_RELU6_END = 6.0
 _TINY = 1e-12
 
 
@@ -59,10 +59,11 @@ def equalized_limit(magnitude: np.ndarray, factors: np.ndarray, activation: str)
     Args:
         magnitude: the largest of each channel that is to be represented: [channels].
         factors: of the tensor, the same shape.
-        activation: of what makes it. That of a ReLU6 must not end beyond 6.
+        activation: of what makes it. That of a ReLU6 must not end beyond 6, and so on.
     """
     limit = float((magnitude / factors).max()) * _HEADROOM
-    return min(limit, _RELU6_END) if activation == "Relu6" else limit
+    end = end_of(activation)
+    return limit if end is None else min(limit, end)
 
 
 @dataclass(frozen=True)
@@ -191,7 +192,7 @@ def _factors(
     for balance in (np.sqrt(made / read), np.sqrt(seen / read), np.sqrt(np.sqrt(made * seen) / read), seen):
         middle = np.exp(np.log(balance[pair.seen > 0]).mean()) if np.any(pair.seen > 0) else 1.0
         wanted = np.clip(balance / middle, 1.0 / _LARGEST_FACTOR, _LARGEST_FACTOR)
-        for octave in _OCTAVES if pair.maker.activation == "Relu6" else (0,):
+        for octave in _OCTAVES if end_of(pair.maker.activation) is not None else (0,):
             factors = _allowed(pair, wanted * 2.0**octave)
             found = noise(factors)
             if found < least:
@@ -201,9 +202,10 @@ def _factors(
 
 def _allowed(pair: _Pair, wanted: np.ndarray) -> np.ndarray:
     """The nearest factors that keep a ReLU6 exact; a channel that was never above zero is free."""
-    if pair.maker.activation != "Relu6":
+    end = end_of(pair.maker.activation)
+    if end is None:
         return wanted
-    return np.where(pair.seen > 0, np.clip(wanted, pair.seen / _RELU6_END, 1.0), wanted)
+    return np.where(pair.seen > 0, np.clip(wanted, pair.seen / end, 1.0), wanted)
 
 
 class _Noise:

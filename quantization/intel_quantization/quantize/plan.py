@@ -10,7 +10,7 @@ import numpy as np
 from intel_quantization.calibration.statistics import Statistics, TensorStatistics
 from intel_quantization.graph.attributes import DT_QINT8, DT_QUINT8
 from intel_quantization.graph.graph import Graph
-from intel_quantization.kinds.group import Group
+from intel_quantization.kinds.group import Group, end_of
 from intel_quantization.kinds.linear_kind import GroupCase
 from intel_quantization.kinds.pass_through_kind import ValuesCase
 from intel_quantization.kinds.registry import LINEAR, PASS_THROUGH
@@ -261,7 +261,7 @@ class _Settler:
         signed = not is_unsigned(name, self.statistics, self.results)
         if name in self.lifted or (signed and name not in self.results):
             group, signed = replace(group, summand_lifted=True), False
-        # a signed summand widens the range of the result (see emission), which then does not end at 6
-        if signed and group.activation == "Relu6":
+        # a signed summand widens the range of the result (see emission), which then does not end where it has to
+        if signed and end_of(group.activation) is not None:
             return None
         return (group, signed) if self._has_kernel(group, unsigned, signed) else None

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Dict, List, Sequence, Tuple, Union
 
 from intel_quantization.graph.graph import Graph
-from intel_quantization.kinds.group import Group
+from intel_quantization.kinds.group import Group, end_of
 from intel_quantization.kinds.registry import PASS_THROUGH
 from intel_quantization.quantize.pass_through import PassThrough
 
@@ -26,7 +26,7 @@ def shared_ranges(graph: Graph, items: Sequence[Union[Group, PassThrough]]) -> D
     settled: Dict[str, Tuple[str, ...]] = {}
     for item in reversed(items):
         if isinstance(item, PassThrough) and PASS_THROUGH[item.op].joins and item.root not in settled:
-            leaves: List[str] = []
+            leaves: List[Group] = []
             passed = [item.root]
             stack = list(item.sources)
             while stack:
@@ -37,7 +37,15 @@ def shared_ranges(graph: Graph, items: Sequence[Union[Group, PassThrough]]) -> D
                     passed.append(source.root)
                     stack.extend(source.sources)
                 else:
-                    leaves.append(source.root)
-            settled.update({name: tuple(sorted(leaves)) for name in leaves + passed})
+                    leaves.append(source)
+            # an INT8 result is clipped where its range ends, which for a ReLU6 may not be beyond 6
+            ends = {leaf.root: _end(leaf) for leaf in leaves}
+            names = tuple(sorted(name for name, end in ends.items() if end == max(ends.values())))
+            settled.update(dict.fromkeys((*names, *passed), names))
     groups = {item.root for item in items if isinstance(item, Group)}
     return {name: leaves for name, leaves in settled.items() if name in groups}
+
+
+def _end(group: Group) -> float:
+    end = end_of(group.activation)
+    return float("inf") if end is None else end

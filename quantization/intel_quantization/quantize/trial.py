@@ -12,6 +12,7 @@ from typing import Optional, Tuple
 import numpy as np
 
 from intel_quantization.graph.graph import NodeDef
+from intel_quantization.kinds.group import end_of
 from intel_quantization.kinds.registry import layout_of
 
 _TINY = 1e-30
@@ -58,7 +59,7 @@ class Trial:
         node: the linear op.
         weights: float32, in the layout of the op.
         bias: [output channels], or None.
-        activation: "Relu", "Relu6" or "".
+        activation: as a group has it.
         patches: float32 [patches, taps, channels].
         ends: where the readers are flat: they do not tell values beyond apart; None: nowhere.
     """
@@ -96,7 +97,7 @@ class Trial:
             return np.clip(values, np.float32(self._ends[0]), np.float32(self._ends[1]))
         if not self._activation:
             return values
-        return np.clip(values, 0.0, 6.0 if self._activation == "Relu6" else None)
+        return np.clip(values, 0.0, end_of(self._activation))
 
     def error(self, patches: np.ndarray, weights: Optional[np.ndarray] = None) -> float:
         """The share of noise in the output's variance when other patches and weights stand for the op's own.

@@ -5,7 +5,7 @@
     f_NCHW(x) == Transpose(f_NHWC(Transpose(x, [0, 2, 3, 1])), [0, 3, 1, 2])
 
 for a convolution, and what stands between convolutions is turned with them, so that the Transposes of
-neighbours cancel: pools, BiasAdd, batch norm, activations, additions, concatenations, Pad,
+neighbours cancel: pools, BiasAdd, batch norm, activations, additions, concatenations, Pad, Slice,
 means over and Squeeze of rows and columns. A Transpose of the graph's own, as MLPerf's SSD-ResNet34 has one at
 its input, cancels, too. What is turned keeps its name, unless it is an output; that stays, as a Transpose.
 
@@ -142,9 +142,18 @@ class _Layout:
             if paddings is None or paddings.shape != (4, 2):
                 return None
             return [first, self.graph.add_constant(node.name + "/paddings", paddings[list(TO_LAST)], beside=first)]
+        if node.op == "Slice":
+            return self._of_slice(node, first)
         if node.op in ("Mean", "Squeeze"):
             return self._of_reduction(node, first)
         return None
+
+    def _of_slice(self, node: NodeDef, first: str) -> Optional[List[str]]:
+        places = [self.graph.constant(name) for name in self.graph.data_inputs(node)[1:]]
+        if any(place is None or place.shape != (4,) for place in places):
+            return None
+        turned = [place[list(TO_LAST)] for place in places if place is not None]
+        return [first, *(self.graph.add_constant(node.name + "/place", place, beside=first) for place in turned)]
 
     def _of_binary(self, node: NodeDef, inputs: Sequence[str]) -> Optional[List[str]]:
         images = [self.last[tensor] for tensor in inputs if tensor in self.last]

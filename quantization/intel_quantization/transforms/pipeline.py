@@ -24,7 +24,10 @@ _FOLD_PIECES = (
 _OPTIMIZE_FP32 = (
     "strip_unused",
     "inline_functions",
+    "widen_half",
+    "unfuse_ops",
     "remove_training_nodes",
+    "fold_loop_invariants",
     "fold_constants",
     "fix_training_switches",
     "fold_constants",  # what the switches decide
@@ -37,6 +40,9 @@ _OPTIMIZE_FP32 = (
     "fold_constants",  # what the branches hid
     "strip_unused",
     "merge_transposes",
+    "write_clips_as_relus",
+    "write_as_depthwise",
+    "write_transposed_convs",
     "simplify_tensordot",
     "write_as_matmul",
     "delay_reshape",
@@ -45,10 +51,12 @@ _OPTIMIZE_FP32 = (
     "split_explicit_padding",
     "flatten_atrous_conv",
     "delay_batch_to_space",
+    "delay_depth_to_space",
     *_FOLD_PIECES,
     "fold_batch_norms",
     "fold_old_batch_norms",
     *_FOLD_PIECES,  # what stands behind a fused batch norm
+    "write_splits_as_slices",
     "convert_layout",
     "strip_unused",
 )

@@ -96,6 +96,8 @@ EXAMPLES = {
     "DepthToSpace": lambda x: tf.nn.depth_to_space(x, 2),
     "SpaceToDepth": lambda x: tf.nn.space_to_depth(x, 2),
     "ResizeNearestNeighbor": lambda x: tf.compat.v1.image.resize_nearest_neighbor(x, (24, 24)),
+    "MirrorPad": lambda x: tf.pad(x, [[0, 0], [2, 1], [1, 3], [0, 0]], "REFLECT"),
+    "Tile": lambda x: tf.tile(x, [1, 2, 1, 3]),
     "Pad": lambda x: tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]]),
 }
 

@@ -7,8 +7,10 @@ import pytest
 import tensorflow as tf
 
 from intel_quantization.graph.graph import Graph
+from intel_quantization.kinds.group import end_of
 from intel_quantization.quantize.candidates import find_candidates
 from intel_quantization.transforms.write_as_matmul import OTHER_WEIGHTS
+from tests.quantization import builders as b
 from tests.quantization.builders import (
     bias,
     build,
@@ -45,6 +47,28 @@ def test_bias_and_activation_are_fused(linear, activation):
     assert group.members == ("linear", "bias", "out")
     assert (group.source, group.bias, group.root) == ("input", "bias/values", "out")
     assert group.activation == {"relu": "Relu", "relu6": "Relu6"}[activation]
+
+
+def clipped(end=4.5, between=tf.identity):
+    def net():
+        x = tf.nn.relu(bias(conv(image(), name="linear"), "bias"), name="relu")
+        tf.minimum(between(x), end, name="out")
+
+    return candidates(net)[0]["linear"]
+
+
+def test_a_clip_behind_a_relu_is_its_end():
+    group = clipped(between=lambda x: x)
+    assert group.members == ("linear", "bias", "relu", "out")
+    assert (group.root, group.activation, end_of(group.activation)) == ("out", "Relu4.5", 4.5)
+
+
+@pytest.mark.parametrize(
+    "options", [{"end": b.random("ends", (8,))}, {"end": -1.0, "between": lambda x: x}, {"between": tf.identity}]
+)
+def test_other_minima_are_no_ends(options):
+    group = clipped(**options)
+    assert (group.root, group.activation, end_of(group.activation)) == ("relu", "Relu", None)
 
 
 def test_activation_without_bias():

@@ -20,18 +20,25 @@ SHIFT = np.linspace(-0.5, 0.5, 8).astype(np.float32)
 FEED = {"input:0": b.random("values", (4, 8, 8, 4))}
 
 
+def activate(x, activation):
+    """One of ``b.activate``, or a ReLU that ends at 3."""
+    if activation == "relu3":
+        return tf.minimum(tf.nn.relu(x), 3.0, name="between")
+    return b.activate(x, activation, "between")
+
+
 def uneven(activation="relu", reader="conv", pad=False, second=None, dead=False):
     """Two linear ops; the channels between have very different sizes, which the second one takes back."""
     x = b.image()
     sizes = SIZES.copy()
     first = b.weights_for("first", (3, 3, 4, 8)) * sizes
     values = SHIFT * sizes
-    if activation == "relu6":
+    if activation in ("relu6", "relu3"):
         first, values = first * 0.05, values * 0.05
     if dead:
         values[7] = -1e4
     y = b.bias(b.conv(x, weights=first, name="first"), "first/bias", values)
-    y = b.activate(y, activation, "between")
+    y = activate(y, activation)
     read = tf.pad(y, [[0, 0], [1, 1], [1, 1], [0, 0]], name="pad") if pad else y
     if reader == "conv":
         weights = b.weights_for("last", (3, 3, 8, 6)) / SIZES[:, None]
@@ -67,7 +74,14 @@ def sqnr(graph_def, equalize, per_channel=False):
 
 @pytest.mark.parametrize(
     ("activation", "reader"),
-    [("relu", "conv"), ("relu6", "conv"), (None, "conv"), ("relu", "depthwise"), ("relu6", "depthwise")],
+    [
+        ("relu", "conv"),
+        ("relu6", "conv"),
+        ("relu3", "conv"),
+        (None, "conv"),
+        ("relu", "depthwise"),
+        ("relu6", "depthwise"),
+    ],
 )
 def test_channels_of_different_size_gain_much(activation, reader):
     graph_def = b.build(uneven, activation, reader)
@@ -192,14 +206,15 @@ def test_a_chain_of_uneven_layers_on_data_that_calibration_did_not_see(activatio
 # -- what the factors are --------------------------------------------------------------------------
 
 
-def test_a_relu6_still_ends_at_6():
-    graph_def = b.build(uneven, "relu6")
+@pytest.mark.parametrize(("activation", "end"), [("relu6", 6.0), ("relu3", 3.0)])
+def test_a_clip_still_ends_where_it_did(activation, end):
+    graph_def = b.build(uneven, activation)
     factors, statistics = factors_of(graph_def)
     seen = statistics.tensors["between"].channel_magnitude
     limit = (seen / factors["between"]).max()
-    # no channel is cut off below what it reached, and none goes on above 6
+    # no channel is cut off below what it reached, and none goes on beyond the end
     assert np.all(limit * factors["between"] >= seen * (1 - 1e-9))
-    assert np.all(limit * factors["between"] <= 6 * (1 + 1e-9))
+    assert np.all(limit * factors["between"] <= end * (1 + 1e-9))
 
 
 def test_a_channel_that_is_never_above_zero_does_no_harm():

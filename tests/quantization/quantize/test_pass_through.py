@@ -118,6 +118,8 @@ MOVING = {
     "BatchToSpaceND": lambda x: tf.batch_to_space(x, [2, 1], [[1, 0], [0, 0]]),
     "DepthToSpace": lambda x: tf.nn.depth_to_space(x, 2),
     "SpaceToDepth": lambda x: tf.nn.space_to_depth(x, 2),
+    "MirrorPad": lambda x: tf.pad(x, [[0, 0], [2, 1], [1, 3], [0, 0]], "SYMMETRIC"),
+    "Tile": lambda x: tf.tile(x, [1, 2, 1, 3]),
     "ResizeNearestNeighbor": lambda x: v1.image.resize_nearest_neighbor(x, [18, 30]),
 }
 
@@ -168,6 +170,20 @@ def test_branches_of_a_concatenation_share_one_range():
     assert ops(conversion)["QuantizedConcatV2"] == 1
     assert ops(conversion)["Dequantize"] == 1
     assert len(set(ranges(conversion, "QuantizedConv2D"))) == 3  # stem, the branches, last
+    assert error(conversion) < 0.03
+
+
+def test_a_branch_that_is_clipped_keeps_its_end_beside_others():
+    """With the range of the others it would go beyond 6."""
+
+    def net(x):
+        x = block(x, "stem")
+        clipped = block(x, "clipped", lambda y: tf.nn.relu6(30.0 * y))
+        large = block(x, "large", lambda y: tf.nn.relu(10.0 * y))
+        return block(tf.concat([clipped, large], -1), "last")
+
+    conversion = convert(net)
+    assert ops(conversion)["QuantizedConcatV2"] == 1
     assert error(conversion) < 0.03
 
 

@@ -75,6 +75,7 @@ BETWEEN = {
     "concat of rows": lambda x: tf.concat([x, x], axis=2),
     "concat from behind": lambda x: tf.concat([x, tf.nn.relu(x)], axis=-3),
     "pad": pad,
+    "slice": lambda x: tf.slice(x, [0, 2, 1, 0], [-1, 4, 3, 5]),
     "to NHWC and back": lambda x: tf.transpose(tf.nn.relu(tf.transpose(x, [0, 2, 3, 1])), [0, 3, 1, 2]),
 }
 
