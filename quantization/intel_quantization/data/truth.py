@@ -9,8 +9,11 @@ from functools import lru_cache
 
 import numpy as np
 
+from intel_quantization.data.array_file import READING_ERRORS
 from intel_quantization.data.decode import Decoder
 from intel_quantization.errors import BadInputError
+
+_LARGEST = 65535
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +36,8 @@ class Mask:
     """The classes of one image's pixels.
 
     Attributes:
-        source: int array [height, width], the path of an image with a class for each pixel, or its bytes.
+        source: int array [height, width], the path of an image with a class for each pixel, or its bytes. Classes
+            are numbers up to 65535, what PNGs can hold; they are counted one by one.
     """
 
     source: np.ndarray | str | bytes
@@ -54,10 +58,20 @@ class Mask:
         array = self.source if isinstance(self.source, np.ndarray) else _read(self.source)
         if array.dtype.kind not in "iu" or array.ndim != 2:
             raise BadInputError(
-                f"labels of pixels are {array.dtype} {list(array.shape)}",
+                f"labels of pixels{self._name} are {array.dtype} {list(array.shape)}",
                 "expected a whole number for each pixel, [height, width]",
             )
+        if not array.size or array.min() < 0 or array.max() > _LARGEST:
+            what = f"go from {array.min()} to {array.max()}" if array.size else "are of no pixels"
+            raise BadInputError(
+                f"labels of pixels{self._name} {what}",
+                f"expected classes of 0 to {_LARGEST}, and 255 for pixels that do not count",
+            )
         return array
+
+    @property
+    def _name(self) -> str:
+        return f" in {self.source}" if isinstance(self.source, str) else ""
 
 
 def _read(source: str | bytes) -> np.ndarray:
@@ -69,9 +83,9 @@ def _read(source: str | bytes) -> np.ndarray:
             with open(name, "rb") as stream:
                 data = stream.read()
         return _decoder().read(name, data=indices_as_gray(data))[..., 0].astype(np.int64)
-    except (OSError, ValueError) as error:
-        if isinstance(error, BadInputError):
-            raise
+    except BadInputError:
+        raise
+    except (*READING_ERRORS, MemoryError) as error:
         raise BadInputError(
             f"cannot read {name}: {str(error)[:200]}",
             "expected .npy, or PNG of one channel or a palette of 8 bits, whose values are classes",
