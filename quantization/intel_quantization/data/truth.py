@@ -13,7 +13,8 @@ from intel_quantization.data.array_file import READING_ERRORS
 from intel_quantization.data.decode import Decoder
 from intel_quantization.errors import BadInputError
 
-_LARGEST = 65535
+LARGEST_CLASS = 65535
+"""What a pixel of a PNG can hold; classes are counted one by one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +38,7 @@ class Mask:
 
     Attributes:
         source: int array [height, width], the path of an image with a class for each pixel, or its bytes. Classes
-            are numbers up to 65535, what PNGs can hold; they are counted one by one.
+            go up to LARGEST_CLASS.
     """
 
     source: np.ndarray | str | bytes
@@ -61,11 +62,11 @@ class Mask:
                 f"labels of pixels{self._name} are {array.dtype} {list(array.shape)}",
                 "expected a whole number for each pixel, [height, width]",
             )
-        if not array.size or array.min() < 0 or array.max() > _LARGEST:
+        if not array.size or array.min() < 0 or array.max() > LARGEST_CLASS:
             what = f"go from {array.min()} to {array.max()}" if array.size else "are of no pixels"
             raise BadInputError(
                 f"labels of pixels{self._name} {what}",
-                f"expected classes of 0 to {_LARGEST}, and 255 for pixels that do not count",
+                f"expected classes of 0 to {LARGEST_CLASS}, and 255 for pixels that do not count",
             )
         return array
 
