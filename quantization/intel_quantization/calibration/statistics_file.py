@@ -13,7 +13,7 @@ import os
 import tokenize
 import zipfile
 import zlib
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple, Type
 
 import numpy as np
 
@@ -32,18 +32,10 @@ _MOST_BYTES = 2 << 30
 _MOST_VALUES = 1 << 63
 _LARGEST = float(np.finfo(np.float32).max)  # what graphs compute in, and ranges are written in
 # What zipfile, the decompressors and numpy's parser of headers raise on damaged or encrypted files.
-_DAMAGE = (
-    KeyError,
-    TypeError,
-    ValueError,
-    AttributeError,
-    IndexError,
-    OverflowError,
-    MemoryError,
-    RuntimeError,
-    EOFError,
+_DAMAGE: Tuple[Type[BaseException], ...] = (
+    *(KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, MemoryError, RuntimeError),
+    *(EOFError, SyntaxError, tokenize.TokenError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
 )
-_DAMAGE += (SyntaxError, tokenize.TokenError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
 
 
 def save_statistics(statistics: Statistics, path: str) -> None:
