@@ -58,7 +58,7 @@ class Peak:
 
     def _of_processes(self) -> int:
         """The sum of the peaks of the launcher's descendants."""
-        from launch_quantization.supervisor import children, process_table
+        from launch_quantization.processes.supervisor import children, process_table
 
         table = children(process_table())
         waiting, total = list(table.get(self._process.pid, ())), 0

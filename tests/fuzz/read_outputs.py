@@ -9,9 +9,9 @@ import shutil
 from pathlib import Path
 
 from intel_quantization.errors import BadInputError
-from launch_quantization.collect import collect
 from launch_quantization.contract import outputs
 from launch_quantization.errors import OutputRefusedError
+from launch_quantization.output.collect import collect
 from tests.fuzz import seeds
 from tests.fuzz.reader import Reader
 

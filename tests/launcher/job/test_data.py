@@ -115,7 +115,7 @@ def test_a_folder_of_maps_that_cannot_be_listed(graph: Path, tmp_path: Path, mon
     def denied(path: object) -> list[str]:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr("launch_quantization.data.os.listdir", denied)  # root may read everything
+    monkeypatch.setattr("launch_quantization.job.data.os.listdir", denied)  # root may read everything
     error = refused("-g", graph, "-d", graph, "--labels", tmp_path / "maps")
     assert isinstance(error, BadInputError)
     assert "is not readable: Permission denied" in error.message
