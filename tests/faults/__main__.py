@@ -1,11 +1,12 @@
 """``make test-faults``: the tables of faults, into build/faults.md; ends with 1 when a row is not honest.
 
-python -m tests.faults [engine] [docker] [local] [inputs-docker] [inputs-local] [--resume] [--only WORD]
+python -m tests.faults [engine] [docker] [local] [inputs-docker] [inputs-local] [--resume] [--only PATTERN]
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -32,7 +33,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="none: all")
     parser.add_argument("--resume", action="store_true", help="leave out what an earlier call found to be honest")
-    parser.add_argument("--only", default="", help="faults whose names have this word")
+    parser.add_argument("--only", default="", help="faults whose names have this regular expression")
     options = parser.parse_args()
     # What is started in the background, or by nohup, ignores some, and so would the launcher.
     for signum in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
@@ -65,7 +66,7 @@ def main() -> int:
 def _skips(part: str, only: str, kept: Kept) -> Callable[[str], bool]:
     def skip(fault: str) -> bool:
         known = kept.records.get(f"{part}: {fault}")
-        return only not in fault or (known is not None and not known["complaints"])
+        return not re.search(only, fault) or (known is not None and not known["complaints"])
 
     return skip
 

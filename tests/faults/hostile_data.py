@@ -138,7 +138,7 @@ def _bomb(path):
 
 def _inflating(path, name, start, block, count):
     """An archive of one member, ``start`` and ``count`` times ``block``."""
-    packed = zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED)
+    packed = zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1)
     with packed as archive, archive.open(name, "w", force_zip64=True) as stream:
         stream.write(start)
         for _ in range(count):

@@ -123,6 +123,20 @@ def _linked_folder(place: Place) -> None:
     (place.folder / "out.pb").rename(place.output)
 
 
+_OWNED = "\x1b]0;owned\x07\x1b[2J.pb"
+
+
+def _named(place: Place) -> None:
+    (place.folder / _OWNED).write_bytes((place.folder / "net.pb").read_bytes())
+
+
+def _obeyed(folder: Path) -> str:
+    """Which texts that people look at in a terminal hold what it obeys."""
+    texts = [path for suffix in ("md", "json") for path in folder.glob(f"int8*.{suffix}")]
+    bad = [path for path in texts if not path.read_text("utf-8").replace("\n", "").replace("\t", "").isprintable()]
+    return f"{len(bad)} of {len(texts)} texts hold escapes" if bad or not texts else ""
+
+
 _EFFECTS = ("reads_a_file", "lists_files", "writes_a_file", "prints_to_a_file", "saves", "restores", "calls_python")
 _EFFECTS += ("calls_eager_python", "aborts", "reads_records", "writes_in_a_function", "folds_a_file")
 _DAMAGED = ("billion_laughs", "recursion", "cut", "cut_between_nodes", "no_dtype", "wrong_shape", "unknown_type")
@@ -151,6 +165,14 @@ INPUTS: tuple[Hostile, ...] = (
     Hostile("compare: the other has two inputs", 3, ("--other_graph", "GRAPHS/two_inputs.pb"), "compare"),
     Hostile("compare: the other takes another shape", 3, ("--other_graph", "GRAPHS/other_shape.pb"), "compare"),
     Hostile("compare: names with escapes", 3, ("--other_graph", "GRAPHS/escapes_in_names.pb"), "compare"),
+    Hostile("compare: a file's name with escapes", 0, ("--other_graph", f"PLACE/{_OWNED}"), "compare", prepare=_named),
+    Hostile(
+        "a graph's and a result's name with escapes",
+        0,
+        ("-g", f"PLACE/{_OWNED}", "-o", f"PLACE/int8{_OWNED}", *_FEW),
+        prepare=_named,
+        check=lambda place: _obeyed(place.folder),
+    ),
     Hostile("evaluate: the other has NaN as weights", 3, ("--other_graph", "GRAPHS/nan_weights.pb"), "evaluate"),
     Hostile("tune: a file is read", 3, ("-g", "GRAPHS/reads_a_file.pb", "--tune")),
     *(
@@ -260,7 +282,8 @@ def _row(hostile: Hostile, place: Place, made: Path) -> Row:
         hostile.prepare(place)
     folders = {"GRAPHS/": made / "graphs", "DATA/": made / "data", "PLACE/": place.folder}
     words = [_placed(word, folders) for word in hostile.words]
-    row = place.run(hostile.name, hostile.expected, *words, command=hostile.command)
+    elsewhere = place.folder if "-o" in hostile.words else None
+    row = place.run(hostile.name, hostile.expected, *words, output=elsewhere, command=hostile.command)
     found = []
     if _MARK.exists():
         _MARK.unlink()
