@@ -111,9 +111,6 @@ def _npz(**arrays):
     return stream.getvalue()
 
 
-_bytes("wrong_crc.npz", _npz(input=np.zeros((8, 16, 16, 3), "f4")).replace(b"\x93NUMPY", b"\x93NUMPX"))
-
-
 @_named("damaged.npz")
 def _damaged(path):
     stream = io.BytesIO()
@@ -159,7 +156,13 @@ _bytes("endless.tfrecord", _record(b"x" * 99, 1 << 62))
 
 # -- labels ---------------------------------------------------------------------------------------
 
-_bytes("odd_labels.txt", "".join("%d.png %s\n" % pair for pair in enumerate(("²", "9" * 25, "9" * 5000, "٣"))).encode())
+
+def _lines(labels):
+    return "".join("%d.png %s\n" % pair for pair in enumerate(labels)).encode()
+
+
+_bytes("long_numbers.txt", _lines(("1", "9" * 25, "9" * 5000, "0")))
+_bytes("odd_digits.txt", _lines(("²", "٣", "①", "1")))
 _bytes("long_field.csv", b"file,label\n0.png," + b"x" * 200_000 + b"\n")
 _bytes("empty_labels.npy", _npy("(0,)", b"", "<i8"))
 _bytes("binary.txt", bytes(range(256)) * 99)
