@@ -53,7 +53,10 @@ def _data(name: str, expected: Expected = 3, *more: str) -> Hostile:
 
 def _labels(name: str, expected: Expected = 3, *more: str) -> Hostile:
     return Hostile(
-        f"labels: {name}", expected, ("-d", "PLACE/flat", "--labels", f"DATA/{name}", *_FEW, *more), prepare=_flat
+        f"labels: {name}",
+        expected,
+        ("-d", "PLACE/flat", "--labels", f"DATA/{name}", "--samples", "2", "--evaluate", "2", *more),
+        prepare=_flat,
     )
 
 
