@@ -377,6 +377,24 @@ def _no_variables(path):
         os.unlink(os.path.join(path, "variables", name))
 
 
+def _reads_at_loading(path):
+    """A SavedModel of the second kind: a function that reads a file, and one that writes one when it is restored."""
+
+    class Module(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None, 16, 16, 3], tf.float32)])
+        def answer(self, x):
+            length = tf.cast(tf.strings.length(tf.io.read_file("/etc/hostname")), tf.float32)
+            return tf.nn.conv2d(x, tf.ones([3, 3, 3, 4]), 1, "SAME") * length
+
+        @tf.function(input_signature=[])
+        def _initialize(self):
+            tf.io.write_file(_MARK, "x")
+
+    module = Module()
+    tf.saved_model.save(module, path, signatures=module.answer)
+
+
+GRAPHS["reads_in_a_saved_model"] = _reads_at_loading
 GRAPHS["cut_variables"] = _cut_variables
 GRAPHS["no_variables"] = _no_variables
 

@@ -149,7 +149,17 @@ _DAMAGED += ("nan_weights", "infinite_weights", "waits_for_ever")
 
 INPUTS: tuple[Hostile, ...] = (
     *(_graph(f"{name}.pb") for name in _EFFECTS + _DAMAGED),
-    *(_graph(name) for name in ("lambda.h5", "lambda.keras", "bomb.keras", "cut_variables", "no_variables")),
+    *(
+        _graph(name)
+        for name in (
+            "lambda.h5",
+            "lambda.keras",
+            "bomb.keras",
+            "cut_variables",
+            "no_variables",
+            "reads_in_a_saved_model",
+        )
+    ),
     _graph("nested.pbtxt"),
     _graph("loops_for_ever.pb", 10, "--stall_timeout", "40s"),
     _graph("long_chain.pb", 0),
