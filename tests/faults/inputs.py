@@ -144,7 +144,7 @@ _EFFECTS = ("reads_a_file", "lists_files", "writes_a_file", "prints_to_a_file", 
 _EFFECTS += ("calls_eager_python", "aborts", "reads_records", "writes_in_a_function", "folds_a_file")
 _DAMAGED = ("billion_laughs", "recursion", "cut", "cut_between_nodes", "no_dtype", "wrong_shape", "unknown_type")
 _DAMAGED += ("unknown_op", "circle", "two_of_a_name", "immense_input", "no_input", "escapes_in_names", "long_name")
-_DAMAGED += ("version_of_tomorrow", "empty", "a_text", "random", "two_inputs", "fills_memory", "grows_when_run")
+_DAMAGED += ("version_of_tomorrow", "empty", "a_text", "random", "two_inputs")
 _DAMAGED += ("nan_weights", "infinite_weights", "waits_for_ever")
 
 INPUTS: tuple[Hostile, ...] = (
@@ -161,6 +161,8 @@ INPUTS: tuple[Hostile, ...] = (
         )
     ),
     _graph("nested.pbtxt"),
+    _graph("fills_memory.pb", 9),
+    _graph("grows_when_run.pb", 9),
     _graph("loops_for_ever.pb", 10, "--stall_timeout", "40s"),
     _graph("long_chain.pb", 0),
     replace(
