@@ -145,7 +145,7 @@ _EFFECTS += ("calls_eager_python", "aborts", "reads_records", "writes_in_a_funct
 _DAMAGED = ("billion_laughs", "recursion", "cut", "cut_between_nodes", "no_dtype", "wrong_shape", "unknown_type")
 _DAMAGED += ("unknown_op", "circle", "two_of_a_name", "immense_input", "no_input", "escapes_in_names", "long_name")
 _DAMAGED += ("version_of_tomorrow", "empty", "a_text", "random", "two_inputs")
-_DAMAGED += ("nan_weights", "infinite_weights", "waits_for_ever")
+_DAMAGED += ("nan_weights", "infinite_weights")
 
 INPUTS: tuple[Hostile, ...] = (
     *(_graph(f"{name}.pb") for name in _EFFECTS + _DAMAGED),
@@ -164,6 +164,7 @@ INPUTS: tuple[Hostile, ...] = (
     _graph("fills_memory.pb", 9),
     _graph("grows_when_run.pb", 9),
     _graph("loops_for_ever.pb", 10, "--stall_timeout", "40s"),
+    _graph("waits_for_ever.pb", 10, "--stall_timeout", "40s"),
     _graph("long_chain.pb", 0),
     replace(
         _graph("folds_a_file.pb", 0, "--allow_op", "ReadFile"),

@@ -78,7 +78,11 @@ class Place:
         begun = time.monotonic()
         process = self.start(*more, command=command)
         with Peak(process, self.folder) as peak:
-            said, told = process.communicate(timeout=PATIENCE)
+            try:
+                said, told = process.communicate(timeout=PATIENCE)
+            except subprocess.TimeoutExpired:  # a row that is not honest, and no end of the table
+                process.kill()
+                said, told = process.communicate(timeout=PATIENCE)
         row = self.judged(fault, expected, process.returncode, told, output, makes=not command, said=said)
         return replace(row, seconds=time.monotonic() - begun, memory=peak.bytes)
 

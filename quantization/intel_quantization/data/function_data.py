@@ -207,7 +207,7 @@ def _takes_a_path(function, path) -> bool:
     return path is not None or parameters[0].default is inspect.Parameter.empty
 
 
-def told_error(error: Exception) -> str:
+def told_error(error: BaseException) -> str:
     """For people, the error and the line of the user's code that it came from."""
     frames = traceback.extract_tb(error.__traceback__)
     where = f" (line {frames[-1].lineno} of {os.path.basename(frames[-1].filename)})" if frames else ""
