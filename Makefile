@@ -40,10 +40,10 @@ fuzz: $(VENV)/ready ## damaged and random graphs and data, by the thousand; repo
 	"$$python" tests/fuzz/guided.py --seconds "$${SECONDS_EACH:-60}" --report build/fuzz-guided.txt || status=1
 	exit $$status
 
-test-faults: $(VENV)/ready ## faults of engines and jobs, and what comes of each: build/faults.md (ARGS="engine docker local")
+test-faults: $(VENV)/ready ## faults of engines and jobs, hostile inputs, and what comes of each: build/faults.md (ARGS="inputs-local --resume")
 	@$(BIN)/python -m tests.faults $(ARGS)
 
-soak: $(VENV)/ready ## 200 runs killed at random moments, 50 pairs that race: build/soak.md (ARGS="--runs 20 --pairs 8 --seed 1")
+soak: $(VENV)/ready ## 200 runs killed at random moments, 50 pairs that race: build/soak.md (ARGS="--runs 20 --pairs 8 --seed 1 --resume")
 	@$(BIN)/python -m tests.faults.soak $(ARGS)
 
 audit: build/audit-tools/ready ## look all locked packages up in OSV, or in a checkout of pypa/advisory-database (ADVISORIES=FOLDER): build/audit.md

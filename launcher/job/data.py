@@ -94,7 +94,13 @@ def labels_path(options: RunOptions[str]) -> Path | None:
     path = resolved(absolute(options.labels, "--labels"), "--labels")
     if not path.is_dir():
         return regular_file(path, "--labels")
-    if not any(name.lower().endswith(_MAPS) for name in os.listdir(path)):
+    try:
+        names = os.listdir(path)
+    except OSError as error:
+        raise BadInputError(
+            f"--labels: {path} is not readable: {error.strerror}", f"chmod u+rx {shlex.quote(str(path))}"
+        ) from None
+    if not any(name.lower().endswith(_MAPS) for name in names):
         raise BadInputError(
             f"--labels: {path} is no regular file, nor a folder of maps with a class for each pixel",
             "put a .png or .npy there for each image, of the same name",

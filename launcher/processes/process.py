@@ -14,7 +14,7 @@ from pathlib import Path
 
 from launch_quantization.errors import DeadlineError, Interrupted, OutOfMemoryError
 from launch_quantization.processes import supervisor
-from launch_quantization.processes.kernel import SIGKILLED, oom_kills
+from launch_quantization.processes.kernel import SIGKILLED, own_oom_kills
 from launch_quantization.processes.supervisor import children, process_table
 from launch_quantization.signals import patience, shield
 from launch_quantization.stream.lines import LineSink, LineSplitter
@@ -58,7 +58,7 @@ def run_supervised(
         DeadlineError: it took longer than ``timeout``.
         Interrupted: a signal came; the job was asked to end, and killed on a second signal.
     """
-    killed_before = oom_kills()
+    killed_before = own_oom_kills()
     process: subprocess.Popen[bytes] | None = None
     pump: _Pump | None = None
     try:
@@ -85,7 +85,7 @@ def run_supervised(
                 end(process)
             if pump is not None:
                 pump.close()
-    if status == SIGKILLED and oom_kills() > killed_before:
+    if status == SIGKILLED and own_oom_kills() > killed_before:
         raise OutOfMemoryError("the kernel ran out of memory and killed the job", _MEMORY_REMEDY)
     return status
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 import random
 import signal
@@ -40,9 +39,8 @@ with environment.in_use(found):
 """
 
 
-def races(ground: Ground, pairs: int, seed: int) -> Iterator[Result]:
-    """The pairs, their kinds in turns."""
-    rng = random.Random(seed)
+def races(ground: Ground, numbers: Sequence[int], seed: int) -> Iterator[tuple[int, Result]]:
+    """The pairs of these numbers, their kinds in turns."""
     kinds: list[Callable[[Ground, random.Random, int], Result]] = [_environment, _environment]
     for runtime in ("local", "docker"):
         if not job_faults.missing(runtime):
@@ -52,8 +50,8 @@ def races(ground: Ground, pairs: int, seed: int) -> Iterator[Result]:
     if ground.engine:
         kinds += [_image, _image]
     try:
-        for number, kind in zip(range(pairs), itertools.cycle(kinds), strict=False):
-            yield kind(ground, rng, number)
+        for number in numbers:
+            yield number, kinds[number % len(kinds)](ground, random.Random(f"{seed} pair {number}"), number)
     finally:
         if ground.engine:
             _remove_tiny_images()

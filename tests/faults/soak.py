@@ -1,6 +1,6 @@
 """Short runs that are killed at random moments; what must hold after each is in ``judge``.
 
-python -m tests.faults.soak [--runs 200] [--pairs 50] [--seed 0] [--report FILE]
+python -m tests.faults.soak [--runs 200] [--pairs 50] [--seed 0] [--resume] [--report FILE]
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.e2e.support import PATIENCE, leftovers
 from tests.faults import job_faults, races
 from tests.faults.ground import Ground, output_complaint
+from tests.faults.kept import Kept
 from tests.faults.place import OLD, Place
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
@@ -185,18 +186,17 @@ def judge(kill: Kill, status: int, told: str, lived: float) -> list[str]:
     return found
 
 
-def soak(ground: Ground, runs: int, seed: int) -> Iterator[tuple[str, str, list[str]]]:
-    """(what was done, what came of it, complaints) of each run, the runtimes in turns."""
-    rng = random.Random(seed)
+def soak(ground: Ground, numbers: Sequence[int], seed: int) -> Iterator[tuple[int, tuple[str, str, list[str]]]]:
+    """(number, (what was done, what came of it, complaints)) of each run, the runtimes in turns."""
     runtimes = [name for name in ("docker", "local") if not job_faults.missing(name)]
     graphs = {}
     for name in runtimes:
         (ground.folder / name).mkdir()
         graphs[name] = job_faults.make_graph(name, ground.folder / name)
-    for number in range(runs):
-        kill = draw(rng, runtimes[number % len(runtimes)])
+    for number in numbers:
+        kill = draw(random.Random(f"{seed} run {number}"), runtimes[number % len(runtimes)])
         outcome, complaints = run(kill, ground, graphs[kill.runtime], number)
-        yield str(kill), outcome, complaints
+        yield number, (str(kill), outcome, complaints)
 
 
 def main() -> int:
@@ -205,33 +205,42 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=200)
     parser.add_argument("--pairs", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--resume", action="store_true", help="go on behind what an earlier call with this seed ran")
     parser.add_argument("--report", type=Path, default=Path("build/soak.md"))
     options = parser.parse_args()
     # What is started in the background, or by nohup, ignores some, and so would the launcher.
     for signum in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
         signal.signal(signum, signal.SIG_DFL)
-    parts: tuple[tuple[str, Callable[[Ground], Iterator[tuple[str, str, list[str]]]]], ...] = (
-        ("kills", lambda ground: soak(ground, options.runs, options.seed)),
-        ("races", lambda ground: races.races(ground, options.pairs, options.seed)),
-    )
-    lines, bad = [], 0
-    for name, part in parts:
+    kept = Kept(options.report.with_suffix(".jsonl"), options.resume, f"seed {options.seed}")
+    parts = (("kills", options.runs, soak), ("races", options.pairs, races.races))
+    for name, count, part in parts:
+        numbers = [number for number in range(count) if f"{name} {number}" not in kept.records]
+        if not numbers:
+            continue
         with tempfile.TemporaryDirectory(prefix="soak-") as folder:
-            counts: Counter[tuple[str, str]] = Counter()
-            wrong: list[str] = []
-            for done, outcome, complaints in part(Ground(Path(folder))):
+            for number, (done, outcome, complaints) in part(Ground(Path(folder)), numbers, options.seed):
                 print(f"{'NO ' if complaints else 'ok '} {done}: {outcome}", *complaints, sep="\n    ", flush=True)
-                counts[_kind(done), outcome] += 1
-                wrong += [f"{done}: {outcome}: {one}" for one in complaints]
+                kept.add(f"{name} {number}", {"done": done, "outcome": outcome, "complaints": complaints})
+                write(options.report, kept, options.seed)
+    bad = write(options.report, kept, options.seed)
+    print(f"{bad} complaints, in {options.report}")
+    return 1 if bad else 0
+
+
+def write(report: Path, kept: Kept, seed: int) -> int:
+    """Write what was run until now; the number of complaints."""
+    lines, bad = [f"# Soak, seed {seed}"], 0
+    for name in ("kills", "races"):
+        records = [record for key, record in kept.records.items() if key.startswith(name)]
+        counts = Counter((_kind(record["done"]), record["outcome"]) for record in records)
+        wrong = [f"{record['done']}: {record['outcome']}: {one}" for record in records for one in record["complaints"]]
         bad += len(wrong)
-        lines += ["", f"## {name}: {sum(counts.values())}, complaints: {len(wrong)}", "", "| what | end | times |"]
+        lines += ["", f"## {name}: {len(records)}, complaints: {len(wrong)}", "", "| what | end | times |"]
         lines += ["| --- | --- | --- |"]
         lines += [f"| {what} | {outcome} | {count} |" for (what, outcome), count in sorted(counts.items())]
         lines += ["", *(f"- {one}" for one in wrong)]
-        options.report.parent.mkdir(parents=True, exist_ok=True)
-        options.report.write_text("\n".join(["# Soak", *lines]) + "\n")
-    print(f"{bad} complaints, in {options.report}")
-    return 1 if bad else 0
+    report.write_text("\n".join(lines) + "\n")
+    return bad
 
 
 def _kind(done: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +19,8 @@ class Row:
         told: the first error, or else the first warning.
         left: what was still there afterwards.
         complaints: what was not honest; empty in a good row.
+        seconds: that the launcher took; None where that says nothing.
+        memory: the most that the job had, in bytes; None where it was not seen.
     """
 
     fault: str
@@ -28,6 +30,8 @@ class Row:
     told: str
     left: tuple[str, ...] = ()
     complaints: tuple[str, ...] = field(default=())
+    seconds: float | None = None
+    memory: int | None = None
 
     @property
     def honest(self) -> bool:
@@ -35,8 +39,18 @@ class Row:
         return not self.complaints
 
 
-def markdown(rows: Sequence[Row], not_run: Sequence[str]) -> str:
-    """The table as text."""
+TITLES = {
+    "engine": "Engines",
+    "docker": "Faults of jobs in containers",
+    "local": "Faults of jobs in the local environment",
+    "inputs-docker": "Hostile inputs in containers",
+    "inputs-local": "Hostile inputs in the local environment",
+}
+
+
+def markdown(tables: Mapping[str, Sequence[Row]], not_run: Sequence[str]) -> str:
+    """The tables, by the keys of TITLES, as text."""
+    rows = [row for each in tables.values() for row in each]
     good = sum(row.honest for row in rows)
     rule = (
         "A row is honest when the exit code is the one that the docs promise, exactly one error says why it is not "
@@ -48,20 +62,25 @@ def markdown(rows: Sequence[Row], not_run: Sequence[str]) -> str:
         f"{len(rows)} rows, {good} honest, {len(rows) - good} not. {rule}",
         "",
         *(f"Not run: {reason}." for reason in not_run),
-        "" if not_run else "Nothing was left out.",
-        "",
-        "| fault | runtime | exit code | told | left | honest |",
-        "| --- | --- | --- | --- | --- | --- |",
+        *([] if not_run else ["Nothing was left out."]),
     ]
-    for row in rows:
-        code = str(row.code) if row.code == row.expected else f"{row.code} instead of {row.expected}"
-        verdict = "yes" if row.honest else "NO: " + "; ".join(row.complaints)
-        cells = (row.fault, row.runtime, code, row.told, ", ".join(row.left) or "nothing", verdict)
-        lines.append("| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |")
+    for part, each in tables.items():
+        lines += ["", f"## {TITLES[part]}: {len(each)}", ""]
+        lines += ["| fault | runtime | exit code | told | s | MB | left | honest |", "| --- " * 8 + "|"]
+        lines += map(_line, each)
     return "\n".join(lines) + "\n"
 
 
-def write(path: Path, rows: Sequence[Row], not_run: Sequence[str]) -> None:
-    """Write the table to a file."""
+def _line(row: Row) -> str:
+    code = str(row.code) if row.code == row.expected else f"{row.code} instead of {row.expected}"
+    verdict = "yes" if row.honest else "NO: " + "; ".join(row.complaints)
+    seconds = "" if row.seconds is None else f"{row.seconds:.1f}"
+    memory = "" if row.memory is None else f"{row.memory / 1e6:.0f}"
+    cells = (row.fault, row.runtime, code, row.told, seconds, memory, ", ".join(row.left) or "nothing", verdict)
+    return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
+
+
+def write(path: Path, tables: Mapping[str, Sequence[Row]], not_run: Sequence[str]) -> None:
+    """Write the tables to a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(markdown(rows, not_run), "utf-8")
+    path.write_text(markdown(tables, not_run), "utf-8")

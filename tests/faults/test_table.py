@@ -20,7 +20,7 @@ def place(tmp_path: Path) -> Place:
 def test_an_honest_failure(place: Place) -> None:
     row = place.judged("a fault", 3, 3, "note\nerror: what | happened\n  what to do\n")
     assert (row.honest, row.told, row.left) == (True, "error: what | happened", ())
-    assert "| a fault | local | 3 | error: what \\| happened | nothing | yes |" in markdown([row], [])
+    assert "| a fault | local | 3 | error: what \\| happened |  |  | nothing | yes |" in markdown({"local": [row]}, [])
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_an_honest_failure(place: Place) -> None:
 def test_what_is_not_honest(place: Place, code: int, told: str, complaint: str) -> None:
     row = place.judged("a fault", 3, code, told)
     assert any(complaint in one for one in row.complaints)
-    assert "NO: " in markdown([row], ["docker: no engine"])
+    assert "NO: " in markdown({"local": [row]}, ["docker: no engine"])
 
 
 def test_what_is_left_and_what_is_lost(place: Place) -> None:

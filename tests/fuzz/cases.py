@@ -260,6 +260,7 @@ def outcome(action) -> str:
 
 def _short(message: str) -> str:
     """A message without what differs from case to case."""
-    text = re.sub(r"/\S*/", "", message.split("\n", maxsplit=1)[0])
+    first = message.split("\n", maxsplit=1)[0].encode("ascii", "backslashreplace").decode()  # some are no UTF-8
+    text = re.sub(r"/\S*/", "", first)
     text = re.sub(r"'[^']*'|b\"[^\"]*\"|\"[^\"]*\"", "'…'", text)
     return re.sub(r"-?\d+", "N", text)[:90]

@@ -1,6 +1,6 @@
 """Coverage-guided fuzzing of the readers with atheris: bytes that reach new lines are kept and damaged further.
 
-Usage: guided.py [--seconds N] [--reader NAME] [--corpus FOLDER] [--report FILE]
+Usage: guided.py [--seconds N] [--reader NAME] [--corpus FOLDER] [--report FILE] [--list]
 
 Seeds are those of tests/fuzz/readers.py, which are made by code; what was found to reach more stays in the corpus
 folder, for the next call. With findings the exit status is 1, and their bytes are beside the corpus, in ``findings``.
@@ -29,7 +29,7 @@ def child(name: str, words: list[str]) -> None:
     sys.path[:0] = [ROOT, os.path.join(ROOT, "quantization"), TOOLS]
     import atheris
 
-    with atheris.instrument_imports(include=["intel_quantization", "launcher"]):
+    with atheris.instrument_imports(include=["intel_quantization", "launch_quantization"]):
         from tests.fuzz import cases, readers
 
     reader = readers.readers()[name]
@@ -107,16 +107,23 @@ def main() -> int:
     if sys.argv[1:2] == ["--child"]:
         child(sys.argv[2], sys.argv[:1] + sys.argv[3:])
         return 0
+    sys.path[:0] = [ROOT, os.path.join(ROOT, "quantization")]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=int, default=60, help="for each reader")
     parser.add_argument("--reader", help="only this one, such as 'zoo files'")
     parser.add_argument("--corpus", default=os.path.join(ROOT, "build", "fuzz-corpus"))
     parser.add_argument("--report", help="a file for the report")
+    parser.add_argument("--list", action="store_true", help="name the readers, and fuzz nothing")
     options = parser.parse_args()
+    if options.list:
+        print(*_names(), sep="\n")
+        return 0
     lines, found = [], False
     missing = install()
     if missing:
         lines.append(f"not run: {missing}")
+        print(lines[0], file=sys.stderr)
+        _write(options.report, lines)
     else:
         names = [options.reader] if options.reader else _names()
         for name in names:
@@ -124,10 +131,15 @@ def main() -> int:
             print(line, flush=True)
             lines.append(line)
             found = found or wrong
-    if options.report:
-        with open(options.report, "w") as stream:
-            stream.write("\n".join(lines) + "\n")
+            _write(options.report, lines)
     return 1 if found else 0
+
+
+def _write(report: str | None, lines: list[str]) -> None:
+    """What was run until now."""
+    if report:
+        with open(report, "w") as stream:
+            stream.write("\n".join(lines) + "\n")
 
 
 def _names() -> tuple[str, ...]:

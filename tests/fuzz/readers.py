@@ -5,8 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-from dataclasses import dataclass
-from typing import Callable
 
 import numpy as np
 from google.protobuf import text_format
@@ -30,6 +28,10 @@ from launch_quantization.stream import events
 from launch_quantization.stream.lines import LineSplitter
 from launch_quantization.stream.sanitize import safe_text
 from tests.fuzz import seeds
+from tests.fuzz.read_outputs import output_readers
+from tests.fuzz.read_statistics import statistics_readers
+from tests.fuzz.read_truths import truth_readers
+from tests.fuzz.reader import Reader
 
 ROWS = (TensorInfo("input:0", "input", "float32", (None, 6)),)
 _BEGINNINGS = {"png": b"\x89PNG", "jpeg": b"\xff\xd8", "gif": b"GIF8", "bmp": b"BM"}
@@ -37,21 +39,9 @@ _MOST = 64
 """Rows of an array that are read; what a file claims may be billions."""
 
 
-@dataclass(frozen=True)
-class Reader:
-    """Something that reads bytes.
-
-    Attributes:
-        read: called with a folder to write to and the bytes; may raise this tool's own errors only.
-        seeds: what it reads without an error.
-    """
-
-    read: Callable[[str, bytes], None]
-    seeds: tuple[bytes, ...]
-
-
 NAMES = ("npy", "npz", "label arrays", "label lists", "label tables", "image headers", "graphs", "text graphs")
-NAMES += ("job files", "zoo files", "events", "outputs", "command lines")
+NAMES += ("job files", "zoo files", "events", "outputs", "command lines", "statistics", "statistics archives")
+NAMES += ("boxes", "maps of pixels", "manifests", "reports")
 
 
 def readers() -> dict[str, Reader]:
@@ -72,6 +62,9 @@ def readers() -> dict[str, Reader]:
         "events": Reader(_events, tuple(json.dumps(event).encode() for event in _EVENTS)),
         "outputs": Reader(_output, (seeds.graph("first").SerializeToString(deterministic=True),)),
         "command lines": Reader(_command_line, tuple("\0".join(words).encode() for words in _LINES)),
+        **statistics_readers(),
+        **truth_readers(),
+        **output_readers(),
     }
 
 

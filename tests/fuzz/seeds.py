@@ -129,12 +129,14 @@ def _content(path: str) -> dict[str, bytes]:
 
 def png(width: int = 5, height: int = 4) -> bytes:
     """An image."""
+    rows = (b"\0" + bytes(3 * min(width, 99))) * min(height, 99)
+    return _png(struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0), rows)
 
+
+def _png(head: bytes, rows: bytes) -> bytes:
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    rows = (b"\0" + bytes(3 * min(width, 99))) * min(height, 99)
-    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
@@ -156,3 +158,9 @@ def jpeg() -> bytes:
     """An image, by TensorFlow."""
     with tf.Graph().as_default(), v1.Session() as session:
         return session.run(tf.io.encode_jpeg(tf.zeros((8, 6, 3), tf.uint8) + 99))
+
+
+def gray_png(width: int = 5, height: int = 4) -> bytes:
+    """A map of pixels: eight bits of gray each."""
+    rows = b"".join(b"\0" + bytes((row + column) % 3 for column in range(width)) for row in range(height))
+    return _png(struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0), rows)

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.fuzz import fuzz
+from tests.fuzz import fuzz, guided
 from tests.fuzz.cases import COMPARED, KINDS, Cases
+from tests.fuzz.readers import NAMES
 
 pytestmark = pytest.mark.tensorflow
 
@@ -53,3 +54,12 @@ def test_no_finding_where_the_graph_runs(tmp_path, kind):
     )
     assert ended.returncode == 0, ended.stdout
     assert report.read_text().startswith(f"{COMPARED_EXAMPLES} cases in ")
+
+
+def test_the_guided_fuzzer_knows_its_readers():
+    """As ``make fuzz`` calls it: by its path, without the tests or the package on Python's own."""
+    variables = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    listed = subprocess.run(
+        [sys.executable, guided.__file__, "--list"], env=variables, stdout=subprocess.PIPE, text=True, check=True
+    )
+    assert listed.stdout.split("\n")[:-1] == list(NAMES)

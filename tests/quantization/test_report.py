@@ -383,6 +383,13 @@ def test_markdown_for_a_pull_request():
     assert not any(line.startswith("# y") for line in told.splitlines())
 
 
+def test_no_terminal_obeys_the_markdown():
+    named = dict(REPORT, graphs={"fp32": "a", "int8": "\x1b]0;owned\x07\x9b2J\u202e.pb"}, tuning=None, blame=None)
+    told = render_markdown(named)
+    assert all(sign.isprintable() or sign == "\n" for sign in told)
+    assert "x1b" in told
+
+
 def test_markdown_has_the_measures():
     measure = {"metric": "top-1", "fp32": 82.4, "int8": 81.6, "points": 0.8, "low": -0.3, "high": 1.9, "samples": 500}
     text = render_markdown(dict(REPORT, accuracy=dict(REPORT["accuracy"], measures=[measure])))

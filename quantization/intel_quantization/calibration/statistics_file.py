@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import io
 import json
+import lzma
 import os
+import tokenize
 import zipfile
 import zlib
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple, Type
 
 import numpy as np
 
@@ -25,6 +27,15 @@ _OF_CHANNELS = ("channel_sum", "channel_minimum", "channel_maximum")
 _MEMBER = "statistics.json"
 # Patches are half zeros behind a ReLU, and noise otherwise: more effort gains nothing.
 _EFFORT = 1
+# Those of a ResNet-50 take 50 MB; a file may claim anything.
+_MOST_BYTES = 2 << 30
+_MOST_VALUES = 1 << 63
+_LARGEST = float(np.finfo(np.float32).max)  # what graphs compute in, and ranges are written in
+# What zipfile, the decompressors and numpy's parser of headers raise on damaged or encrypted files.
+_DAMAGE: Tuple[Type[BaseException], ...] = (
+    *(KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, MemoryError, RuntimeError),
+    *(EOFError, SyntaxError, tokenize.TokenError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+)
 
 
 def save_statistics(statistics: Statistics, path: str) -> None:
@@ -56,7 +67,9 @@ def load_statistics(path: str) -> Statistics:
         with open(path, "rb") as file:
             if not zipfile.is_zipfile(file):
                 file.seek(0)
-                return _from_data(_parsed(file.read(), name), name)
+                content = file.read(_MOST_BYTES + 1)
+                _check_size(len(content), name)
+                return _from_data(_parsed(content, name), name)
             file.seek(0)
             return _with_patches(file, name)
     except OSError as error:
@@ -66,6 +79,7 @@ def load_statistics(path: str) -> Statistics:
 def _with_patches(file: Any, name: str) -> Statistics:
     try:
         with zipfile.ZipFile(file) as archive:
+            _check_size(sum(member.file_size for member in archive.infolist()), name)
             data = _parsed(archive.read(_MEMBER), name)
             result = _from_data(data, name)
             for number, op in enumerate(data.get("patches", [])):
@@ -75,10 +89,15 @@ def _with_patches(file: Any, name: str) -> Statistics:
                     raise ValueError("the patches of %r are none" % op)
                 result.patches[str(op)] = values
             return result
-    except (KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        if isinstance(error, BadInputError):
-            raise
+    except BadInputError:
+        raise
+    except _DAMAGE as error:
         raise BadInputError("%s is damaged: %s" % (name, error), "calibrate anew") from error
+
+
+def _check_size(size: int, name: str) -> None:
+    if size > _MOST_BYTES:
+        raise BadInputError("%s holds over %d bytes" % (name, _MOST_BYTES), "calibrate anew")
 
 
 def _text(statistics: Statistics, indent: Optional[int] = None, patches: Optional[List[str]] = None) -> bytes:
@@ -97,6 +116,7 @@ def _text(statistics: Statistics, indent: Optional[int] = None, patches: Optiona
 def _parsed(content: bytes, name: str) -> Dict[str, Any]:
     try:
         data = json.loads(content.decode())
+        json.dumps(data, ensure_ascii=False).encode()  # names that are no UTF-8, which no report can hold
     except (ValueError, RecursionError) as error:
         raise BadInputError("%s is not a statistics file: %s" % (name, error)) from error
     if not isinstance(data, dict) or data.get("schema") != SCHEMA:
@@ -110,8 +130,8 @@ def _from_data(data: Dict[str, Any], name: str) -> Statistics:
         origin = dict(data.get("origin") or {})  # files of before have none
         if "options" in origin:
             origin["options"] = dict(origin["options"])
-        return Statistics(str(data["graph"]), int(data["samples"]), tensors, origin=origin)
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        return Statistics(str(data["graph"]), _count(data["samples"]), tensors, origin=origin)
+    except _DAMAGE as error:
         raise BadInputError("%s is damaged: %r" % (name, error), "calibrate anew") from error
 
 
@@ -145,7 +165,7 @@ def _from_json(data: Dict[str, Any]) -> TensorStatistics:
         maximum_sum=_finite(batches["max_sum"]),
         empties=_count(data.get("empties", 0)),
     )
-    if result.count and not -np.inf < result.minimum <= result.maximum < np.inf:
+    if result.count and not -_LARGEST <= result.minimum <= result.maximum <= _LARGEST:
         raise ValueError("%r to %r is no range" % (result.minimum, result.maximum))
     for key in _OF_CHANNELS:
         if key in data:
@@ -154,7 +174,7 @@ def _from_json(data: Dict[str, Any]) -> TensorStatistics:
 
 
 def _count(value: Any) -> int:
-    if not isinstance(value, int) or value < 0:
+    if not isinstance(value, int) or not 0 <= value < _MOST_VALUES:
         raise ValueError("%r is no count" % (value,))
     return value
 

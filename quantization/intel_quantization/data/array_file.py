@@ -16,7 +16,7 @@ from intel_quantization.errors import BadInputError
 EXTENSIONS = (".npy", ".npz")
 # What zipfile, the decompressors and numpy's parser of headers raise on damaged or encrypted files.
 _ZIP_ERRORS = (OSError, EOFError, ValueError, RuntimeError, KeyError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
-_HEADER_ERRORS = (*_ZIP_ERRORS, TypeError, SyntaxError, AttributeError, IndexError, OverflowError, tokenize.TokenError)
+READING_ERRORS = (*_ZIP_ERRORS, TypeError, SyntaxError, AttributeError, IndexError, OverflowError, tokenize.TokenError)
 _BLOCK = 1 << 20
 _MOST_ROWS = 1 << 40
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
@@ -131,7 +131,7 @@ def _header(stream, label: str):
         return _HEADERS[version](stream)
     except BadInputError:
         raise
-    except _HEADER_ERRORS as error:
+    except READING_ERRORS as error:
         raise _damaged(label, _text(error)) from None
 
 

@@ -135,7 +135,7 @@ class FunctionFeed:
                 return
             except QuantizationError as error:
                 raise type(error)(f"{self._what}: {error.message}", error.remedy) from None
-            except Exception as error:  # anything can be wrong with the user's own code
+            except (Exception, SystemExit) as error:  # anything can be wrong with the user's own code
                 raise BadInputError(f"{self._what} failed: {told_error(error)}", "correct the function") from error
             yield dict(self._flags, **feed), labels.pop() if labels else None
 
@@ -181,7 +181,7 @@ def load_function(path: str, name: str, option: str = "--data_function"):
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # anything can be wrong with the user's own code
+    except (Exception, SystemExit) as error:  # anything can be wrong with the user's own code
         raise BadInputError(
             f"{os.path.basename(path)} cannot be imported: {told_error(error)}", "correct it"
         ) from error
@@ -207,7 +207,7 @@ def _takes_a_path(function, path) -> bool:
     return path is not None or parameters[0].default is inspect.Parameter.empty
 
 
-def told_error(error: Exception) -> str:
+def told_error(error: BaseException) -> str:
     """For people, the error and the line of the user's code that it came from."""
     frames = traceback.extract_tb(error.__traceback__)
     where = f" (line {frames[-1].lineno} of {os.path.basename(frames[-1].filename)})" if frames else ""

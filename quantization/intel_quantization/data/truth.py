@@ -9,8 +9,12 @@ from functools import lru_cache
 
 import numpy as np
 
+from intel_quantization.data.array_file import READING_ERRORS
 from intel_quantization.data.decode import Decoder
 from intel_quantization.errors import BadInputError
+
+LARGEST_CLASS = 65535
+"""What a pixel of a PNG can hold; classes are counted one by one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +37,8 @@ class Mask:
     """The classes of one image's pixels.
 
     Attributes:
-        source: int array [height, width], the path of an image with a class for each pixel, or its bytes.
+        source: int array [height, width], the path of an image with a class for each pixel, or its bytes. Classes
+            go up to LARGEST_CLASS.
     """
 
     source: np.ndarray | str | bytes
@@ -54,10 +59,20 @@ class Mask:
         array = self.source if isinstance(self.source, np.ndarray) else _read(self.source)
         if array.dtype.kind not in "iu" or array.ndim != 2:
             raise BadInputError(
-                f"labels of pixels are {array.dtype} {list(array.shape)}",
+                f"labels of pixels{self._name} are {array.dtype} {list(array.shape)}",
                 "expected a whole number for each pixel, [height, width]",
             )
+        if not array.size or array.min() < 0 or array.max() > LARGEST_CLASS:
+            what = f"go from {array.min()} to {array.max()}" if array.size else "are of no pixels"
+            raise BadInputError(
+                f"labels of pixels{self._name} {what}",
+                f"expected classes of 0 to {LARGEST_CLASS}, and 255 for pixels that do not count",
+            )
         return array
+
+    @property
+    def _name(self) -> str:
+        return f" in {self.source}" if isinstance(self.source, str) else ""
 
 
 def _read(source: str | bytes) -> np.ndarray:
@@ -69,9 +84,9 @@ def _read(source: str | bytes) -> np.ndarray:
             with open(name, "rb") as stream:
                 data = stream.read()
         return _decoder().read(name, data=indices_as_gray(data))[..., 0].astype(np.int64)
-    except (OSError, ValueError) as error:
-        if isinstance(error, BadInputError):
-            raise
+    except BadInputError:
+        raise
+    except (*READING_ERRORS, MemoryError) as error:
         raise BadInputError(
             f"cannot read {name}: {str(error)[:200]}",
             "expected .npy, or PNG of one channel or a palette of 8 bits, whose values are classes",

@@ -44,7 +44,7 @@ def with_boxes(images: Images, path: str) -> Images:
         )
     except OSError as error:
         raise BadInputError(f"cannot read the labels {path}: {error.strerror}", "check --labels") from None
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise BadInputError(f"{path} holds no boxes: {type(error).__name__} {error}", _FORM) from None
     if not files:
         raise BadInputError(f"{path} names none of the images, such as {images.files[0].path}", "check --labels")
@@ -102,7 +102,11 @@ def truth_of_record(features: Mapping[str, Any]) -> Boxes | Mask | None:
 
 def _boxes(image: Mapping[str, Any], objects: Sequence[Mapping[str, Any]]) -> Boxes:
     width, height = float(image["width"]), float(image["height"])
+    if not (0 < width < np.inf and 0 < height < np.inf):
+        raise ValueError("an image of %r x %r pixels" % (image["width"], image["height"]))
     found = np.array([entry["bbox"] for entry in objects], np.float64).reshape(-1, 4)
+    if not np.isfinite(found).all():
+        raise ValueError("a box that is not finite")
     left, top, across, down = found.T
     boxes = np.stack([top / height, left / width, (top + down) / height, (left + across) / width], axis=1)
     classes = np.array([int(entry["category_id"]) for entry in objects], np.int64)

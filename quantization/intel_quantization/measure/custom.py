@@ -113,7 +113,7 @@ class Custom:
         same = plain and len({np.shape(label) for label in labels}) == 1
         try:
             value = self._function(dict(zip(self._outputs, rows)), np.stack(labels) if same else labels)
-        except Exception as error:  # anything can be wrong with the user's own code
+        except (Exception, SystemExit) as error:  # anything can be wrong with the user's own code
             raise BadInputError(f"{self._what} failed: {told_error(error)}", "correct the function") from error
         try:
             result = np.asarray(value, np.float64)

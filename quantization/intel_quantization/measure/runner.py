@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import tensorflow as tf
 
 from intel_quantization.errors import BadInputError, OutOfMemoryError, QuantizationError
 from intel_quantization.graph.session import first_line, open_session
+
+# What TensorFlow says where it folds an op to a constant that it then cannot allocate.
+_TOO_LARGE = "Cannot parse tensor from proto"
 
 
 class Runner:
@@ -76,6 +81,10 @@ def as_error(error: Exception, label: str) -> QuantizationError:
     """
     if isinstance(error, tf.errors.ResourceExhaustedError):
         return OutOfMemoryError(f"{label} ran out of memory: {first_line(error)}", "give a smaller --batch_size")
+    if first_line(error).startswith(_TOO_LARGE):
+        node = re.search(r"\{\{node (\S+?)\}\}", str(error))
+        what = f"the value of node '{node.group(1)}'" if node else "a constant"
+        return OutOfMemoryError(f"{label} ran out of memory: {what} does not fit", "name --outputs that do without it")
     if isinstance(error, (ValueError, TypeError)):  # the feed does not fit: TensorFlow has not even begun
         return BadInputError(
             f"{label} does not take the images: {first_line(error)}", "name the image input with --inputs"

@@ -79,4 +79,6 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> List[str]:
 
 
 def _text(text: str) -> str:
-    return _MARKUP.sub(r"\\\1", " ".join(text.split()))
+    shown = _MARKUP.sub(r"\\\1", " ".join(text.split()))
+    # people look at it with cat, and a file's name may hold what a terminal obeys
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in shown)

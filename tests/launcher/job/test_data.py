@@ -109,6 +109,18 @@ def test_combinations_that_make_no_sense(graph: Path, argv: tuple[str, ...]) -> 
     assert isinstance(refused("-g", graph, *argv), UsageError)
 
 
+def test_a_folder_of_maps_that_cannot_be_listed(graph: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "maps").mkdir()
+
+    def denied(path: object) -> list[str]:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("launch_quantization.job.data.os.listdir", denied)  # root may read everything
+    error = refused("-g", graph, "-d", graph, "--labels", tmp_path / "maps")
+    assert isinstance(error, BadInputError)
+    assert "is not readable: Permission denied" in error.message
+
+
 def test_a_folder_of_maps_is_mounted_as_one(graph: Path, tmp_path: Path) -> None:
     (tmp_path / "maps").mkdir()
     (tmp_path / "maps" / "a.png").write_bytes(b"map")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from intel_quantization.calibration import statistics_file
 from intel_quantization.calibration.statistics import BINS, Statistics, TensorStatistics, bin_edges, histogram_of
 from intel_quantization.calibration.statistics_file import load_statistics, save_statistics
 from intel_quantization.calibration.summary import summary
@@ -173,12 +176,70 @@ def damaged(**changes):
         damaged(histogram=[1]),
         damaged(channel_sum=["a"]),
         damaged(shape=3),
+        damaged(count=10**400),
+        damaged(max=1e308),
+        damaged(min=1, max=0),
+        damaged(channel_sum=[float("nan")]),
+        json.dumps(dict(GOOD, samples=-1)).encode(),
+        json.dumps(dict(GOOD, samples=10**400)).encode(),
+        json.dumps(dict(GOOD, origin={"data": "\ud800"})).encode(),
+        b"[" * 1_000_000,
     ],
 )
 def test_a_damaged_file(tmp_path, data):
     path = tmp_path / "s.json"
     path.write_bytes(data)
     with pytest.raises(BadInputError, match=r"s\.json"):
+        load_statistics(str(path))
+
+
+GOOD_TEXT = json.dumps(GOOD)
+
+
+def _archive(text=GOOD_TEXT, member=b"", flags=0):
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("statistics.json", text)
+        archive.writestr("0.npy", member)
+    data = bytearray(content.getvalue())
+    for signature, place in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        data[data.index(signature) + place] |= flags
+    return bytes(data)
+
+
+def _npy(header):
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+
+
+WITH_PATCHES = json.dumps(dict(GOOD, patches=["x"]))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        _archive("no json"),
+        _archive(flags=1),  # encrypted
+        _archive(WITH_PATCHES),
+        _archive(WITH_PATCHES, _npy(b"{'descr': '<f4', 'fortran_order': False, 'shape': (1000000, 1000000, 99), }\n")),
+        _archive(WITH_PATCHES, _npy(b"{'descr': '<f4', 'fortran_order': False, 'shape': (\n")),
+        _archive(WITH_PATCHES, _npy(b"{'descr': '|O', 'fortran_order': False, 'shape': (1, 1, 1), }\n")),
+        _archive()[:-40],
+    ],
+)
+def test_a_damaged_archive(tmp_path, data):
+    path = tmp_path / "s.npz"
+    path.write_bytes(data)
+    with pytest.raises(BadInputError, match=r"s\.npz"):
+        load_statistics(str(path))
+
+
+@pytest.mark.parametrize("suffix", [".json", ".npz"])
+def test_what_is_too_large_is_not_read(tmp_path, monkeypatch, suffix):
+    """A few MB of an archive may be gigabytes."""
+    monkeypatch.setattr(statistics_file, "_MOST_BYTES", 1000)
+    path = tmp_path / ("s" + suffix)
+    path.write_bytes(b" " * 1001 if suffix == ".json" else _archive(GOOD_TEXT + " " * 1000))
+    with pytest.raises(BadInputError, match="holds over 1000 bytes"):
         load_statistics(str(path))
 
 

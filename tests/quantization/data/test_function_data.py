@@ -93,6 +93,7 @@ def test_it_may_take_the_path_of_the_data(tmp_path, name):
         ("import numpy as np\ndef batches():\n    yield {'x': np.ones((1, 2)), 'labels': [1, 2]}", "2 labels"),
         ("import numpy as np\ndef batches():\n    yield {'x': np.ones((1, 2)), 'labels': ['a']}", "labels of type"),
         ("def batches():\n    yield 1 / 0", "ZeroDivisionError: division by zero (line 2 of feed.py)"),
+        ("import sys\ndef batches():\n    yield sys.exit(0)", "SystemExit: 0 (line 3 of feed.py)"),
         ("def batches():\n    yield {}['a']", "KeyError: 'a' (line 2 of feed.py)"),
     ],
 )
@@ -109,6 +110,7 @@ def test_what_it_must_not_give(tmp_path, code, said):
         ("def other(): pass", "there is no function 'batches' in feed.py; there is: other"),
         ("batches = 3", "there is no function 'batches'"),
         ("1 +", "feed.py cannot be imported: SyntaxError"),
+        ("raise SystemExit(0)", "feed.py cannot be imported: SystemExit: 0"),
         ("import nothing_of_this_name", "ModuleNotFoundError: No module named 'nothing_of_this_name' (line 1 of"),
     ],
 )

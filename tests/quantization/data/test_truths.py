@@ -31,6 +31,12 @@ def instances(names):
     }
 
 
+def with_box(**changes):
+    data = instances(["a.png"])
+    data["annotations"][0].update(changes)
+    return json.dumps(data)
+
+
 @pytest.fixture
 def folder(tmp_path):
     for name in ("a", "b", "c"):
@@ -55,6 +61,11 @@ def test_boxes_are_shares_of_the_image(folder):
         ("{}", "holds no boxes: KeyError"),
         ("[]", "holds no boxes"),
         (json.dumps(instances(["z.png"])), "names none of the images"),
+        (with_box(category_id=10**30), "holds no boxes: OverflowError"),
+        (with_box(category_id=float("inf")), "holds no boxes: OverflowError"),
+        (with_box(bbox=[10**400, 0, 1, 1]), "holds no boxes: OverflowError"),
+        (with_box(bbox=[float("nan"), 0, 1, 1]), "a box that is not finite"),
+        (json.dumps(instances(["a.png"])).replace('"width": 10', '"width": 0'), "an image of 0 x 20 pixels"),
     ],
 )
 def test_what_is_no_file_of_boxes_is_refused(folder, text, why):

@@ -57,6 +57,7 @@ def test_labels_may_be_anything(tmp_path):
         ("return [1.0]", r"\(1,\) for 2 samples"),
         ("return float('nan')", "not finite"),
         ("raise KeyError('softmax2')", "failed: KeyError"),
+        ("raise SystemExit(0)", "failed: SystemExit: 0"),
     ],
 )
 def test_what_is_wrong_with_it_is_told(tmp_path, body, why):

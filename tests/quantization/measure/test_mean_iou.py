@@ -121,6 +121,32 @@ def test_floats_are_no_classes():
         Mask(np.zeros((4, 4))).resized((4, 4))
 
 
+def npy(shape, data=b"", descr="<i8"):
+    header = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}".encode().ljust(117) + b"\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + data
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (npy("(4, 4)", np.full(16, -1, "<i8").tobytes()), "go from -1 to -1"),
+        (npy("(4, 4)", np.full(16, 1 << 60, "<i8").tobytes()), "go from 1152921504606846976"),
+        (npy("(4, 0)"), "are of no pixels"),
+        (npy("(1000000, 1000000)"), "cannot read"),
+        (npy("(100000000000000000000000000000, 4)"), "cannot read"),
+        (npy("(4, 4", np.zeros(16, "<i8").tobytes()), "cannot read"),
+        (npy("(4, 4)", np.zeros(16, "<i8").tobytes(), "<i8' +"), "cannot read"),
+        (npy("(1,)", b"x" * 99, "|O"), "cannot read"),
+    ],
+)
+def test_a_file_of_numbers_that_are_no_classes(tmp_path, data, why):
+    path = tmp_path / "a.npy"
+    path.write_bytes(data)
+    with pytest.raises(BadInputError, match=why) as caught:
+        Mask(str(path)).resized((4, 4))
+    assert str(path) in caught.value.message
+
+
 def test_a_gray_png_is_left_as_it_is():
     gray = encode("png", np.zeros((4, 4, 1), np.uint8))
     assert indices_as_gray(gray) == gray

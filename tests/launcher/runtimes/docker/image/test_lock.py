@@ -88,7 +88,7 @@ def test_two_builds_of_different_code_do_not_harm_each_other(engine: Engine, tmp
     assert [slow.returncode, fast.returncode] == [0, 0], said
     tags = [text.splitlines()[-1] for text in said]
     assert all(image_id(engine, tag) is not None for tag in tags)
-    assert builds_running(engine) == frozenset()
+    assert VARIANT not in builds_running(engine)
 
 
 def test_of_three_equal_builds_one_is_done(engine: Engine, tmp_path: Path) -> None:
@@ -106,10 +106,10 @@ def test_a_builder_that_dies_gives_the_lock_up(engine: Engine, tmp_path: Path, k
     root = _context(tmp_path / "slow", content=f"DYING = {killed}\n", slow=True)
     dying = _builder(root)
     _until(dying, "Processing /build/quantization")
-    assert builds_running(engine) == {VARIANT}
+    assert VARIANT in builds_running(engine)
     dying.send_signal(killed)
     dying.communicate(timeout=60)
-    assert builds_running(engine) == frozenset()
+    assert VARIANT not in builds_running(engine)
     next_one = _builder(root)
     said, _ = next_one.communicate(timeout=300)
     assert next_one.returncode == 0, said
@@ -145,7 +145,7 @@ def test_what_is_left_of_a_build_is_found_and_what_is_being_built_is_spared(
 
     with build_lock(engine, VARIANT, LOCAL_BASE, print):
         busy = builds_running(engine)
-        assert busy == {VARIANT}
+        assert VARIANT in busy
         assert remove_images(engine, keep_current=False, busy=busy) == []
     promised = remove_images(engine, keep_current=False, dry_run=True)
     assert {tag, broken_off, replaced} < set(promised)
