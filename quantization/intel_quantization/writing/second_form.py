@@ -125,8 +125,8 @@ def _callable(int8: Any, convention: Convention, infos: SignatureInfos) -> tf.Mo
         given = convention.flat_inputs(inputs)
         return convention.packed_outputs(dict(zip(infos.outputs, int8(*(given[key] for key in keys)))))
 
-    class Int8Model(tf.Module):
-        @tf.function(input_signature=[convention.packed_inputs(specs)])
+    class Int8Model(tf.Module):  # type: ignore[misc] # TensorFlow has no types
+        @tf.function(input_signature=[convention.packed_inputs(specs)])  # type: ignore[untyped-decorator]
         def __call__(self, inputs: Any, training: bool = False) -> Any:
             return answer(inputs)
 
