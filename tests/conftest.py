@@ -31,12 +31,22 @@ def _engine_missing() -> str:
     return "" if found.returncode == 0 else "no Docker engine answers; `make engine` starts one"
 
 
+def _bwrap_missing() -> str:
+    """Why tests marked ``bwrap`` cannot run; empty if they can."""
+    try:
+        command = ["bwrap", "--ro-bind", "/", "/", "--unshare-all", "--unshare-user", "true"]
+        found = subprocess.run(command, stderr=subprocess.PIPE, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return "no bwrap command; apt install bubblewrap"
+    return "" if found.returncode == 0 else found.stderr.decode(errors="replace").strip()
+
+
 def _shared_missing() -> str:
     """Why tests marked ``shared`` cannot run; empty if they can."""
     return "" if (SHARED / "models").is_dir() else "no ../shared with real graphs and images"
 
 
-_CHECKS = {"engine": _engine_missing, "shared": _shared_missing}
+_CHECKS = {"engine": _engine_missing, "bwrap": _bwrap_missing, "shared": _shared_missing}
 
 
 @pytest.hookimpl(trylast=True)  # after -k and -m: what was not asked for is not missed

@@ -32,7 +32,7 @@ def doctor(options: DoctorOptions) -> int:
 
     Returns:
         0 when a job can run in the runtime that ``--runtime`` names, ``auto`` being any; else 4 where
-        the engine is what is missing, 6 where the local environment is.
+        the engine, or with ``bwrap`` the wall, is what is missing, 6 where the local environment is.
     """
     findings = list(examine(options))
     if options.json:

@@ -22,6 +22,8 @@ MEMORY_SHARE = 0.8
 """What a job may use of the machine's memory unless --memory says more."""
 TMP_SHARE = 4
 """Its temporary files may take one such part of its memory."""
+PROCESSES = 4096
+"""How many it may be behind a wall; a container counts threads, and TensorFlow alone starts several per CPU."""
 
 _INSIDE = options_of(JobOptions)
 

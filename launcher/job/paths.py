@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 from launch_quantization.errors import BadInputError, UsageError
@@ -42,3 +43,28 @@ def status(path: Path, option: str) -> os.stat_result | None:
         raise BadInputError(
             f"{option}: cannot look at {path}: {error.strerror}", "check the path and its permissions"
         ) from error
+
+
+def check_readable(path: Path) -> None:
+    """Root without capabilities is a user like any other; outside, its capabilities hide that.
+
+    Raises:
+        BadInputError: it is closed to such a user.
+    """
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return  # creating the container says so
+    wanted = 0o5 if stat.S_ISDIR(found.st_mode) else 0o4
+    if found.st_uid == 0:
+        granted = found.st_mode >> 6
+    elif found.st_gid in (os.getgid(), *os.getgroups()):
+        granted = found.st_mode >> 3
+    else:
+        granted = found.st_mode
+    if granted & wanted != wanted:
+        raise BadInputError(
+            f"{path} belongs to uid {found.st_uid} and is closed to others (mode {found.st_mode & 0o777:03o}); "
+            "root inside a container, or behind bubblewrap, has no capabilities and cannot read it",
+            "run as that user, or give others the right to read it",
+        )

@@ -10,9 +10,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from launch_quantization.errors import DeadlineError, Interrupted, OutOfMemoryError
+from launch_quantization.errors import DeadlineError, Interrupted, OutOfMemoryError, QuantizationFailedError
 from launch_quantization.processes import supervisor
 from launch_quantization.processes.kernel import SIGKILLED, own_oom_kills
 from launch_quantization.processes.supervisor import children, process_table
@@ -35,6 +36,8 @@ def run_supervised(
     memory: int | None = None,
     timeout: float | None = None,
     file_size: int | None = None,
+    processes: int | None = None,
+    descriptors: Sequence[int] = (),
     check: Callable[[], None] = lambda: None,
 ) -> int:
     """Run a command to its end; when this returns or raises, none of its processes is left.
@@ -48,6 +51,8 @@ def run_supervised(
         memory: bytes all its processes together may hold resident; None: no limit.
         timeout: seconds it may take; None: no limit.
         file_size: bytes that a file of it may have; None: no limit.
+        processes: how many it may be at once; None: no limit.
+        descriptors: open ones of ours that it inherits.
         check: called some times a second; what it raises ends the command.
 
     Returns:
@@ -55,6 +60,7 @@ def run_supervised(
 
     Raises:
         OutOfMemoryError: it held more than ``memory``, or the kernel ran out and killed it.
+        QuantizationFailedError: it was more than ``processes``.
         DeadlineError: it took longer than ``timeout``.
         Interrupted: a signal came; the job was asked to end, and killed on a second signal.
     """
@@ -71,9 +77,10 @@ def run_supervised(
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 start_new_session=True,
+                pass_fds=descriptors,
             )
             pump = _Pump(process)
-        pump.run(on_line, memory, timeout, check)
+        pump.run(on_line, _Limits(memory, processes), timeout, check)
         status = process.wait()
     except Interrupted:
         if process is not None and pump is not None:
@@ -93,6 +100,29 @@ def run_supervised(
 _MEMORY_REMEDY = "lower --batch_size or --samples, or give it more with --memory"
 
 
+@dataclass(frozen=True)
+class _Limits:
+    """What the processes of a job may be together; None: as much as they like."""
+
+    memory: int | None
+    processes: int | None
+
+    def check(self, root: int) -> None:
+        """Look at all descendants of a process."""
+        if self.memory is None and self.processes is None:
+            return
+        pids = _descendants(root)
+        if self.processes is not None and len(pids) > self.processes:
+            raise QuantizationFailedError(
+                f"the job started more than {self.processes} processes; it was ended",
+                "do not trust this graph or its --callback",
+            )
+        if self.memory is not None and (held := _resident(pids)) > self.memory:
+            raise OutOfMemoryError(
+                f"the job held {held >> 20} MiB, more than its limit of {self.memory >> 20} MiB", _MEMORY_REMEDY
+            )
+
+
 class _Pump:
     """Carries both output streams, line by line, and looks at the limits in between."""
 
@@ -104,7 +134,7 @@ class _Pump:
             if stream is not None:
                 self._selector.register(stream, selectors.EVENT_READ, name)
 
-    def run(self, on_line: LineSink, memory: int | None, timeout: float | None, check: Callable[[], None]) -> None:
+    def run(self, on_line: LineSink, limits: _Limits, timeout: float | None, check: Callable[[], None]) -> None:
         """Read until both streams end."""
         began = time.monotonic()
         watched = began
@@ -116,9 +146,9 @@ class _Pump:
                     f"the job took longer than --timeout {timeout:g} s", "give it more time, or fewer --samples"
                 )
             check()
-            if memory is not None and now - watched >= _WATCH_SECONDS:
+            if now - watched >= _WATCH_SECONDS:
                 watched = now
-                _check_memory(self._process.pid, memory)
+                limits.check(self._process.pid)
 
     def drain(self, seconds: float) -> None:
         """Read and forget until both streams end, so that a job that is ending does not block."""
@@ -177,22 +207,21 @@ def _cpu_list(cpus: float | None) -> str:
     return ",".join(str(cpu) for cpu in allowed[: max(1, -int(-cpus // 1))])
 
 
-def _check_memory(root: int, limit: int) -> None:
-    held = _resident(root)
-    if held > limit:
-        raise OutOfMemoryError(
-            f"the job held {held >> 20} MiB, more than its limit of {limit >> 20} MiB", _MEMORY_REMEDY
-        )
-
-
-def _resident(root: int) -> int:
-    """Resident bytes of all descendants of a process; pages they share are counted once each."""
+def _descendants(root: int) -> list[int]:
     below = children(process_table())
-    total = 0
+    found: list[int] = []
     waiting = list(below.get(root, ()))
     while waiting:
         pid = waiting.pop()
+        found.append(pid)
         waiting.extend(below.get(pid, ()))
+    return found
+
+
+def _resident(pids: Sequence[int]) -> int:
+    """Resident bytes of processes; pages that they share are counted once each."""
+    total = 0
+    for pid in pids:
         with contextlib.suppress(FileNotFoundError, ProcessLookupError), open(f"/proc/{pid}/statm", "rb") as file:
             total += int(file.read().split()[1]) * _PAGE
     return total

@@ -10,7 +10,7 @@ from typing import TypeVar
 from launch_quantization.building.context import lock_file
 from launch_quantization.building.site import ca_path
 from launch_quantization.contract.options import PlaceOptions, RunOptions
-from launch_quantization.contract.words import AUTO, RUNTIMES
+from launch_quantization.contract.words import AUTO, TRIED
 from launch_quantization.errors import LauncherError
 from launch_quantization.runtimes.kind import Kind, Told
 from launch_quantization.runtimes.runtime import Runtime
@@ -20,8 +20,8 @@ Found = TypeVar("Found")
 
 
 def load_kinds(name: str = AUTO) -> list[Kind]:
-    """Those that ``--runtime`` means; ``auto`` means all, in the order in which they are tried."""
-    names = [one for one in RUNTIMES if one != AUTO] if name == AUTO else [name]
+    """Those that ``--runtime`` means; ``auto`` means those it tries, in that order."""
+    names = TRIED if name == AUTO else (name,)
     kinds: list[Kind] = [importlib.import_module(f"launch_quantization.runtimes.{one}.kind").KIND for one in names]
     return kinds
 
@@ -63,7 +63,7 @@ def choose_runtime(options: RunOptions[str], told: Told, run_id: str | None) -> 
 
     Raises:
         UsageError: no such variant, more CPUs or memory than there is, or a --ca-bundle that is none.
-        EngineUnreachableError: ``--runtime docker``, and no engine answers.
+        EngineUnreachableError: ``--runtime docker``, and no engine answers; ``bwrap``, and no wall holds.
         EngineTooOldError: ``--runtime docker``, and the engine is too old.
     """
     return try_kinds(options, lambda kind: kind.open(options, run_id, told), _say_why(told))

@@ -156,9 +156,17 @@ def _processes(place: Path) -> list[str]:
             continue
         with contextlib.suppress(OSError):
             text = (directory / "cmdline").read_bytes() + (directory / "environ").read_bytes()
-            if f"WORKSPACE={place}".encode() in text:
+            mark = os.fsencode(place)
+            # Behind a wall the workspace has another name, but not what is mounted there.
+            if b"WORKSPACE=" + mark in text or (
+                _is_walled(directory) and mark in (directory / "mountinfo").read_bytes()
+            ):
                 found.append(f"process {directory.name}")
     return found
+
+
+def _is_walled(process: Path) -> bool:
+    return os.readlink(process / "ns/mnt") != os.readlink("/proc/self/ns/mnt")
 
 
 def _containers(place: Path) -> list[str]:

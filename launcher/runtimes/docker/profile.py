@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,13 +10,12 @@ from typing import Any
 
 from launch_quantization.contract.words import WORKSPACE
 from launch_quantization.errors import BadInputError, UsageError
-from launch_quantization.job.job import MEMORY_SHARE, TMP_SHARE, Job, Mount
+from launch_quantization.job.job import MEMORY_SHARE, PROCESSES, TMP_SHARE, Job, Mount
+from launch_quantization.job.paths import check_readable
 from launch_quantization.runtimes.docker.engine import Engine
 from launch_quantization.runtimes.watch import output_limit
 
 OUTPUT = f"{WORKSPACE}/output"
-PIDS = 4096
-"""Processes and threads; TensorFlow alone starts several threads per CPU."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +74,7 @@ class Profile:
             cap_drop=["ALL"],
             security_opt=list(self.security),
             network_mode="none",
-            pids_limit=PIDS,
+            pids_limit=PROCESSES,
             mem_limit=self.memory,
             memswap_limit=self.memory,
             nano_cpus=None if self.cpus is None else round(self.cpus * 1e9),
@@ -107,7 +105,12 @@ class Profile:
         argv.append("--log-driver=none")
         argv += [f"--security-opt={option}" for option in self.security]
         argv += [f"--group-add={group}" for group in self.groups]
-        argv += [f"--user={self.user}", f"--pids-limit={PIDS}", f"--tmpfs=/tmp:{self.tmpfs}", f"--workdir={WORKSPACE}"]
+        argv += [
+            f"--user={self.user}",
+            f"--pids-limit={PROCESSES}",
+            f"--tmpfs=/tmp:{self.tmpfs}",
+            f"--workdir={WORKSPACE}",
+        ]
         if self.memory is not None:
             argv += [f"--memory={self.memory}", f"--memory-swap={self.memory}"]
         if self.cpus is not None:
@@ -140,7 +143,7 @@ def job_profile(
         _check_name(mount.source)
     if os.getuid() == 0 and not engine.rootless:
         for mount in job.mounts():
-            _check_readable(mount.source)
+            check_readable(mount.source)
     security = ["no-new-privileges"]
     if engine.selinux:
         # Relabelling the user's own files, as :z would, outlives the container; this does not.
@@ -201,27 +204,6 @@ def _check_name(path: Path) -> None:
             f"the path {path} is not UTF-8, which an engine cannot mount",
             "rename the folder, or use --runtime local",
         ) from None
-
-
-def _check_readable(path: Path) -> None:
-    """Root without capabilities is a user like any other; outside, its capabilities hide that."""
-    try:
-        found = path.stat()
-    except FileNotFoundError:
-        return  # creating the container says so
-    wanted = 0o5 if stat.S_ISDIR(found.st_mode) else 0o4
-    if found.st_uid == 0:
-        granted = found.st_mode >> 6
-    elif found.st_gid in (os.getgid(), *os.getgroups()):
-        granted = found.st_mode >> 3
-    else:
-        granted = found.st_mode
-    if granted & wanted != wanted:
-        raise BadInputError(
-            f"{path} belongs to uid {found.st_uid} and is closed to others (mode {found.st_mode & 0o777:03o}); "
-            "root inside a container has no capabilities and cannot read it",
-            "run as that user, or give others the right to read it",
-        )
 
 
 def mount_option(mount: Mount) -> str:

@@ -6,14 +6,16 @@ import fcntl
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from launch_quantization.building.context import lock_file, variants
 from launch_quantization.building.site import ca_path
 from launch_quantization.contract.options import BuildOptions, CleanOptions, DoctorOptions, RunOptions
 from launch_quantization.errors import BuildError, LauncherError
-from launch_quantization.runtimes.kind import OK, PROBLEM, Finding, Kind, Told
+from launch_quantization.runtimes.kind import OK, PROBLEM, WARNING, Finding, Kind, Told
 from launch_quantization.runtimes.local import environment
 from launch_quantization.runtimes.local.runtime import LocalRuntime, check_limits
+from launch_quantization.runtimes.local.wall import find_wall
 from launch_quantization.runtimes.runtime import Runtime
 from launch_quantization.stream.lines import BuildLog
 
@@ -26,13 +28,15 @@ class Local(Kind):
     makes = "a local environment"
     need = "local python"
     exit_code = BuildError.exit_code
+    insist: ClassVar[bool] = False
+    """On a wall: without one, no job runs."""
 
     def open(self, options: RunOptions[str], run_id: str | None, told: Told) -> Runtime:
         """Says that an image has no meaning here."""
         if options.docker_image is not None:
             told.note(f"without a container, --docker-image {options.docker_image} is not used")
         check_limits(options.cpus, options.memory)
-        return LocalRuntime(options.tensorflow, ca_path(options))
+        return LocalRuntime(options.tensorflow, ca_path(options), insist=self.insist)
 
     def build(self, options: BuildOptions, log: BuildLog) -> str:
         """The environment; its path."""
@@ -41,14 +45,17 @@ class Local(Kind):
         return str(runtime.environment.path)
 
     def examine(self, options: DoctorOptions) -> Iterator[Finding]:
-        """The Python that serves the variant."""
+        """The Python that serves the variant, and what walls in a job that runs without an engine."""
         try:
             found = environment.find_environment(lock_file(options.tensorflow))
         except LauncherError as error:
-            yield Finding(self.need, PROBLEM, error.message, error.remedy)
+            yield Finding("local python", PROBLEM, error.message, error.remedy)
+            level = PROBLEM if options.runtime == "bwrap" else WARNING
+            yield Finding("wall", level, f"none without an engine: {error.message}", error.remedy)
             return
         state = "environment ready" if found.complete else "environment not made yet; the first local run makes it"
-        yield Finding(self.need, OK, f"{found.base.full} at {found.base.path}; {state}")
+        yield Finding("local python", OK, f"{found.base.full} at {found.base.path}; {state}")
+        yield _wall(found, options.runtime)
 
     def list_variants(self, options: DoctorOptions) -> Mapping[str, str]:
         """The environment of each."""
@@ -61,6 +68,14 @@ class Local(Kind):
 
 
 KIND = Local()
+
+
+def _wall(found: environment.Environment, runtime: str) -> Finding:
+    wall = find_wall(found)
+    if wall.holds:
+        return Finding("wall", OK, f"bubblewrap {wall.version} at {wall.program} walls local jobs in")
+    level = PROBLEM if runtime == "bwrap" else WARNING
+    return Finding("wall", level, f"local jobs have your rights, as {wall.problem}", wall.remedy)
 
 
 def _variant(lock: Path) -> str:

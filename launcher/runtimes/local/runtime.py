@@ -1,25 +1,29 @@
 """The embedded default: the same job in a locked virtual environment, where no engine answers.
 
-The workspace is a directory of links in the staging directory, so inside everything has the name it
-has in a container. What a container would forbid is not forbidden here; ``describe`` says so.
+Where bubblewrap is, the job is walled in by it, and inside everything is where a container has it. Where it is not,
+the workspace is a directory of links in the staging directory, and what a wall would forbid is not forbidden;
+``describe`` says so.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from launch_quantization.building.context import context_root, lock_file
 from launch_quantization.contract.words import WORKSPACE
-from launch_quantization.errors import Interrupted, LauncherError, UsageError
-from launch_quantization.job.job import MEMORY_SHARE, TMP_SHARE, Job
+from launch_quantization.errors import EngineUnreachableError, Interrupted, LauncherError, UsageError
+from launch_quantization.job.job import MEMORY_SHARE, PROCESSES, TMP_SHARE, Job
 from launch_quantization.output.staging import OUTPUT, refusing
 from launch_quantization.processes.process import run_supervised
 from launch_quantization.runtimes.local.environment import Environment, find_environment, in_use, make_environment
+from launch_quantization.runtimes.local.wall import Wall, find_wall
+from launch_quantization.runtimes.local.walled_job import Start, WalledJob
 from launch_quantization.runtimes.watch import Room, Watch, output_room
 from launch_quantization.signals import handed_over, shield
 from launch_quantization.stream.lines import BuildLog, LineSink
@@ -38,14 +42,17 @@ class LocalRuntime:
     Args:
         variant: TensorFlow variant.
         ca_bundle: certificates pip is to trust when the environment is made.
+        insist: refuse to run without a wall.
     """
 
     name = "local"
 
-    def __init__(self, variant: str, ca_bundle: Path | None = None) -> None:
+    def __init__(self, variant: str, ca_bundle: Path | None = None, *, insist: bool = False) -> None:
         self._variant = variant
         self._ca_bundle = ca_bundle
+        self._insist = insist
         self._found: Environment | None = None
+        self._wall: Wall | None = None
 
     @property
     def environment(self) -> Environment:
@@ -58,11 +65,28 @@ class LocalRuntime:
             self._found = find_environment(lock_file(self._variant))
         return self._found
 
+    @property
+    def wall(self) -> Wall:
+        """What walls its jobs in.
+
+        Raises:
+            BuildError: no Python here serves.
+            EngineUnreachableError: nothing does, and it was insisted upon.
+        """
+        if self._wall is None:
+            self._wall = find_wall(self.environment)
+        if self._insist and not self._wall.holds:
+            raise EngineUnreachableError(f"--runtime bwrap: {self._wall.problem}", self._wall.remedy)
+        return self._wall
+
     def describe(self) -> str:
         """One line: what runs, and what it lacks."""
+        where = f"local environment with TensorFlow {self._variant} on Python {self.environment.base.full}"
+        if self.wall.holds:
+            return f"{where}, walled in by bubblewrap {self.wall.version}"
         return (
-            f"local environment with TensorFlow {self._variant} on Python {self.environment.base.full}; "
-            "less isolated than a container: a graph is a program, use only graphs you trust"
+            f"{where}; not walled in, as {self.wall.problem}: "
+            "a graph is a program, use only graphs you trust, or see launch_quantization doctor"
         )
 
     def ensure(self, log: BuildLog, *, force: bool = False) -> None:
@@ -80,18 +104,20 @@ class LocalRuntime:
             OutOfMemoryError: its processes held more than the limit.
             DeadlineError: it took longer than ``job.timeout``, or than ``job.stall_timeout`` without progress.
             OutputRefusedError: it wrote too much.
+            QuantizationFailedError: it printed too much, or behind a wall started too many processes.
         """
-        workspace = make_workspace(job, staging, staging / OUTPUT)
-        rooms = [output_room(job, staging / OUTPUT), _temporary_room(job, workspace)]
-        watch = Watch(on_line, job, rooms)
-        with in_use(self.environment):
+        with in_use(self.environment), self._started(job, staging, staging / OUTPUT) as start:
+            rooms = [output_room(job, staging / OUTPUT), _temporary_room(job, staging)]
+            watch = Watch(on_line, job, rooms)
             return run_supervised(
-                [str(self.environment.python), *job.command()[1:]],
-                variables=self._variables(workspace, job),
-                directory=workspace,
+                [*start.prefix, str(self.environment.python), *job.command()[1:]],
+                variables=start.variables,
+                directory=start.directory,
                 on_line=watch,
                 check=watch.check,
                 file_size=max(room.limit for room in rooms),
+                processes=PROCESSES if self.wall.holds else None,
+                descriptors=start.descriptors,
                 cpus=job.cpus,
                 memory=job.memory if job.memory is not None else default_memory(),
                 timeout=job.timeout,
@@ -99,21 +125,48 @@ class LocalRuntime:
 
     def shell(self, job: Job, staging: Path) -> int:
         """bash in the workspace, on this terminal; without a terminal it reads commands from stdin."""
-        workspace = make_workspace(job, staging, job.output_dir)
-        home = staging / "home"
-        with refusing(f"cannot write to {home}"):
-            (home / ".bashrc").write_text(_BASHRC, "utf-8")
-        variables = self._variables(workspace, job)
-        variables["TERM"] = os.environ.get("TERM", "dumb")
-        command = ["bash"]
-        if os.isatty(0):
-            command += ["--rcfile", str(home / ".bashrc"), "-i"]
-        with in_use(self.environment):
-            return _run_shell(command, workspace, variables)
+        terminal = {"TERM": os.environ.get("TERM", "dumb")}
+        with in_use(self.environment), self._started(job, staging, job.output_dir, terminal) as start:
+            with refusing(f"cannot write to {staging / 'home'}"):
+                (staging / "home" / ".bashrc").write_text(_BASHRC, "utf-8")
+            command = [*start.prefix, "bash"]
+            if os.isatty(0):
+                command += ["--rcfile", f"{start.home}/.bashrc", "-i"]
+            return _run_shell(command, start)
+
+    @contextlib.contextmanager
+    def _started(
+        self, job: Job, staging: Path, output: Path, terminal: Mapping[str, str] | None = None
+    ) -> Iterator[Start]:
+        """How a command is started, behind the wall where there is one; ``terminal``: variables of a shell."""
+        more = terminal or {}
+        if self.wall.holds:
+            with self._walled(job, output).started(staging, more, terminal=terminal is not None) as start:
+                yield start
+            return
+        workspace = make_workspace(job, staging, output)
+        variables = {**self._variables(workspace, job), **more}
+        yield Start((), variables, workspace, os.fspath(staging / "home"))
+
+    def _walled(self, job: Job, output: Path) -> WalledJob:
+        return WalledJob(self.wall, self.environment, context_root() / "quantization", job, output)
 
     def plan(self, job: Job, staging: Path) -> dict[str, object]:
         """The same job as one pasteable command."""
-        environment = self.environment
+        environment, wall = self.environment, self.wall
+        return {
+            "runtime": self.name,
+            "wall": f"bubblewrap {wall.version}" if wall.holds else None,
+            "environment": os.fspath(environment.path),
+            "ready": environment.complete,
+            "python": os.fspath(environment.base.path),
+            "lock": os.fspath(environment.lock),
+            "memory": job.memory if job.memory is not None else default_memory(),
+            "command": self._walled(job, job.output_dir).command_line() if wall.holds else self._unwalled_line(job),
+        }
+
+    def _unwalled_line(self, job: Job) -> list[str]:
+        """As an argv that makes and removes a workspace."""
         variables = self._variables(Path(WORKSPACE), job)
         variables["HOME"] = variables["TMPDIR"] = variables["MPLCONFIGDIR"] = "$w/home"
         variables["WORKSPACE"] = "$w"
@@ -127,17 +180,9 @@ class LocalRuntime:
             f'"{name}={value}"' if "$w" in value else shlex.quote(f"{name}={value}")
             for name, value in variables.items()
         )
-        command = shlex.join([str(environment.python), *job.command()[1:]])
+        command = shlex.join([str(self.environment.python), *job.command()[1:]])
         steps += ['cd "$w"', f"status=0; env -i {assigned} {command} || status=$?", 'rm -r "$w"', "exit $status"]
-        return {
-            "runtime": self.name,
-            "environment": os.fspath(environment.path),
-            "ready": environment.complete,
-            "python": os.fspath(environment.base.path),
-            "lock": os.fspath(environment.lock),
-            "memory": job.memory if job.memory is not None else default_memory(),
-            "command": ["sh", "-c", "; ".join(steps)],
-        }
+        return ["sh", "-c", "; ".join(steps)]
 
     def _variables(self, workspace: Path, job: Job) -> dict[str, str]:
         """The whole environment of a job: nothing of the caller's but what is listed here."""
@@ -185,13 +230,12 @@ def _python_path(package: Path) -> str:
     return path if os.pathsep not in path else "quantization"
 
 
-def _temporary_room(job: Job, workspace: Path) -> Room:
+def _temporary_room(job: Job, staging: Path) -> Room:
     """As large as /tmp in a container, but never small."""
     memory = job.memory if job.memory is not None else default_memory()
     limit = max(memory // TMP_SHARE, _LEAST_TEMPORARY)
-    return Room(
-        (workspace, workspace.parent / "home"), limit, "temporary files", "it depends on the memory: raise --memory"
-    )
+    folders = tuple(staging / name for name in ("workspace", "home", "shm"))
+    return Room(folders, limit, "temporary files", "it depends on the memory: raise --memory")
 
 
 def default_memory() -> int:
@@ -228,12 +272,14 @@ def _all_memory() -> int:
     return min(total, limit)
 
 
-def _run_shell(command: list[str], directory: Path, variables: Mapping[str, str]) -> int:
+def _run_shell(command: list[str], start: Start) -> int:
     """The shell's exit status; a signal to the launcher hangs the shell up."""
     process: subprocess.Popen[bytes] | None = None
     try:
         with shield():
-            process = subprocess.Popen(command, cwd=directory, env=variables)
+            process = subprocess.Popen(
+                command, cwd=start.directory, env=dict(start.variables), pass_fds=start.descriptors
+            )
         with handed_over():
             status = process.wait()
     except FileNotFoundError:

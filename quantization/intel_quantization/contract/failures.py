@@ -23,7 +23,11 @@ class Failure(NamedTuple):
 
 USAGE = Failure(2, "usage", "The command line is wrong: unknown option, bad value, options that exclude each other.")
 BAD_INPUT = Failure(3, "bad_input", "A graph, dataset or other input cannot be used.", from_inside=True)
-ENGINE_UNREACHABLE = Failure(4, "engine_unreachable", "No Docker engine answers, or it cannot see this host's files.")
+ENGINE_UNREACHABLE = Failure(
+    4,
+    "engine_unreachable",
+    "No Docker engine answers, or it cannot see this host's files; with --runtime bwrap: bubblewrap walls nothing in.",
+)
 ENGINE_TOO_OLD = Failure(5, "engine_too_old", "The Docker engine answers, but speaks too old an API.")
 BUILD_FAILED = Failure(6, "build_failed", "The image, or the local environment, could not be built.")
 IMAGE_MISSING = Failure(7, "image_missing", "The image named with --docker_image is not on the engine.")

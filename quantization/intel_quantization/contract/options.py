@@ -234,7 +234,8 @@ class PlaceOptions:
 
     runtime: str = option(
         values.RUNTIME,
-        "auto (docker when an engine answers, else local), docker or local (default: auto)",
+        "docker, local (in bubblewrap if it is there), bwrap (only in it) or auto (docker if it answers, else local; "
+        "default)",
         groups.PLACE,
         default="auto",
         level=EVERYDAY,

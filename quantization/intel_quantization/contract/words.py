@@ -27,10 +27,13 @@ TARGET_CPUS = ("any", "vnni")
 """``any``: right on every x86-64 CPU; ``vnni``: with AVX512-VNNI, AVX-VNNI or AMX only, silently wrong on others."""
 
 AUTO = "auto"
-RUNTIMES = (AUTO, "docker", "local")
-"""Where a job runs; ``auto``: the first of the others that can be had: docker where an engine answers, else local.
+TRIED = ("docker", "local")
+"""What ``auto`` tries, in this order: docker where an engine answers, else local."""
 
-Each of the others is a folder of ``launcher/runtimes/``.
+RUNTIMES = (AUTO, *TRIED, "bwrap")
+"""Where a job runs; ``bwrap``: local, but only walled in, so never what ``auto`` falls back to.
+
+Each but ``auto`` is a folder of ``launcher/runtimes/``.
 """
 
 SHELLS = ("bash", "zsh", "fish")

@@ -16,6 +16,7 @@ from launch_quantization.runtimes.kind import OK, PROBLEM, WARNING, Finding
 from launch_quantization.runtimes.local import environment
 from launch_quantization.runtimes.local.kind import Local
 from launch_quantization.runtimes.local.pythons import Python
+from launch_quantization.runtimes.local.wall import PROGRAM_VARIABLE
 
 
 @pytest.fixture(autouse=True)
@@ -44,6 +45,7 @@ def test_everything_is_looked_at(capsys: pytest.CaptureFixture[str]) -> None:
         "cpu",
         "engine",
         "local python",
+        "wall",
         *(f"variant {variant}" for variant in ("1.15", "2.0", "2.1", "2.14", "stock")),
         "disk (cache)",
         "company CA",
@@ -74,6 +76,26 @@ def test_without_an_engine_docker_is_a_problem_and_auto_is_not(
     assert main(["doctor"]) == 6
 
 
+def test_without_bubblewrap_a_local_job_is_not_walled_in(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "_cpu", lambda: Finding("cpu", OK, "avx"))
+    monkeypatch.setenv(PROGRAM_VARIABLE, "none")
+    wall = findings(capsys, "--runtime", "local")["wall"]
+    assert (wall["level"], wall["remedy"]) == (WARNING, "unset QUANTIZATION_BWRAP")
+    assert wall["found"].startswith("local jobs have your rights, as ")
+    assert main(["doctor", "--runtime", "bwrap", "--json"]) == 4
+    insisted = {finding["check"]: finding for finding in json.loads(capsys.readouterr().out)}
+    assert insisted["wall"]["level"] == PROBLEM
+
+
+@pytest.mark.bwrap
+def test_with_bubblewrap_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    wall = findings(capsys, "--runtime", "bwrap")["wall"]
+    assert wall["level"] == OK
+    assert "walls local jobs in" in wall["found"]
+
+
 def test_no_python_for_the_local_runtime(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     def none(lock: Path) -> None:
         raise BuildError("found none", "install one")
@@ -97,7 +119,8 @@ def test_each_variant_and_what_there_is_of_it(
     def python(lock: Path) -> object:
         if "1.15" in lock.name:
             raise BuildError("it needs Python 3.7 and found none", "install one")
-        return type("Found", (), {"complete": "2.14" in lock.name, "base": Python(Path("/p"), (3, 11, 7))})()
+        path, base = Path("/e"), Python(Path("/p"), (3, 11, 7))
+        return type("Found", (), {"complete": "2.14" in lock.name, "base": base, "path": path})()
 
     monkeypatch.setattr(engine, "connect", Somewhere)
     monkeypatch.setattr(

@@ -120,7 +120,7 @@ def test_bad_values_are_usage_errors(argv: tuple[str, ...]) -> None:
         (("--memory", "much"), "--memory: 'much' is not a size such as 4g or 512m"),
         (("--docker-image=a b",), "--docker-image: 'a b' is not an image reference such as quantization:latest"),
         (("-g",), "-g: expected one argument"),
-        (("--runtime", "dokcer"), "--runtime: 'dokcer' is none of auto, docker, local; did you mean docker?"),
+        (("--runtime", "dokcer"), "--runtime: 'dokcer' is none of auto, docker, local, bwrap; did you mean docker?"),
         (("--calibration_algorithm", "KLL"), "--calibration_algorithm: 'KLL' is none of AUTO, DIRECT, MA, KL, PER"),
     ],
 )

@@ -136,7 +136,7 @@ def test_what_a_running_job_looks_like_from_outside(engine: Engine, runtime: Doc
     assert "no-new-privileges" in host["SecurityOpt"]
     assert not host["Privileged"]
     assert host["Init"]
-    assert host["PidsLimit"] == profile.PIDS
+    assert host["PidsLimit"] == profile.PROCESSES
     assert host["Memory"] > 0
     assert state["Config"]["User"] == f"{os.getuid()}:{os.getgid()}"  # type: ignore[index]
     modes = {mount["Destination"]: mount["RW"] for mount in state["Mounts"]}  # type: ignore[attr-defined]

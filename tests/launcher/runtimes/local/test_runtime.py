@@ -15,6 +15,7 @@ from launch_quantization.runtimes.local import runtime as local_runtime
 from launch_quantization.runtimes.local.environment import MARKER, Environment
 from launch_quantization.runtimes.local.pythons import Python
 from launch_quantization.runtimes.local.runtime import LocalRuntime, check_limits, default_memory, make_workspace
+from launch_quantization.runtimes.local.wall import PROGRAM_VARIABLE
 
 INSIDE = """\
 import json, os, sys
@@ -51,6 +52,7 @@ def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LocalRuntime:
     found = Environment(tmp_path / "environment", Python(Path(sys.executable), (3, 11, 7)), tmp_path / "lock.txt")
     monkeypatch.setattr(local_runtime, "find_environment", lambda lock: found)
     monkeypatch.setattr(local_runtime, "context_root", lambda: tmp_path / "context")
+    monkeypatch.setenv(PROGRAM_VARIABLE, "none")
     return LocalRuntime("2.14")
 
 
@@ -129,13 +131,14 @@ def test_the_plan_works_when_pasted(runtime: LocalRuntime, job: Job, staging: Pa
         stdout=subprocess.DEVNULL,
         env={**os.environ, "TMPDIR": str(temporary)},
     )
+    assert plan["wall"] is None
     assert job.out_graph is not None
     assert job.out_graph.read_bytes() == b"graph"
     assert list(temporary.iterdir()) == []
 
 
-def test_it_says_that_isolation_is_less(runtime: LocalRuntime) -> None:
-    assert "less isolated" in runtime.describe()
+def test_it_says_that_there_is_no_wall(runtime: LocalRuntime) -> None:
+    assert "not walled in, as QUANTIZATION_BWRAP=none says so" in runtime.describe()
     assert "\n" not in runtime.describe()
 
 

@@ -1,0 +1,1 @@
+"""A local environment, but only behind its wall."""
