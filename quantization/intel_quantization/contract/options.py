@@ -192,6 +192,12 @@ class JobOptions(Generic[P]):
         groups.COMPARISON,
         default=True,
     )
+    thumbnails: bool = option(
+        values.SWITCH,
+        "small pictures of the samples that differ most, in the report (default: true)",
+        groups.COMPARISON,
+        default=True,
+    )
     task: str = option(
         values.TASK,
         "quantize, or what the sub-commands of that name do: evaluate, benchmark, compare (default: quantize)",
