@@ -100,5 +100,5 @@ def _alarms(
         is_chosen(run.job),
     )
     if measured.accuracy is None:
-        return alarms_of((), () if run.job.evaluate == 0 else (NOT_COMPARED,), settings)
+        return alarms_of((), () if run.job.evaluate == 0 or not run.job.measure else (NOT_COMPARED,), settings)
     return alarms_of(measured.accuracy.findings, measured.accuracy.concerns, settings)
