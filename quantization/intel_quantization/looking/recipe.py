@@ -1,4 +1,4 @@
-"""How to serve a graph on this machine: settings that are tried, in a bounded number, and the best as lines to paste."""
+"""How to serve a graph on this machine: settings that are tried, in a bounded number; the best as lines to paste."""
 
 from __future__ import annotations
 

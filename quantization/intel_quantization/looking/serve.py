@@ -38,7 +38,7 @@ def main(folder: str, seconds: float, cpus: str) -> None:
         intra_op_parallelism_threads=int(os.environ["TF_NUM_INTRAOP_THREADS"]),
         inter_op_parallelism_threads=int(os.environ["TF_NUM_INTEROP_THREADS"]),
     )
-    taken = []
+    taken: list = []
     with tf.compat.v1.Session(graph=graph, config=config) as session:
         fetches = [graph.get_tensor_by_name(name) for name in outputs]
         for _ in range(WARM_UP):
