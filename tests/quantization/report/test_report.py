@@ -161,6 +161,18 @@ def test_kernels_that_do_not_run_here():
     assert "3.85×" in shown.text
 
 
+def test_what_nobody_wanted_measured():
+    shown = page(accuracy=None, latency=None, options=dict(REPORT["options"], measure=False))
+    assert shown.text.count("Not measured, as --measure false says") == 2
+    assert "kernels" not in shown.text
+
+
+def test_made_up_samples_are_told():
+    shown = page(calibration=dict(REPORT["calibration"], made_up="noise <of> no meaning"))
+    assert ["Made up"] in [row[:1] for row in shown.rows]
+    assert "noise <of> no meaning" in shown.text
+
+
 def test_no_reasons_and_no_cpu_features():
     shown = page(reasons=[], provenance=dict(REPORT["provenance"], cpu=[]))
     assert "Nothing that could be INT8 was left in FP32" in shown.text
