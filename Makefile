@@ -17,7 +17,7 @@ BIN := $(VENV)/bin
 SPHINX = $(BIN)/sphinx-build -c docs -W --keep-going -q -d build/doctrees
 SCRIPTS := .ci/run $(wildcard image/*/*.sh tests/*.sh tests/*/*.sh)
 
-.PHONY: help demo test test-faults test-variants soak fuzz audit lint format docs links image engine base bench wheel clean
+.PHONY: help demo test test-faults test-variants soak fuzz audit lint format docs links image engine base browser bench wheel clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -80,6 +80,14 @@ engine: ## start a Docker engine where none runs (Debian/Ubuntu, root)
 
 base: ## make a base image from Debian packages, where no registry can be reached (root)
 	@image/base/make_base.sh
+
+browser: ## install Chromium where there is none, for the tests of the report's page (Debian/Ubuntu, root)
+	@if [ -z "$$(python3 -c 'from tests.browser import find_browser; print(find_browser() or "")')" ]; then
+		export DEBIAN_FRONTEND=noninteractive
+		apt-get update -q
+		apt-get install -q -y --no-install-recommends chromium
+	fi
+	python3 -c 'from tests.browser import find_browser; print(find_browser())'
 
 bench: $(VENV)/ready ## measure: the launcher's overhead, and the real graphs where ../shared is there
 	@tests/bench/run.sh $(ARGS)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.browser import find_browser
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 _REQUIRED = "TESTS_REQUIRE"
 """Environment variable: names of markers, separated by commas, whose tests must not be left out."""
@@ -46,7 +48,17 @@ def _shared_missing() -> str:
     return "" if (SHARED / "models").is_dir() else "no ../shared with real graphs and images"
 
 
-_CHECKS = {"engine": _engine_missing, "bwrap": _bwrap_missing, "shared": _shared_missing}
+def _browser_missing() -> str:
+    """Why tests marked ``browser`` cannot run; empty if they can."""
+    return "" if find_browser() else "no Chromium here; `make browser` installs one, or CHROMIUM names it"
+
+
+_CHECKS = {
+    "browser": _browser_missing,
+    "bwrap": _bwrap_missing,
+    "engine": _engine_missing,
+    "shared": _shared_missing,
+}
 
 
 @pytest.hookimpl(trylast=True)  # after -k and -m: what was not asked for is not missed

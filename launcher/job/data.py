@@ -27,6 +27,9 @@ def check_data(options: RunOptions[str]) -> None:
         raise UsageError("--metric needs samples to judge on", "add --data_location or --data_function")
     if options.tune and not options.blame:
         raise UsageError("--tune asks which layers lose, which --blame false leaves out", "drop one of them")
+    if not options.measure and (options.tune or options.max_drop is not None):
+        limit = "--tune" if options.tune else "--max_drop"
+        raise UsageError(f"{limit} asks what is lost, which --measure false leaves out", "drop one of them")
     if options.tune and options.evaluate == 0:
         raise UsageError("--tune compares on images that --evaluate 0 leaves out", "drop one of them")
     _check_no_data(options)

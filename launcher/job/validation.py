@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 
 from launch_quantization.contract.options import RunOptions
-from launch_quantization.contract.words import COMPARE, QUANTIZE
+from launch_quantization.contract.words import BENCHMARK, COMPARE, QUANTIZE
 from launch_quantization.errors import BadInputError, UsageError
 from launch_quantization.job.callback import check_callback
 from launch_quantization.job.data import check_data, data_location, labels_path, python_function, statistics_file
@@ -93,6 +93,8 @@ def _check_combinations(options: RunOptions[str]) -> None:
         raise UsageError("there is one graph to quantize, not two", "see evaluate, benchmark and compare")
     if options.task == COMPARE and options.other_graph is None:
         raise UsageError("there is only one graph to compare", "launch_quantization compare A.pb B.pb")
+    if options.recipe and options.task != BENCHMARK:
+        raise UsageError("--recipe is for benchmark", "launch_quantization benchmark GRAPH.pb --recipe")
     check_data(options)
     check_zoo(options)
 

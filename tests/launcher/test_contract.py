@@ -89,7 +89,7 @@ def test_an_option_crosses_the_wall_as_it_was_given(option: Option, folder: Path
     needed = [] if option.name == "in_graph" else ["-g", f"{folder}/file"]
     others = {"labels": ["-d", f"{folder}/file"], "callback": ["-d", f"{folder}/file"]}
     others.update(metric=["-d", f"{folder}/file"], task=["--other_graph", f"{folder}/file"])
-    others.update(other_graph=["--task", "compare"])
+    others.update(other_graph=["--task", "compare"], recipe=["--task", "benchmark"])
     zoo = option.name.startswith("model") and option.name != "models_zoo"
     words = [*needed, *others.get(option.name, []), *(["-z", f"{folder}/folder"] if zoo else []), "--dry_run"]
     written = checked_job(options(*words, *example(option, folder))).inside()

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
 
 from intel_quantization.blame.causes import Cause, Context, find_cause
 from intel_quantization.blame.layer_error import LayerError, measure_layers
 from intel_quantization.blame.paired_graph import PairedGraph
 from intel_quantization.blame.suspects import Suspect, all_damage, damage_of, decibels, find_suspects
-from intel_quantization.blame.timing import layer_times, measure_times
+from intel_quantization.blame.timing import LayerTime, layer_times, measure_times
 from intel_quantization.conversion import Conversion
 from intel_quantization.graph.graph import Graph
+from intel_quantization.measure.op_times import NodeTime, time_by_op
 from intel_quantization.measure.runner import Runner
 from intel_quantization.quantize.quantize_graph import Options
 
@@ -26,6 +27,8 @@ class Blame:
         causes: by the same name.
         damage: of all layers.
         samples: on how many.
+        times: of the layers, by the same name; empty where they were not measured.
+        traces: of each node of the FP32 and of the INT8 graph; empty likewise.
     """
 
     suspects: List[Suspect]
@@ -33,6 +36,8 @@ class Blame:
     causes: Dict[str, Cause]
     damage: float
     samples: int
+    times: Dict[str, LayerTime] = field(default_factory=dict)
+    traces: Tuple[Dict[str, NodeTime], ...] = ()
 
     def as_dict(self, points: Optional[float], most: Optional[int] = None) -> Dict[str, Any]:
         """JSON-ready.
@@ -52,11 +57,14 @@ class Blame:
                     "cause": self.causes[name].name,
                     "detail": self.causes[name].detail,
                     "share": (damage_of(error) / self.damage) if self.damage else 0.0,
+                    "fp32_ms": self.times[name].fp32 if name in self.times else None,
+                    "int8_ms": self.times[name].int8 if name in self.times else None,
                 }
                 for name, error in list(self.errors.items())[:most]
             ],
             "suspects": [each.as_dict(points, self.damage) for each in self.suspects[:most]],
             "opportunities": [each.as_dict(points, self.damage) for each in by_worth[:most]],
+            "time": time_by_op(*self.traces) if self.traces else None,
         }
 
 
@@ -100,11 +108,12 @@ def find_blame(
         for layer in conversion.layers
         if layer.group.linear in errors
     }
-    times = {}
+    times: Dict[str, LayerTime] = {}
+    traces: List[Dict[str, NodeTime]] = []
     if runners is not None:
         fp32, int8, feed = runners
         ops = {node.name: node.op for node in conversion.graph.node}
-        before, after = measure_times(fp32, int8, feed)
-        times = layer_times(conversion.layers, before, after, ops, conversion.statistics)
+        traces = measure_times(fp32, int8, feed)
+        times = layer_times(conversion.layers, traces, ops, conversion.statistics)
     suspects = find_suspects(conversion.layers, errors, causes, times, graph)
-    return Blame(suspects, errors, causes, all_damage(errors), samples)
+    return Blame(suspects, errors, causes, all_damage(errors), samples, times, tuple(traces))

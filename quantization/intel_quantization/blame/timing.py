@@ -7,6 +7,7 @@ from typing import Any, Dict, List, Sequence
 
 from intel_quantization.calibration.statistics import Statistics
 from intel_quantization.graph import tensors
+from intel_quantization.measure.op_times import NodeTime
 from intel_quantization.measure.runner import Runner
 from intel_quantization.quantize.emitted_layer import EmittedLayer
 
@@ -31,9 +32,9 @@ class LayerTime:
     given_back: float
 
 
-def measure_times(fp32: Runner, int8: Runner, feed: Dict[str, Any], runs: int = RUNS) -> List[Dict[str, float]]:
-    """The milliseconds of each node of both graphs, measured in turns: the least, as others only disturb."""
-    taken: List[Dict[str, List[float]]] = [{}, {}]
+def measure_times(fp32: Runner, int8: Runner, feed: Dict[str, Any], runs: int = RUNS) -> List[Dict[str, NodeTime]]:
+    """The time of each node of both graphs, measured in turns: the least, as others only disturb."""
+    taken: List[Dict[str, List[NodeTime]]] = [{}, {}]
     for number in range(runs + 1):
         for runner, found in zip((fp32, int8), taken):
             for name, time in runner.trace(feed).items():
@@ -44,8 +45,7 @@ def measure_times(fp32: Runner, int8: Runner, feed: Dict[str, Any], runs: int = 
 
 def layer_times(
     layers: Sequence[EmittedLayer],
-    fp32: Dict[str, float],
-    int8: Dict[str, float],
+    traces: Sequence[Dict[str, NodeTime]],
     ops: Dict[str, str],
     seen: Statistics,
 ) -> Dict[str, LayerTime]:
@@ -53,10 +53,11 @@ def layer_times(
 
     Args:
         layers: as emitted.
-        fp32, int8: as :func:`measure_times` gives them.
+        traces: of both graphs, as :func:`measure_times` gives them.
         ops: of the INT8 graph's nodes, by name.
         seen: of the tensors that layers read and give.
     """
+    fp32, int8 = ({name: node.ms for name, node in trace.items()} for trace in traces)
     made = {layer.group.root: layer for layer in layers}
     readers: Dict[str, int] = {}
     for layer in layers:

@@ -186,9 +186,21 @@ class JobOptions(Generic[P]):
         groups.COMPARISON,
         place=Place("metric", named=True),
     )
+    measure: bool = option(
+        values.SWITCH,
+        "run both graphs: accuracy, latency and blame; false: only convert (default: true)",
+        groups.COMPARISON,
+        default=True,
+    )
     blame: bool = option(
         values.SWITCH,
         "measure which layers lose, why, and what they gain in time (default: true)",
+        groups.COMPARISON,
+        default=True,
+    )
+    thumbnails: bool = option(
+        values.SWITCH,
+        "small pictures of the samples that differ most, in the report (default: true)",
         groups.COMPARISON,
         default=True,
     )
@@ -203,6 +215,12 @@ class JobOptions(Generic[P]):
         "the second graph to evaluate, benchmark or compare",
         groups.COMPARISON,
         place=Place("other_graph", named=True),
+    )
+    recipe: bool = option(
+        values.FLAG,
+        "with benchmark: how to serve the graph on this machine (threads, instances, allocator), as lines to paste",
+        groups.COMPARISON,
+        default=False,
     )
     target_tensorflow: Optional[str] = option(
         values.VERSION,

@@ -40,8 +40,8 @@ OUTPUTS = (
     ),
     Output(
         REPORT_HTML,
-        "for people: what is wrong, if anything is; accuracy, latency, Op, total, INT8, FP32, why nodes stayed in "
-        "FP32, provenance",
+        "for people, one page that asks nobody for anything: the verdict, what to do about layers that lose, accuracy, "
+        "latency, Op, total, INT8, FP32, why, the error along the graph, ranges, the graph as a picture, provenance",
     ),
     Output(REPORT_JSON, "the same for programs"),
     Output(REPORT_MARKDOWN, "the short of it, for a pull request"),

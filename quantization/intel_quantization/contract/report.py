@@ -52,8 +52,59 @@ _LAYER = Object(
         "cause": Text(32),
         "detail": _TEXT,
         "share": Number(),
+        "fp32_ms": _FIGURE,
+        "int8_ms": _FIGURE,
     }
 )
+_OP_TIME = Object({"op": _TEXT, "fp32_ms": Number(), "int8_ms": Number(), "left_ms": Number()})
+_TIME = Object(
+    {
+        "ops": ListOf(_OP_TIME, MOST),
+        "fp32_ms": Number(),
+        "int8_ms": Number(),
+        "left_ms": Number(),
+        "limit": _FIGURE,
+    }
+)
+_SAMPLE = Object(
+    {
+        "name": _TEXT,
+        "noise": Number(),
+        "other": Boolean(),
+        "fp32": _TEXT,
+        "int8": _TEXT,
+        "label": Nullable(Number()),
+    }
+)
+_RANGE = Object(
+    {
+        "tensor": _TEXT,
+        "readers": ListOf(_TEXT, MOST),
+        "minimum": Number(),
+        "maximum": Number(),
+        "low": Number(),
+        "high": Number(),
+        "by_channel": Boolean(),
+        "unsigned": Boolean(),
+        "counts": ListOf(Integer(), MOST),
+    }
+)
+_BOX = Object(
+    {
+        "node": _TEXT,
+        "op": _TEXT,
+        "more": Integer(),
+        "precision": Text(8),
+        "local_db": _FIGURE,
+        "accumulated_db": _FIGURE,
+        "fp32_ms": _FIGURE,
+        "int8_ms": _FIGURE,
+        "x": Number(),
+        "y": Integer(),
+    }
+)
+_EDGE = Object({"from": Integer(), "to": Integer(), "passes": ListOf(Number(), MOST)})
+_GRAPH = Object({"boxes": ListOf(_BOX, MOST), "edges": ListOf(_EDGE, MOST)})
 _OUTCOME = {"points": _FIGURE, "low": _FIGURE, "high": _FIGURE, "ms": _FIGURE, "failed": _TEXT}
 _EVALUATION = Object(dict(_OUTCOME, excluded_nodes=ListOf(_TEXT, MOST), free_moves=Boolean()))
 _TUNING = Object(
@@ -73,6 +124,7 @@ _BLAME = Object(
         "layers": ListOf(_LAYER, MOST),
         "suspects": ListOf(_SUSPECT, MOST),
         "opportunities": ListOf(_SUSPECT, MOST),
+        "time": Nullable(_TIME),
     }
 )
 
@@ -93,6 +145,9 @@ REPORT = Object(
         "accuracy": Nullable(ACCURACY),
         "blame": Nullable(_BLAME),
         "tuning": Nullable(_TUNING),
+        "samples": ListOf(_SAMPLE, MOST),
+        "tensors": ListOf(_RANGE, MOST),
+        "graph": Nullable(_GRAPH),
         "latency": Nullable(LATENCY),
         "not_measured": _TEXT,
         "calibration": Object(dict(CALIBRATION.fields, batch_size=Nullable(Integer()), seed=Nullable(Integer()))),

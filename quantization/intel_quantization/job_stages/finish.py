@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any, Dict, List
 
 from intel_quantization import job as jobs
+from intel_quantization.blame.blame import Blame
 from intel_quantization.calibration.statistics_file import save_statistics
 from intel_quantization.choosing.preprocess_options import is_chosen
 from intel_quantization.comparison.alarms import NOT_COMPARED, Settings, alarms_of
@@ -53,9 +54,13 @@ def finish_job(
         verdict=None if measured.verdict is None else measured.verdict.as_dict(),
         blame=None if blame is None else blame.as_dict(points_lost(accuracy)),
         tuning=None if tuning is None else tuning.as_dict(),
+        samples=() if accuracy is None else [each.as_dict() for each in accuracy.differing],
+        times=_times(blame),
     )
     suffixes = (outputs.REPORT_HTML, outputs.REPORT_JSON, outputs.REPORT_MARKDOWN)
-    write_report(report, *map(publication.path, suffixes))
+    pictures = () if accuracy is None else [each.jpeg for each in accuracy.differing]
+    html, data, markdown = map(publication.path, suffixes)
+    write_report(report, html, data, markdown, pictures)
     names = publication.commit()
     run.events.emit(
         "result",
@@ -71,6 +76,12 @@ def finish_job(
         calibration=report["calibration"],
         outputs=names,
     )
+
+
+def _times(blame: Blame | None) -> Dict[str, Dict[str, float]]:
+    """Milliseconds of the nodes of both graphs, as far as they were measured."""
+    traces = () if blame is None else blame.traces
+    return {which: {name: node.ms for name, node in trace.items()} for which, trace in zip(("fp32", "int8"), traces)}
 
 
 def _alarms(
@@ -89,5 +100,5 @@ def _alarms(
         is_chosen(run.job),
     )
     if measured.accuracy is None:
-        return alarms_of((), () if run.job.evaluate == 0 else (NOT_COMPARED,), settings)
+        return alarms_of((), () if run.job.evaluate == 0 or not run.job.measure else (NOT_COMPARED,), settings)
     return alarms_of(measured.accuracy.findings, measured.accuracy.concerns, settings)

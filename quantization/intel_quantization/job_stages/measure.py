@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from intel_quantization.blame.blame import Blame
@@ -11,11 +12,13 @@ from intel_quantization.contract.cpu import INT8_FLAGS, has_int8
 from intel_quantization.conversion import Conversion
 from intel_quantization.data import preprocess
 from intel_quantization.data.dataset import Dataset, batch_of
+from intel_quantization.data.thumbnail import Thumbnails
 from intel_quantization.errors import QuantizationError
 from intel_quantization.job_stages.prepare import Prepared
 from intel_quantization.job_stages.run_context import RunContext
 from intel_quantization.measure import benchmark, evaluate, int8_kernels
 from intel_quantization.measure.benchmark import Latency
+from intel_quantization.measure.differing import Differing
 from intel_quantization.measure.evaluate import Accuracy
 from intel_quantization.measure.of_job import metric_of, verdict_of
 from intel_quantization.measure.runner import Runner
@@ -53,6 +56,8 @@ def measure_graphs(run: RunContext, prepared: Prepared, conversion: Conversion) 
         QuantizationError: a graph does not run, or gives what cannot be compared.
     """
     run.stages.enter("measure")
+    if not run.job.measure:
+        return Measured()
     obstacle = _obstacle(run)
     if obstacle:
         return Measured(obstacle=obstacle, verdict=verdict_of(run.job, None, obstacle))
@@ -114,7 +119,11 @@ def _accuracy(run: RunContext, prepared: Prepared, data: Dataset, fp32: Runner, 
         run.events.progress("measure", min(done, len(part)), len(part), data.unit)
 
     custom = metric_of(run.job, prepared.outputs)
-    accuracy = evaluate.compare(fp32, int8, feed, labelling, on_progress, list(prepared.outputs), custom)
+    flipped = prepared.mode is not None and prepared.mode.details()["channel_order"] == "bgr"
+    with ExitStack() as stack:
+        thumbnails = stack.enter_context(Thumbnails()) if run.job.thumbnails else None
+        differing = Differing(thumbnails, flipped)
+        accuracy = evaluate.compare(fp32, int8, feed, labelling, on_progress, list(prepared.outputs), custom, differing)
     if not accuracy.images:
         run.events.log("nothing was left to compare FP32 and INT8 on", "warning")
         return None

@@ -18,7 +18,17 @@ from intel_quantization.events import EventStream
 from intel_quantization.graph import tensors
 from intel_quantization.job_data import open_data
 from intel_quantization.looking.differences import SAMPLES, faults, op_differences, tensor_errors
+from intel_quantization.looking.instances import Setting, serve, served_graph
 from intel_quantization.looking.pair import Looked, read_graphs
+from intel_quantization.looking.recipe import (
+    find_recipe,
+    free_memory,
+    has_openmp,
+    lines_of,
+    own_cpus,
+    splits,
+    variables_to_try,
+)
 from intel_quantization.looking.speed import THROUGHPUT_BATCH, measure_loading, measure_speed
 from intel_quantization.measure.evaluate import Accuracy, compare
 from intel_quantization.measure.of_job import metric_of, verdict_of
@@ -65,7 +75,9 @@ class _Looker:
         return self._finish(lines, accuracy)
 
     def benchmark(self) -> int:
-        """How fast the graphs are."""
+        """How fast the graphs are, or how to serve one."""
+        if self._job.recipe:
+            return self._recipe()
         lines = [self._rules()]
         data = self._data() if self._has_data() else None
         feeds = [feed for feed in (self._feed(data, 1), self._feed(data, THROUGHPUT_BATCH)) if feed is not None]
@@ -92,6 +104,28 @@ class _Looker:
                     f"{loading.peak / 1e6:.0f} MB of memory"
                 )
         return self._finish(lines, None)
+
+    def _recipe(self) -> int:
+        looked = self._graphs[-1]
+        data = self._data() if self._has_data() else None
+        feeds = [feed for feed in (self._feed(data, 1), self._feed(data, THROUGHPUT_BATCH)) if feed is not None]
+        by_batch = {batch: feed for feed, batch in feeds}
+        cpus = own_cpus()[: self._job.threads]
+        loading = measure_loading(looked, feeds[0][0], self._job.threads)
+        shapes = splits(len(cpus), free_memory(), 0.0 if loading is None else loading.peak)
+        variables, untried = variables_to_try(has_openmp())
+        total = len(shapes) * len(by_batch) + len(variables) + 1
+        with served_graph(looked, by_batch) as folder_of:
+
+            def attempt(setting: Setting) -> Any:
+                done[0] += 1
+                self._events.progress("measure", min(done[0], total), total, "settings")
+                return serve(folder_of(setting.batch), setting, cpus)
+
+            done = [0]
+            found = find_recipe(attempt, shapes, sorted(by_batch), variables)
+        rules = f"{looked.label} on CPUs {','.join(map(str, cpus))}, one of each core; {self._rules()}"
+        return self._finish([rules, *lines_of(found._replace(untried=untried), cpus)], None)
 
     def compare_graphs(self) -> int:
         """What tells two graphs apart."""

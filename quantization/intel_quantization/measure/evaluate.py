@@ -17,6 +17,7 @@ from intel_quantization.data.dataset import batch_of
 from intel_quantization.errors import QuantizationError
 from intel_quantization.measure.choose import measures_for
 from intel_quantization.measure.custom import Custom
+from intel_quantization.measure.differing import Differing, Differs
 from intel_quantization.measure.paired import Paired, paired_shares
 from intel_quantization.measure.verdict import Verdict, judge, judge_answers, undecided
 
@@ -41,6 +42,7 @@ class Accuracy:
         concerns: what labels say.
         unit: what the images are called, for people; there may be rows of an array, or samples of a function.
         measures: each metric that labels allow, of both graphs and their difference; the first is the one to judge by.
+        differing: the samples on which the answers differ most.
     """
 
     images: int
@@ -54,6 +56,7 @@ class Accuracy:
     concerns: tuple[Concern, ...] = ()
     unit: str = "images"
     measures: tuple[Paired, ...] = ()
+    differing: tuple[Differs, ...] = ()
 
     def verdict(self, max_drop: float) -> Verdict:
         """Whether the INT8 graph has lost no more than ``max_drop`` points."""
@@ -165,6 +168,7 @@ def compare(
     on_progress=None,
     names: Sequence[str] = (),
     custom: Custom | None = None,
+    differing: Differing | None = None,
 ) -> Accuracy:
     """Run both graphs over the images of ``feed`` and compare their outputs.
 
@@ -175,6 +179,7 @@ def compare(
         on_progress: callable(images done).
         names: of the outputs.
         custom: a metric of the user's.
+        differing: is shown all samples.
 
     Raises:
         BadInputError: the user's metric fails.
@@ -201,6 +206,8 @@ def compare(
             measure.add(before, after, batch.images)
         if custom is not None:
             custom.add(before, after, batch.images, fed)
+        if differing is not None:
+            differing.add(before, after, batch.images, batch.feed, fed)
         if classified is None or not classified.add(before, after, batch.images):
             _add_plain(plain if classified is None else classified.noise, before, after)
         if on_progress is not None:
@@ -211,7 +218,11 @@ def compare(
     else:
         found = classified.accuracy(images, labelling, findings)
     told = [measure.finish() for measure in ([custom] if custom is not None else []) + measures]
-    return replace(found, measures=tuple(each for each in told if each is not None) + found.measures)
+    return replace(
+        found,
+        measures=tuple(each for each in told if each is not None) + found.measures,
+        differing=() if differing is None else differing.finish(),
+    )
 
 
 def _check_finite(before: list, after: list) -> None:

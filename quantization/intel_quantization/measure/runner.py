@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from intel_quantization.errors import BadInputError, OutOfMemoryError, QuantizationError
 from intel_quantization.graph.session import first_line, open_session
+from intel_quantization.measure.op_times import NodeTime
 
 # What TensorFlow says where it folds an op to a constant that it then cannot allocate.
 _TOO_LARGE = "Cannot parse tensor from proto"
@@ -50,8 +51,8 @@ class Runner:
         except (ValueError, TypeError, tf.errors.OpError) as error:
             raise as_error(error, self._label) from None
 
-    def trace(self, feed: dict) -> dict[str, float]:
-        """Milliseconds of each op of one run, by the name of its node; of what ops are fused into, by the last one's.
+    def trace(self, feed: dict) -> dict[str, NodeTime]:
+        """The time of each op of one run, by the name of its node; of what ops are fused into, by the last one's.
 
         Raises:
             QuantizationError: as for :meth:`run`.
@@ -63,12 +64,13 @@ class Runner:
             self._session.run(self._fetches, feed, options=options, run_metadata=metadata)
         except (ValueError, TypeError, tf.errors.OpError) as error:
             raise as_error(error, self._label) from None
-        times: dict[str, float] = {}
+        times: dict[str, NodeTime] = {}
         for device in metadata.step_stats.dev_stats:
             for node in device.node_stats:
                 name = node.node_name.partition(":")[0]
-                taken = node.op_end_rel_micros - node.op_start_rel_micros
-                times[name] = times.get(name, 0.0) + taken / 1000.0
+                op = node.timeline_label.partition(" = ")[2].partition("(")[0]  # "name = Op(inputs)"
+                taken = (node.op_end_rel_micros - node.op_start_rel_micros) / 1000.0
+                times[name] = NodeTime(taken + (times[name].ms if name in times else 0.0), op)
         return times
 
 

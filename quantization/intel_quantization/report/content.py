@@ -14,6 +14,8 @@ from intel_quantization.contract.report import MOUNTED_FILES, TOLD_OPTIONS
 from intel_quantization.graph.io import graph_size
 from intel_quantization.publish import sha256
 from intel_quantization.report.headline import headline
+from intel_quantization.report.picture import graph_picture
+from intel_quantization.report.ranges import tensor_ranges
 
 _MOST_NODES = 20
 
@@ -33,6 +35,8 @@ def build(
     verdict=None,
     blame=None,
     tuning=None,
+    samples=(),
+    times=None,
 ) -> dict:
     """Gather the report.
 
@@ -53,11 +57,13 @@ def build(
         verdict: measure.verdict.Verdict as a dict, or None where there is no limit.
         blame: blame.Blame as a dict, or None where it was not measured.
         tuning: tune.Tuning as a dict, or None where nothing was tuned.
+        samples: differing.Differs as dicts.
+        times: see :func:`intel_quantization.report.picture.graph_picture`.
 
     Returns:
         A dict that JSON can say without NaN: alarms, headline, verdict, schema, created, names, size, interface, ops,
         reasons, others (what else stays FP32: op, reason, count, and the first nodes), accuracy, blame, tuning,
-        latency, not_measured, calibration, options, provenance.
+        samples, tensors, graph, latency, not_measured, calibration, options, provenance.
     """
     names = {"fp32": os.path.basename(in_graph), "int8": os.path.basename(job.out_graph)}
     return {
@@ -80,6 +86,9 @@ def build(
         "accuracy": accuracy,
         "blame": blame,
         "tuning": tuning,
+        "samples": list(samples),
+        "tensors": tensor_ranges(conversion),
+        "graph": graph_picture(conversion, blame["layers"] if blame else (), times or {}),
         "latency": latency,
         "not_measured": not_measured,
         "calibration": calibration,

@@ -270,6 +270,9 @@ def test_a_look_makes_no_graph(graph: Path, tmp_path: Path) -> None:
         (("--other_graph", graph, "-d", graph), "not two"),
         (("--tune", "--blame", "false", "-d", graph), "--blame false"),
         (("--tune", "--evaluate", "0", "-d", graph), "--evaluate 0"),
+        (("--tune", "--measure", "false", "-d", graph), "--tune asks what is lost, which --measure false"),
+        (("--max_drop", "1", "--no_measure", "-d", graph), "--max_drop asks what is lost"),
+        (("--recipe", "-d", graph), "--recipe is for benchmark"),
     ):
         with pytest.raises(UsageError) as caught:
             checked_job(options("-g", graph, *argv))

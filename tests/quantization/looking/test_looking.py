@@ -190,3 +190,13 @@ def test_a_range_that_is_another_tensors_is_told(workspace):
     (told,) = faults(graph)
     assert told.startswith("ranges: ")
     assert layers[2].name in told
+
+
+def test_the_recipe_of_a_graph(workspace):
+    status, looked, log = look(workspace, "benchmark", data=False, recipe=True)
+    assert status == 0, log
+    lines = looked["lines"]
+    assert any(line.startswith("  1 x 1, 1, batch 1: ") for line in lines)
+    assert any(line.startswith("most samples: 1 x 1") for line in lines)
+    assert "  export TF_NUM_INTRAOP_THREADS=1" in lines
+    assert any(line.startswith("  taskset -c ") for line in lines)

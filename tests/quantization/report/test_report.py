@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import html.parser
+import base64
+import hashlib
 import json
+import re
 
 import pytest
 
@@ -11,156 +13,7 @@ from intel_quantization.report import render, write_report
 from intel_quantization.report.chart import error_chart
 from intel_quantization.report.headline import headline
 from intel_quantization.report.markdown import render_markdown
-
-TUNING = {
-    "text": "--tune: 1 layers back in FP32: top-1 lost 3.00 -> 0.80 points",
-    "goal": 1.0,
-    "metric": "top-1",
-    "before": {"points": 3.0, "low": 1.0, "high": 5.0, "ms": 12.5, "failed": ""},
-    "met": True,
-    "excluded_nodes": ["conv1/Conv2D"],
-    "ranges": [],
-    "evaluations": [
-        {
-            "excluded_nodes": ["conv1/Conv2D"],
-            "free_moves": True,
-            "points": 0.8,
-            "low": -0.3,
-            "high": 1.9,
-            "ms": 13.25,
-            "failed": "",
-        },
-        {"excluded_nodes": [], "free_moves": False, "points": 0, "low": 0, "high": 0, "ms": 0, "failed": "<died>"},
-    ],
-}
-
-BLAME = {
-    "samples": 16,
-    "layers": [
-        {
-            "node": f"conv<{number}>",
-            "local_db": 40.0 - number,
-            "accumulated_db": 38.0 - 2 * number,
-            "cause": "weights",
-            "detail": "most of its error comes from rounding its weights to 8 bits",
-            "share": 0.25,
-        }
-        for number in range(4)
-    ],
-    "suspects": [],
-    "opportunities": [
-        {
-            "nodes": ["conv<1>", "conv<2>"],
-            "op": "Conv2D",
-            "cause": "clipped",
-            "detail": "3 % of the values of relu|1 lie outside of its range",
-            "try": "--algo DIRECT",
-            "excluded_nodes": "conv<1>,conv<2>",
-            "share": 0.5,
-            "points": 0.4,
-            "local_db": 12.0,
-            "accumulated_db": 11.0,
-            "fp32_ms": 2.0,
-            "int8_ms": 1.0,
-            "given_back_ms": 1.125,
-        }
-    ],
-}
-
-REPORT = {
-    "headline": "INT8 loses 0.80 points of top-1; 3.20 times as fast.",
-    "verdict": None,
-    "blame": None,
-    "tuning": None,
-    "alarms": [],
-    "schema": 1,
-    "created": "2026-01-02 03:04:05 UTC",
-    "graphs": {"fp32": "net.pb", "int8": "net_int8.pb"},
-    "size": {"fp32": 100_000_000, "int8": 26_000_000},
-    "inputs": [{"name": "input:0", "dtype": "float32", "shape": ["?", 224, 224, 3]}],
-    "outputs": [{"name": "softmax:0", "dtype": "float32", "shape": None}],
-    "ops": [
-        {"op": "Conv2D", "total": 53, "int8": 52, "fp32": 1},
-        {"op": "MatMul", "total": 1, "int8": 1, "fp32": 0},
-    ],
-    "reasons": [{"node": "conv1/Conv2D", "op": "Conv2D", "reason": "its input is <signed>"}],
-    "others": [{"op": "Softmax", "reason": "Softmax has no INT8 form", "count": 2, "nodes": ["a", "b"]}],
-    "accuracy": {
-        "images": 500,
-        "unit": "images",
-        "labelled": True,
-        "top1_fp32": 82.4,
-        "top1_int8": 81.6,
-        "agreement": 95.25,
-        "sqnr_db": 17.25,
-        "drop": {"points": 0.8, "low": -0.3, "high": 1.9},
-        "measures": [],
-        "outputs": [
-            {
-                "outputs": ["softmax:0"],
-                "kind": "scores",
-                "samples": 500,
-                "verdict": "fine",
-                "text": "same answer 95.25 %, SQNR 17.2 dB",
-                "figures": {"agreement": 95.25},
-            }
-        ],
-    },
-    "not_measured": "",
-    "latency": {"batch": 1, "fp32_ms": 40.0, "int8_ms": 12.5, "speedup": 3.2, "runs": 100},
-    "calibration": {
-        "samples": 100,
-        "unit": "images",
-        "function": None,
-        "algorithm": "MSE",
-        "preprocess": "vgg",
-        "preprocess_chosen": True,
-        "batch_size": 8,
-        "seed": 0,
-    },
-    "options": {"per_channel": True, "excluded_ops": (), "excluded_nodes": ("a", "b"), "samples": None},
-    "provenance": {
-        "version": "2.0.0",
-        "tensorflow": "2.14.0",
-        "python": "3.11.7",
-        "numpy": "1.26.4",
-        "cpu": ["avx2", "avx512_vnni"],
-        "onednn": True,
-        "threads": 1,
-        "platform": "Linux",
-        "made_for": ["1.15.2", "2.14.0"],
-        "sha256": {"fp32": "ab" * 32, "int8": "cd" * 32},
-    },
-}
-
-
-class Reader(html.parser.HTMLParser):
-    """Collects the text of a page, its tables' rows, and whatever would load something."""
-
-    def __init__(self, page):
-        super().__init__()
-        self.text, self.rows, self.loads, self.tags = "", [], [], set()
-        self._style = self._cell = False
-        self.feed(page)
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.add(tag)
-        self._style = tag == "style"
-        self._cell = tag in ("td", "th") or (self._cell and tag == "code")
-        self.loads += [value for name, value in attributes if name in ("src", "href", "action")]
-        if tag == "tr":
-            self.rows.append([])
-
-    def handle_endtag(self, tag):
-        self._style = False
-        self._cell = self._cell and tag == "code"
-
-    def handle_data(self, data):
-        if self._style:
-            return
-        self.text += data
-        if self._cell and data.strip():
-            self.rows[-1].append(data.strip())
+from tests.quantization.report.reports import BLAME, GRAPH, REPORT, SAMPLE, TENSOR, TUNING, Reader
 
 
 def page(**changes):
@@ -179,7 +32,7 @@ def test_it_says_what_was_measured():
     assert "-0.8 points against FP32" in shown.text
     assert "3.85×" in shown.text
     assert "53 of 54" in shown.text
-    assert ["Conv2D", "53", "52", "1"] in shown.rows
+    assert ["Conv2D", "53", "52", "1", "1 × its input is <signed>"] in shown.rows
     assert ["all", "54", "53", "1"] in shown.rows
     assert ["Top-1, FP32", "82.40 %"] in shown.rows
     assert "its input is <signed>" in shown.text
@@ -194,7 +47,7 @@ def test_it_says_what_was_measured():
 def test_foreign_text_stays_text(field):
     evil = "</code><script>alert(1)</script>\"'&"
     shown = page(reasons=[dict(REPORT["reasons"][0], **{field: evil})], graphs={"fp32": evil, "int8": evil})
-    assert "script" not in shown.tags
+    assert shown.scripts == 2  # the data, and what draws
     assert evil in shown.text
 
 
@@ -308,6 +161,18 @@ def test_kernels_that_do_not_run_here():
     assert "3.85×" in shown.text
 
 
+def test_what_nobody_wanted_measured():
+    shown = page(accuracy=None, latency=None, options=dict(REPORT["options"], measure=False))
+    assert shown.text.count("Not measured, as --measure false says") == 2
+    assert "kernels" not in shown.text
+
+
+def test_made_up_samples_are_told():
+    shown = page(calibration=dict(REPORT["calibration"], made_up="noise <of> no meaning"))
+    assert ["Made up"] in [row[:1] for row in shown.rows]
+    assert "noise <of> no meaning" in shown.text
+
+
 def test_no_reasons_and_no_cpu_features():
     shown = page(reasons=[], provenance=dict(REPORT["provenance"], cpu=[]))
     assert "Nothing that could be INT8 was left in FP32" in shown.text
@@ -356,6 +221,65 @@ def test_each_evaluation_of_a_tuning_is_a_row():
     assert ["2", "0", "<died>"] in shown.rows
     assert "--excluded_nodes conv1/Conv2D" in shown.text
     assert "Tuning" not in page(tuning=None).text
+
+
+def test_why_ops_stay_stands_beside_them():
+    assert ["Conv2D", "53", "52", "1", "1 × its input is <signed>"] in page().rows
+    assert ["MatMul", "1", "1", "0"] in page().rows
+
+
+def test_where_the_time_goes_and_what_limits_it():
+    shown = page(blame=BLAME)
+    assert ["Conv2D", "8.000", "4.000"] in shown.rows
+    assert ["Softmax", "1.000", "0.500"] in shown.rows
+    assert "18.0 times as fast" in shown.text
+    assert "it is 2.00 times" in shown.text
+    assert "Where the time goes" not in page(blame=dict(BLAME, time=None)).text
+    free = dict(BLAME["time"], limit=None, left_ms=0.0)
+    assert "What FP32 leaves" not in page(blame=dict(BLAME, time=free)).text
+
+
+def test_each_range_has_a_picture():
+    shown = page(tensors=[TENSOR, dict(TENSOR, tensor="none", counts=[], by_channel=True)])
+    assert "seen 0 to 6; range 0 to 3" in shown.text
+    assert "of the widest channel; no histogram" in shown.text
+    assert "relu<1>" in shown.text
+    assert "Ranges" not in page().text
+
+
+def test_samples_that_differ_are_shown():
+    shown = render(dict(REPORT, samples=[SAMPLE, dict(SAMPLE, fp32="", other=False)]), [b"jpeg", None])
+    assert shown.count("<img") == 1
+    assert 'src="data:image/jpeg;base64,anBlZw=="' in shown
+    text = " ".join(Reader(shown).text.split())
+    assert "<cat>.png FP32 3 (0.50), INT8 4 (0.40); label 3; noise 12 %" in text
+    assert "--no_thumbnails" in text
+    without = page(samples=[SAMPLE])
+    assert "<cat>.png" in without.text
+    assert "no_thumbnails" not in without.text
+
+
+def test_the_command_that_makes_it_again():
+    text = " ".join(page(graphs={"fp32": "my net.pb", "int8": "x.pb"}).text.split())
+    assert (
+        "The same again: launch_quantization --in_graph 'my net.pb' --data_location DATA --excluded_nodes a,b" in text
+    )
+
+
+def test_the_data_stand_in_the_page_and_cannot_leave_their_place():
+    evil = "</script><!--<script>&\u2028"
+    shown = render(dict(REPORT, graph=GRAPH, headline=evil))
+    (text,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', shown, re.DOTALL)
+    assert json.loads(text)["headline"] == evil
+    assert json.loads(text)["graph"] == GRAPH
+    assert Reader(shown).scripts == 2
+
+
+def test_only_our_script_may_run():
+    shown = render(REPORT)
+    (digest,) = re.findall(r"script-src '(sha256-[^']+)'", shown)
+    (script,) = re.findall(r"<script>(.*?)</script>", shown, re.DOTALL)
+    assert digest == "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
 
 def test_the_chart_is_within_its_frame():
