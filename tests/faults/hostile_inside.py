@@ -1,5 +1,7 @@
 """Runs inside, as the script of a shell in the workspace: what a hostile graph, and its process, may try.
 
+Without a wall the attempts succeed: each must be harmless to the machine, or undo what it did.
+
 Each attempt prints its name and what came of it, with a tab between. Arguments: the host's folder, the launcher's
 process id, a port of the host's loopback.
 """
@@ -10,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 
 import numpy as np
 import tensorflow as tf
@@ -102,8 +105,16 @@ def gains_a_namespace():
 
 
 def mounts():
-    if ctypes.CDLL(None, use_errno=True).mount(b"none", b"/tmp", b"tmpfs", 0, None) != 0:
-        raise OSError(ctypes.get_errno(), "mount")
+    """Over an empty folder of its own, and undone at once: without a wall, as root, it is this machine's."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    target = os.fsencode(tempfile.mkdtemp())
+    try:
+        if libc.mount(b"none", target, b"tmpfs", 0, None) != 0:
+            raise OSError(ctypes.get_errno(), "mount")
+        if libc.umount2(target, 0) != 0:
+            raise SystemExit("cannot undo the mount over %r" % target)
+    finally:
+        os.rmdir(target)
 
 
 def gives_a_file_away():
