@@ -97,6 +97,8 @@ class Statistics:
         tensors: by tensor name.
         patches: what some linear ops read, by the op's name: float32 [patches, taps, channels]; see
             :mod:`intel_quantization.calibration.patches`.
+        sensitivities: of some tensors, how much noise in each channel comes through to the outputs: float64
+            [channels]; see :mod:`intel_quantization.calibration.sensitivity`.
         origin: what they came from: ``data``, the SHA-256 of what was fed, None where a command fed it, and
             ``options``. JSON-ready; empty where nothing is known.
     """
@@ -105,6 +107,7 @@ class Statistics:
     samples: int = 0
     tensors: Dict[str, TensorStatistics] = field(default_factory=dict)
     patches: Dict[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
+    sensitivities: Dict[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
     origin: Dict[str, Any] = field(default_factory=dict, compare=False)
 
     def merge(self, other: Statistics) -> None:

@@ -30,6 +30,7 @@ from intel_quantization.calibration.statistics import Statistics
 from intel_quantization.graph.graph import Graph
 from intel_quantization.kinds.group import Group
 from intel_quantization.kinds.registry import layout_of
+from intel_quantization.quantize.damage import judge_by_damage
 from intel_quantization.quantize.equalization import equalized_limit
 from intel_quantization.quantize.lifting import Item
 from intel_quantization.quantize.local_error import (
@@ -114,11 +115,13 @@ def find_unpaying(
             if spent + mine <= _SHARE_IN_ALL * total:
                 left.update({group.linear: ISLAND for group in island})
                 spent += mine
-    errors = {
-        group.root: local_error(graph, group, statistics, trials[group.root], ranges, group.root in by_channel)
-        for group in groups
-        if group.root in trials and group.linear not in left
-    }
+    tried = [group for group in groups if group.root in trials and group.linear not in left]
+
+    def error_of(group: Group, trial: Trial) -> float:
+        return local_error(graph, group, statistics, trial, ranges, group.root in by_channel)
+
+    trials = judge_by_damage(tried, statistics, trials, error_of)
+    errors = {group.root: error_of(group, trials[group.root]) for group in tried}
     if any(error >= _LARGE_ERROR for error in errors.values()):
         factors, by_root = equalize(), {group.root: group for group in groups}
         for root in errors:

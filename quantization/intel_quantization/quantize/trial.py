@@ -6,6 +6,7 @@ lie on the INT8 grid gives the same.
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from typing import Optional, Tuple
 
@@ -85,7 +86,18 @@ class Trial:
         if ends is not None and (self.wanted.min(initial=0.0) < ends[0] or self.wanted.max(initial=0.0) > ends[1]):
             self._ends = ends
             self.wanted = np.clip(self.wanted, np.float32(ends[0]), np.float32(ends[1]))
-        self._variance = float(self.wanted.var(axis=0, dtype=np.float64).sum()) + _TINY
+        variance = float(self.wanted.var(axis=0, dtype=np.float64).sum()) + _TINY
+        self._importance = np.full(self.wanted.shape[-1], 1.0 / variance)
+
+    def judged_by(self, importance: np.ndarray) -> Trial:
+        """The same, but noise counts by what importance the output's channels have: float64 [output channels]."""
+        other = copy.copy(self)
+        other._importance = importance
+        return other
+
+    def scaled(self, factor: float) -> Trial:
+        """The same, but noise counts so many times as much."""
+        return self.judged_by(self._importance * factor)
 
     def multiply(self, patches: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """The op without a bias: float32 [patches, output channels]."""
@@ -102,7 +114,8 @@ class Trial:
     def error(self, patches: np.ndarray, weights: Optional[np.ndarray] = None) -> float:
         """The share of noise in the output's variance when other patches and weights stand for the op's own.
 
-        What other weights change on average does not count: the bias takes that back.
+        What other weights change on average does not count: the bias takes that back. See :meth:`judged_by` for what
+        the noise is a share of instead.
 
         Args:
             patches: like the trial's.
@@ -111,8 +124,7 @@ class Trial:
         got = self.multiply(patches, self.weights if weights is None else weights)
         if weights is not None:
             got -= self.multiply(self._mean, weights - self.weights)
-        noise = self.activate(got + self._bias) - self.wanted
-        return float(np.square(noise, dtype=np.float64).mean(axis=0).sum()) / self._variance
+        return self._weigh(self.activate(got + self._bias) - self.wanted)
 
     def rounding(self, grid: Grid, scale: Optional[np.ndarray] = None) -> float:
         """The share of noise in the output's variance when the output is rounded to a grid.
@@ -126,7 +138,10 @@ class Trial:
             noise = grid.round(wanted) - wanted
         else:
             noise = grid.round(wanted / scale.astype(np.float32)) * scale.astype(np.float32) - wanted
-        return float(np.square(noise, dtype=np.float64).mean(axis=0).sum()) / self._variance
+        return self._weigh(noise)
+
+    def _weigh(self, noise: np.ndarray) -> float:
+        return float(np.square(noise, dtype=np.float64).mean(axis=0) @ self._importance)
 
     def noise_by_channel(self, weights: np.ndarray) -> np.ndarray:
         """The mean square of what other weights change in each output channel: float64 [output channels]."""
@@ -142,7 +157,7 @@ class Trial:
         """
         squares = self._layout.reduce_taps(np.square(self.weights, dtype=np.float64), np.sum)
         by_output = self._layout.respond(by_input_channel, squares)
-        return float(by_output.sum()) / self._variance
+        return float(by_output @ self._importance)
 
 
 def bounds(*ranges: Tuple[float, float]) -> Tuple[float, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from typing import Any, Callable, Dict, Iterable, Iterator, Mapping, Optional, Sequence
 
@@ -11,6 +12,8 @@ import tensorflow as tf
 from intel_quantization import __version__
 from intel_quantization.calibration.by_command.callback import DEFAULT_SAMPLES, calibrate_by_command
 from intel_quantization.calibration.instrument import calibrate
+from intel_quantization.calibration.sensitivity.gradients import SAMPLES, measure_sensitivities
+from intel_quantization.calibration.sensitivity.samples import KeptSamples
 from intel_quantization.calibration.statistics import Statistics
 from intel_quantization.errors import BadInputError
 from intel_quantization.graph.io import fingerprint
@@ -41,11 +44,11 @@ def calibrate_on_feed(
         OutOfMemoryError: TensorFlow could not allocate a tensor.
         QuantizationError: an op failed.
     """
-    digest = FeedDigest()
+    digest, kept = FeedDigest(), KeptSamples(SAMPLES)
     statistics = calibrate(
         optimized.graph_def,
         optimized.observed,
-        digest.of_each(feed),
+        kept.of_each(digest.of_each(feed)),
         on_batch,
         optimized.sources,
         histograms=True,
@@ -53,6 +56,10 @@ def calibrate_on_feed(
         windows=optimized.windows,
     )
     statistics.origin = _origin(digest.hexdigest(), options)
+    with contextlib.suppress(tf.errors.OpError):  # an op has no kernel for its gradient: that is not asked for then
+        statistics.sensitivities = measure_sensitivities(
+            optimized.graph_def, optimized.outputs, optimized.observed, kept.split(), threads
+        )
     return statistics
 
 

@@ -1,0 +1,1 @@
+"""How much noise in a tensor comes through to what the graph is for: by gradients, from a few samples."""

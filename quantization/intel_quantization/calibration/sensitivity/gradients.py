@@ -1,0 +1,185 @@
+"""Measure by gradients how much noise in each channel of a tensor comes through to the ends of a graph."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Dict, List, Optional, Sequence
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.framework import graph_pb2
+from tensorflow.python.framework import ops
+
+from intel_quantization.calibration.sensitivity.smooth_ends import find_ends, find_smooth
+from intel_quantization.graph import tensors
+from intel_quantization.graph.feed_weights import feed_weights
+from intel_quantization.graph.graph import Graph, NodeDef
+from intel_quantization.graph.session import open_session, trim_memory
+
+Feed = Dict[str, np.ndarray]
+
+SAMPLES = 4
+"""So many samples are enough: what counts is sums over positions, channels and samples."""
+# Python builds the gradient of each op; of a larger graph that would take longer than all the rest.
+_MOST_NODES = 5000
+# Where sigmoid is flatter than that nobody tells its values apart: beyond -6 and 6.
+_FLAT = 6.0
+_TINY = 1e-30
+_DIGITS = 3
+
+
+def measure_sensitivities(
+    graph_def: graph_pb2.GraphDef,
+    outputs: Sequence[str],
+    observed: Sequence[str],
+    samples: Sequence[Feed],
+    threads: int = 0,
+) -> Dict[str, np.ndarray]:
+    """How much noise in each channel of some tensors comes through: tensor name -> float64 [channels].
+
+    Multiplied with the mean square of a channel's noise, and summed over the channels, that is the share of noise in
+    the variance of what the graph ends in (the mean over its ends): to first order, and if the noise of each value is
+    independent. It is estimated by gradients along random signs (Hutchinson 1990): one backward run for each sample.
+
+    Args:
+        graph_def: the FP32 graph; left as it is.
+        outputs: names of its outputs.
+        observed: the float32 tensors; those from which no differentiable path leads to an end are left out.
+        samples: feeds of one sample each.
+        threads: see :func:`open_session`.
+
+    Raises:
+        BadInputError: TensorFlow cannot import the graph.
+        tf.errors.OpError: an op, or its gradient, failed.
+    """
+    light, weights = feed_weights(graph_def)
+    graph = Graph(light, outputs)
+    with open_session(light, threads, as_it_is=True) as session:
+        smooth = find_smooth(graph, observed, _differentiable(session.graph))
+        ends = find_ends(graph, smooth) if len(smooth) <= _MOST_NODES else []
+        if not ends or not samples:
+            return {}
+        with session.graph.as_default():
+            built = _Gradients(session.graph, ends, [name for name in observed if tensors.node_of(name) in smooth])
+        masked = [_is_squashed(graph, name) for name in ends]
+        feeds = [{**weights, **_fitting(session.graph, sample, samples)} for sample in samples]
+        values = [session.run(built.ends, feed) for feed in feeds]
+        found = _backward(session, built, feeds, _directions(values, masked))
+    del session, weights
+    trim_memory()
+    return {name: _rounded(value) for name, value in found.items() if np.isfinite(value).all() and value.any()}
+
+
+class _Gradients:
+    """The ops that give, for each tensor and channel, the sum of the squared gradients.
+
+    Attributes:
+        ends: the tensors whose gradients are taken.
+        directions: the placeholders of what these are multiplied with.
+        names: of the tensors of interest that have a gradient.
+        squares: of each of them: [channels].
+    """
+
+    def __init__(self, graph: tf.Graph, ends: Sequence[str], names: Sequence[str]) -> None:
+        self.ends = [each for name in ends for each in graph.get_operation_by_name(name).outputs[:1]]
+        self.directions = [tf.compat.v1.placeholder(tf.float32, end.shape) for end in self.ends]
+        wanted = [graph.get_tensor_by_name(name if ":" in name else name + ":0") for name in names]
+        gradients = tf.gradients(self.ends, wanted, grad_ys=self.directions)
+        both = [(name, each) for name, each in zip(names, gradients) if each is not None]
+        self.names = [name for name, _each in both]
+        self.squares = [_squares(tf.convert_to_tensor(each)) for _name, each in both]
+
+
+def _squares(gradient: Any) -> Any:
+    flat = tf.reshape(gradient, tf.stack([-1, tf.shape(gradient)[-1]]))
+    return tf.reduce_sum(tf.square(flat), axis=0)
+
+
+def _backward(
+    session: tf.compat.v1.Session, built: _Gradients, feeds: Sequence[Feed], directions: Sequence[List[np.ndarray]]
+) -> Dict[str, np.ndarray]:
+    """The mean of the squares over the samples."""
+    sums: Dict[str, np.ndarray] = {}
+    for feed, along in zip(feeds, directions):
+        squares = session.run(built.squares, {**feed, **dict(zip(built.directions, along))})
+        for name, square in zip(built.names, squares):
+            mine = np.asarray(square, np.float64) / len(feeds)
+            sums[name] = mine if name not in sums else _joined(sums[name], mine)
+    return sums
+
+
+def _joined(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    return one + other if one.shape == other.shape else np.full(1, np.nan)  # the channels vary
+
+
+def _directions(values: Sequence[List[np.ndarray]], masked: Sequence[bool]) -> List[List[np.ndarray]]:
+    """Of each sample and end: random signs, so scaled that the ends' variances count alike.
+
+    Args:
+        values: of each sample and end.
+        masked: of each end, whether values where sigmoid is flat do not count.
+    """
+    random = np.random.RandomState(0)
+    columns = [
+        _directions_of([sample[end] for sample in values], masked[end], random, len(masked))
+        for end in range(len(masked))
+    ]
+    return [[column[sample] for column in columns] for sample in range(len(values))]
+
+
+def _directions_of(
+    values: Sequence[np.ndarray], masked: bool, random: np.random.RandomState, ends: int
+) -> List[np.ndarray]:
+    counts = [np.abs(value) < _FLAT if masked else np.ones(value.shape, bool) for value in values]
+    if not any(each.any() for each in counts):
+        counts = [np.ones(value.shape, bool) for value in values]
+    power = _variance(values, counts)
+    scale = 1.0 / np.sqrt(max(power, _TINY) * ends) if power > _TINY else 0.0
+    return [
+        (random.choice([-scale, scale], size=value.shape) * count).astype(np.float32)
+        for value, count in zip(values, counts)
+    ]
+
+
+def _variance(values: Sequence[np.ndarray], counts: Sequence[np.ndarray]) -> float:
+    """The variance of each channel over positions and samples, summed over the values of one sample that count."""
+    width = values[0].shape[-1] if values[0].ndim > 1 else 1
+    flat = [np.asarray(value, np.float64).reshape(-1, width) for value in values]
+    chosen = [count.reshape(-1, width) for count in counts]
+    number = np.maximum(sum(count.sum(axis=0) for count in chosen), 1)
+    mean = sum((value * count).sum(axis=0) for value, count in zip(flat, chosen)) / number
+    squares = sum((np.square(value - mean) * count).sum() for value, count in zip(flat, chosen))
+    return float(squares) / len(values)
+
+
+def _differentiable(graph: tf.Graph) -> Callable[[NodeDef], bool]:
+    def has_gradient(node: NodeDef) -> bool:
+        try:
+            return ops.get_gradient_function(graph.get_operation_by_name(node.name)) is not None
+        except LookupError:
+            return False
+
+    return has_gradient
+
+
+def _is_squashed(graph: Graph, name: str) -> bool:
+    """Whether what a node makes goes into a sigmoid, with nothing but other shapes in between."""
+    readers = graph.consumers(name)
+    while len(readers) == 1 and readers[0].op in ("Reshape", "Identity", "Squeeze", "Transpose", "ConcatV2"):
+        readers = graph.consumers(readers[0].name)
+    return bool(readers) and all(reader.op == "Sigmoid" for reader in readers)
+
+
+def _fitting(graph: tf.Graph, sample: Feed, samples: Sequence[Feed]) -> Feed:
+    """A sample as the graph's inputs take it: as often as a fixed batch asks for."""
+    result = {}
+    for name, value in sample.items():
+        shape = graph.get_tensor_by_name(name if ":" in name else name + ":0").shape
+        size: Optional[int] = shape.as_list()[0] if shape.rank else None
+        result[name] = value if size in (None, len(value)) else np.repeat(value, size or 1, axis=0)
+    return result
+
+
+def _rounded(values: np.ndarray) -> np.ndarray:
+    """With few digits: the last ones depend on the number of threads."""
+    scale = 10.0 ** (_DIGITS - 1 - np.floor(np.log10(np.maximum(np.abs(values), _TINY))))
+    return np.rint(values * scale) / scale

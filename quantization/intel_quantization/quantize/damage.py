@@ -1,0 +1,51 @@
+"""Judge layers by the damage that their noise does to the outputs of the network, instead of to their own outputs.
+
+Layers differ a hundredfold in that: rounding the output of a first convolution to one range for channels of unlike
+size can ruin a network, though it is next to nothing of that output's variance, while noise in late layers is averaged
+away. See :mod:`intel_quantization.calibration.sensitivity`.
+"""
+
+from __future__ import annotations
+
+from typing import Callable, Dict, Sequence
+
+import numpy as np
+
+from intel_quantization.calibration.statistics import Statistics
+from intel_quantization.kinds.group import Group
+from intel_quantization.quantize.trial import Trial
+
+# Noise at neighbouring positions is taken for independent, which it is not quite: on seven networks all layers
+# together do some four times the damage that this adds up to (3.2 to 5.1 times).
+_COHERENCE = 4.0
+
+
+def judge_by_damage(
+    groups: Sequence[Group],
+    statistics: Statistics,
+    trials: Dict[str, Trial],
+    own_error: Callable[[Group, Trial], float],
+) -> Dict[str, Trial]:
+    """The trials of some groups, whose errors are shares of noise in the outputs of the network.
+
+    Where sensitivities are not known of all, the others' errors are scaled as is usual among those; where they are of
+    none, the trials are as they were: errors are shares of noise in the layers' own outputs.
+
+    Args:
+        groups: those that have a trial.
+        statistics: with the sensitivities of their roots.
+        trials: by the groups' roots.
+        own_error: the error of a group by a trial.
+    """
+    found: Dict[str, Trial] = {}
+    ratios = []
+    for group in groups:
+        trial, importance = trials[group.root], statistics.sensitivities.get(group.root)
+        if importance is None or importance.shape != trial.wanted.shape[-1:]:
+            continue
+        found[group.root] = trial.judged_by(importance * _COHERENCE)
+        own = own_error(group, trial)
+        if own > 0.0:
+            ratios.append(own_error(group, found[group.root]) / own)
+    usual = float(np.median(ratios)) if ratios else 1.0
+    return {group.root: found.get(group.root) or trials[group.root].scaled(usual) for group in groups}
