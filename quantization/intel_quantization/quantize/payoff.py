@@ -14,6 +14,10 @@ small network are all memory traffic.
   means with one range, and so do all others that read that tensor, unless it becomes FP32 (see
   :mod:`intel_quantization.quantize.channel_grids`).
 
+Errors are judged twice: by the noise in the layer's own output, and by that in the outputs of the network, as
+sensitivities tell it (see :mod:`intel_quantization.quantize.damage`). The second finds layers whose noise grows on its
+way, the first those whose noise is alike all over an image, which the second takes for independent.
+
 Errors are those behind equalization. Rounding the input of a group stays when the group becomes FP32 and what makes
 its input does not; so it counts as an error of the latter from then on. Differences of neighbours, such as edges, are
 an example: FP32 takes them of values that INT8 has rounded.
@@ -117,20 +121,23 @@ def find_unpaying(
                 spent += mine
     tried = [group for group in groups if group.root in trials and group.linear not in left]
 
-    def error_of(group: Group, trial: Trial) -> float:
+    def own_error(group: Group, trial: Trial) -> float:
         return local_error(graph, group, statistics, trial, ranges, group.root in by_channel)
 
-    trials = judge_by_damage(tried, statistics, trials, error_of)
-    errors = {group.root: error_of(group, trials[group.root]) for group in tried}
-    if any(error >= _LARGE_ERROR for error in errors.values()):
-        factors, by_root = equalize(), {group.root: group for group in groups}
-        for root in errors:
-            group = by_root[root]
-            if group.source in factors or root in factors:
-                errors[root] = _equalized_error(
-                    graph, group, by_root, statistics, trials[root], ranges, by_channel, factors
-                )
-    _leave_out_of_proportion(items, statistics, trials, ranges, work, errors, left, spent)
+    factors: Dict[str, np.ndarray] = {}
+    for judged in (trials, judge_by_damage(tried, statistics, trials, own_error)):
+        errors = {group.root: own_error(group, judged[group.root]) for group in tried if group.linear not in left}
+        if any(error >= _LARGE_ERROR for error in errors.values()):
+            factors, by_root = factors or equalize(), {group.root: group for group in groups}
+            for root in errors:
+                group = by_root[root]
+                if group.source in factors or root in factors:
+                    errors[root] = _equalized_error(
+                        graph, group, by_root, statistics, judged[root], ranges, by_channel, factors
+                    )
+        spent = _leave_out_of_proportion(items, statistics, judged, ranges, work, errors, left, spent)
+        if not statistics.sensitivities:
+            break
     return left
 
 
@@ -143,7 +150,7 @@ def _leave_out_of_proportion(
     errors: Dict[str, float],
     left: Dict[str, str],
     spent: float,
-) -> None:
+) -> float:
     """Add to ``left`` the groups whose error is out of proportion, alone or with the one that makes what they read.
 
     Args:
@@ -152,6 +159,9 @@ def _leave_out_of_proportion(
         errors: of those that may be left, by root.
         left: what stays FP32 already.
         spent: of the work, for that.
+
+    Returns:
+        What is spent then.
     """
     total, all_errors, errors = sum(work.values()), sum(errors.values()), dict(errors)
     usual = float(np.median(list(errors.values()))) if errors else 0.0
@@ -162,7 +172,7 @@ def _leave_out_of_proportion(
         waiting.remove(together)
         error = sum(errors[group.root] for group in together)
         if error < _LARGE_ERROR:
-            return
+            break
         if error < _TIMES_MEDIAN * usual:
             continue
         mine = sum(work[group.root] for group in together)
@@ -180,6 +190,7 @@ def _leave_out_of_proportion(
             errors[first.source] += input_error(first, statistics, trials[first.root], ranges)
             again = _alone_and_with_maker(by_root[first.source], by_root, errors)
             waiting += [groups for groups in again if groups not in waiting]
+    return spent
 
 
 def _alone_and_with_maker(group: Group, by_root: Dict[str, Group], errors: Dict[str, float]) -> List[Tuple[Group, ...]]:
