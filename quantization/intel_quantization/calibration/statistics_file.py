@@ -108,6 +108,10 @@ def _text(statistics: Statistics, indent: Optional[int] = None, patches: Optiona
         "samples": statistics.samples,
         "tensors": {name: _to_json(item) for name, item in sorted(statistics.tensors.items())},
     }
+    if statistics.sensitivities:
+        data["sensitivities"] = {
+            name: [float(value) for value in values] for name, values in sorted(statistics.sensitivities.items())
+        }
     if patches is not None:
         data["patches"] = patches
     return (json.dumps(data, indent=indent, sort_keys=True) + "\n").encode()
