@@ -124,6 +124,7 @@ class Statistics:
         self.samples += other.samples
         for name, item in other.tensors.items():
             self.tensors.setdefault(name, TensorStatistics()).merge(item)
+        self.sensitivities = {**other.sensitivities, **self.sensitivities}  # each is an estimate by itself
 
 
 def histogram_of(values: np.ndarray) -> np.ndarray:

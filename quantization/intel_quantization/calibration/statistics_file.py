@@ -134,7 +134,10 @@ def _from_data(data: Dict[str, Any], name: str) -> Statistics:
         origin = dict(data.get("origin") or {})  # files of before have none
         if "options" in origin:
             origin["options"] = dict(origin["options"])
-        return Statistics(str(data["graph"]), _count(data["samples"]), tensors, origin=origin)
+        told = dict(data.get("sensitivities") or {})
+        sensitivities = {str(tensor): _sensitivity(values) for tensor, values in told.items()}
+        samples = _count(data["samples"])
+        return Statistics(str(data["graph"]), samples, tensors, sensitivities=sensitivities, origin=origin)
     except _DAMAGE as error:
         raise BadInputError("%s is damaged: %r" % (name, error), "calibrate anew") from error
 
@@ -199,6 +202,13 @@ def _histogram(counts: Dict[str, Any]) -> np.ndarray:
         if not 0 <= int(index) < BINS:
             raise ValueError("there is no bin %s" % index)
         result[int(index)] = _count(count)
+    return result
+
+
+def _sensitivity(values: Any) -> np.ndarray:
+    result = _by_channel(values, None)
+    if (result < 0).any():
+        raise ValueError("a sensitivity below zero")
     return result
 
 

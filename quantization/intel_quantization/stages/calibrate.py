@@ -56,7 +56,8 @@ def calibrate_on_feed(
         windows=optimized.windows,
     )
     statistics.origin = _origin(digest.hexdigest(), options)
-    with contextlib.suppress(tf.errors.OpError):  # an op has no kernel for its gradient: that is not asked for then
+    # An op may lack a kernel for its gradient: layers are judged without then.
+    with contextlib.suppress(tf.errors.OpError):
         statistics.sensitivities = measure_sensitivities(
             optimized.graph_def, optimized.outputs, optimized.observed, kept.split(), threads
         )

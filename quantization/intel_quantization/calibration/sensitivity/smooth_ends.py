@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Callable, Dict, List, Sequence, Set
 
 from intel_quantization.graph import tensors
-from intel_quantization.graph.attributes import DT_FLOAT
 from intel_quantization.graph.graph import Graph, NodeDef
 
 _SQUASHING = frozenset({"Softmax", "LogSoftmax", "Sigmoid"})
@@ -29,11 +28,11 @@ def find_smooth(graph: Graph, sources: Sequence[str], has_gradient: Callable[[No
     Args:
         graph: the graph.
         sources: names of the tensors.
-        has_gradient: whether TensorFlow can differentiate an op.
+        has_gradient: whether TensorFlow can differentiate an op, and it gives float32.
     """
     smooth = {tensors.node_of(name) for name in sources if tensors.node_of(name) in graph.nodes}
     for node in graph.topological():
-        if node.name in smooth or node.op in _PICKING or node.op in _SHAPES or not _gives_float(node):
+        if node.name in smooth or node.op in _PICKING or node.op in _SHAPES:
             continue
         if any(tensors.node_of(name) in smooth for name in graph.data_inputs(node)) and has_gradient(node):
             smooth.add(node.name)
@@ -57,10 +56,6 @@ def find_ends(graph: Graph, smooth: Set[str]) -> List[str]:
 
 def _reads(graph: Graph, reader: NodeDef, name: str) -> bool:
     return any(tensors.node_of(each) == name for each in graph.data_inputs(reader))
-
-
-def _gives_float(node: NodeDef) -> bool:
-    return "T" not in node.attr or bool(node.attr["T"].type == DT_FLOAT)
 
 
 def _ahead_of_scores(graph: Graph, name: str, smooth: Set[str]) -> List[str]:
