@@ -20,13 +20,14 @@ REQUEST, RESULT = "request.pickle", "blame.pickle"
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked: as for :func:`intel_quantization.blame.blame.find_blame`."""
+    """What is asked, as of :func:`intel_quantization.blame.blame.find_blame`; ``timed``: what times are taken with."""
 
     conversion: Conversion
     options: Options
     batches: List[Dict[str, Any]]
     samples: int
     threads: Optional[int]
+    timed: Dict[str, Any]
 
 
 def main(folder: str) -> None:
@@ -45,7 +46,7 @@ def main(folder: str) -> None:
                 request.batches,
                 request.samples,
                 request.threads or 0,
-                (fp32, int8, request.batches[0]),
+                (fp32, int8, request.timed),
             )
     except QuantizationError as error:
         found = error.message

@@ -6,7 +6,7 @@ import os
 import pickle
 import tempfile
 from dataclasses import replace
-from typing import Any, Optional
+from typing import Any, Dict, Optional
 
 from tensorflow.core.framework import graph_pb2
 
@@ -22,7 +22,12 @@ _MOST_BYTES = 1 << 30  # of both graphs: protobuf takes no more than 2 GB, and s
 
 
 def blame_of_job(
-    conversion: Conversion, options: Options, feed: Any, threads: Optional[int], events: EventStream
+    conversion: Conversion,
+    options: Options,
+    feed: Any,
+    threads: Optional[int],
+    events: EventStream,
+    timed: Optional[Dict[str, Any]] = None,
 ) -> Optional[Blame]:
     """What layers lose; None where that is not to be had, which is told.
 
@@ -32,6 +37,7 @@ def blame_of_job(
         feed: some samples, such as those that calibrated.
         threads: within an op.
         events: of the job.
+        timed: what times are taken with, as latency is: a feed of one sample; None: the first of ``feed``.
     """
     if not conversion.layers:
         return None
@@ -46,7 +52,8 @@ def blame_of_job(
     statistics = replace(conversion.statistics, patches={})
     light = replace(conversion, input_graph=graph_pb2.GraphDef(), statistics=statistics)
     samples = sum(len(batch.images) for batch in found)
-    request = Request(light, options, [batch.feed for batch in found], samples, threads)
+    batches = [batch.feed for batch in found]
+    request = Request(light, options, batches, samples, threads, batches[0] if timed is None else timed)
     blame = _asked(request)
     if isinstance(blame, Blame):
         return blame

@@ -18,8 +18,9 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.framework import attr_value_pb2, graph_pb2
 
+from intel_quantization.blame.ends import gradient_ends
 from intel_quantization.graph import tensors
-from intel_quantization.graph.frames import Frame, frame_of
+from intel_quantization.graph.frames import ENTER, Frame, frame_of
 from intel_quantization.kinds.int8_tensor import Int8Tensor
 from intel_quantization.quantize.emitted_layer import EmittedLayer
 
@@ -88,9 +89,10 @@ class PairedGraph:
             tf.import_graph_def(fp32, name=_FP32)
             there = {node.name for node in int8.node}
             same = {name: self._fp32(name) for name in inputs if tensors.node_of(name) in there}
-            tf.import_graph_def(int8, name=_INT8, input_map=same)
+            tf.import_graph_def(_with_own_loops(int8), name=_INT8, input_map=same)
             kept = [layer for layer in layers if not self._in_loop(layer.group.root)]
-            gradients, self.output_power = self._gradients([layer.group.root for layer in kept], outputs)
+            roots = [layer.group.root for layer in kept]
+            gradients, self.output_power = self._gradients(roots, gradient_ends(fp32, roots, outputs))
             self.probes = {layer.group.linear: self._probe(layer, gradient) for layer, gradient in zip(kept, gradients)}
 
     def feed(self, batch: Dict[str, Any]) -> Dict[str, Any]:
@@ -115,7 +117,7 @@ class PairedGraph:
         total = tf1.add_n([tf1.reduce_sum(each * sign) for each, sign in zip(seen, signs)])
         try:
             found = tf1.gradients(total, [self._fp32(name) for name in roots])
-        except (LookupError, ValueError, TypeError):  # an op without a gradient, as non-maximum suppression
+        except (LookupError, ValueError, TypeError, AttributeError):  # an op without a gradient
             return [None] * len(roots), None
         return found, tf1.add_n([tf1.reduce_sum(tf1.square(each)) for each in seen])
 
@@ -195,6 +197,18 @@ class PairedGraph:
     def _real(self, layer: EmittedLayer, value: tf.Tensor) -> tf.Tensor:
         assert layer.result is not None  # asked before
         return _dequantize(value, layer.result, layer.result_scale)
+
+
+def _with_own_loops(graph: graph_pb2.GraphDef) -> graph_pb2.GraphDef:
+    """The graph with other names of its loops' frames: TensorFlow takes two loops of one name for one."""
+    if not any(node.op in ENTER for node in graph.node):
+        return graph
+    found = graph_pb2.GraphDef()
+    found.CopyFrom(graph)
+    for node in found.node:
+        if node.op in ENTER:
+            node.attr["frame_name"].s = f"{_INT8}/".encode() + node.attr["frame_name"].s
+    return found
 
 
 def _full(prefix: str, name: str) -> str:

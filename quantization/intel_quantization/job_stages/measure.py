@@ -79,7 +79,8 @@ def _blame(run: RunContext, prepared: Prepared, conversion: Conversion) -> Blame
         return None
     feed = data.feed(data.split.calibration[:SAMPLES], prepared.mode, run.job.batch_size)
     options = Options.of_job(run.job, run.algo)
-    return blame_of_job(conversion, options, feed, run.job.threads, run.events)
+    one = next(iter(data.feed(data.split.calibration[:1], prepared.mode, 1)), None)
+    return blame_of_job(conversion, options, feed, run.job.threads, run.events, one)
 
 
 def _obstacle(run: RunContext) -> str:

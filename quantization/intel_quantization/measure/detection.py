@@ -19,8 +19,11 @@ _PIXELS = 2.0  # coordinates above are no shares of the image
 _SAME = 0.5  # the overlap from which on the less sure of two boxes is dropped
 _LEAST_SCORE = 0.5  # of a box that tells what its class is called
 _SURE = 0.5  # the overlap from which on a box is the labelled one
+_TOLD = 4  # classes
 _FEWEST = 3  # sure boxes of a class that tell which label it is
 _CONTRADICTED = 1 / 3  # of the classes, from which on a numbering is not the graph's
+_FEW = 1 / 3  # of the labels' classes: a graph that gives no more than so many has classes of its own
+_MOSTLY = 0.5  # of the sure boxes of a class, which have to be of one label
 
 
 class AveragePrecision:
@@ -72,47 +75,67 @@ class AveragePrecision:
             return None
         turned = [[_turned(each) for each in found] for found in self._found]
         best = max((self._found, turned), key=lambda found: _hits(self._truths, found[0]).sum())
-        fitting, classes = numbering(self._truths, best[0])
+        fitting, classes, unknown = numbering(self._truths, best[0])
+        known = len(classes) / (len(classes) + len(unknown))  # what finds nothing that is labelled counts 0
         matched = [Matched(self._truths, [_renamed(each, fitting) for each in found], classes) for found in best]
         work = sum(each.size for each in matched) * 10
         resamples = int(np.clip(_MOST_WORK // max(work, 1), _LEAST_RESAMPLES, RESAMPLES))
-        fp32, int8 = (float(each.precision()[0]) for each in matched)
+        fp32, int8 = (known * float(each.precision()[0]) for each in matched)
         differing = sum(not np.array_equal(first.scores, second.scores) for first, second in zip(*best))
         low, high = interval(
-            lambda weights: matched[0].precision(weights) - matched[1].precision(weights),
+            lambda weights: known * (matched[0].precision(weights) - matched[1].precision(weights)),
             count,
             100.0,
             differing,
             resamples,
         )
-        return Paired("COCO AP", fp32, int8, fp32 - int8, low, high, count, BOOTSTRAP)
+        return Paired("COCO AP", fp32, int8, fp32 - int8, low, high, count, BOOTSTRAP + _told(fitting, unknown))
 
 
-def numbering(truths: Sequence[Boxes], found: Sequence[Detected]) -> tuple[dict[int, int], list[int]]:
+def _told(names: dict[int, int], unknown: list[int]) -> str:
+    """Which labels the classes were taken for, where their numbers are not those of the labels."""
+    if all(number == label for number, label in names.items()) and not unknown:
+        return ""
+    pairs = [f"{number} = {label}" for number, label in sorted(names.items())[:_TOLD]]
+    pairs += [f"{number} unknown, counts 0" for number in unknown[:_TOLD]]
+    return f"; classes by their boxes: {', '.join(pairs)}"
+
+
+def numbering(truths: Sequence[Boxes], found: Sequence[Detected]) -> tuple[dict[int, int], list[int], list[int]]:
     """What the graph's classes are in the labels: by number, or in order from 1 or 0, or as FP32's boxes tell.
 
     Returns:
-        The label of each class of the graph, and the labels that count: all, or those that the graph knows.
+        The label of each class of the graph; the labels that count: all, or those that the graph knows; and the classes
+        of a graph with few of its own that no label could be found for: no sure box of theirs is a labelled one.
     """
     labels = sorted({int(each) for truth in truths for each in truth.classes})
     hits = _hits(truths, found)
     candidates = [{number: number for number in labels}]
     candidates += [{start + place: label for place, label in enumerate(labels)} for start in (1, 0)]
+    given = sorted({int(number) for each in found for number in each.classes})
+    if len(given) <= len(labels) * _FEW:
+        counted = {number: label for number, label in _counted(hits, 1).items() if _is_mostly(hits, number, label)}
+        if counted:
+            return counted, sorted(set(counted.values())), [number for number in given if number not in counted]
     best = max(candidates, key=lambda names: _right(hits, names))
-    counted = _counted(hits)
+    counted = _counted(hits, _FEWEST)
     wrong = [number for number, label in counted.items() if _often(hits, number, best) < hits[number, label] / 2]
     if len(wrong) > len(counted) * _CONTRADICTED:
-        return counted, sorted(set(counted.values()))
-    return best, labels
+        return counted, sorted(set(counted.values())), []
+    return best, labels, []
 
 
-def _counted(hits: np.ndarray) -> dict[int, int]:
+def _counted(hits: np.ndarray, fewest: int) -> dict[int, int]:
     """The label that each class of the graph is most often, for those that are often enough; no label twice."""
     names: dict[int, int] = {}
-    for number, label in sorted(np.argwhere(hits >= _FEWEST).tolist(), key=lambda pair: -hits[pair[0], pair[1]]):
+    for number, label in sorted(np.argwhere(hits >= fewest).tolist(), key=lambda pair: -hits[pair[0], pair[1]]):
         if number not in names and label not in names.values():
             names[number] = label
     return names
+
+
+def _is_mostly(hits: np.ndarray, number: int, label: int) -> bool:
+    return bool(hits[number, label] > _MOSTLY * hits[number].sum())
 
 
 def _often(hits: np.ndarray, number: int, names: dict[int, int]) -> int:

@@ -69,3 +69,13 @@ def test_graphs_that_are_too_large_for_one_are_left_alone(made, monkeypatch):
     events = Events()
     assert blame_of_job(*made, Feed(), 1, events) is None
     assert "too large" in events.texts[0][1]
+
+
+def test_times_are_those_of_the_feed_that_is_given_for_them(made, monkeypatch):
+    asked = []
+    monkeypatch.setattr(of_job, "_asked", lambda request: asked.append(request) or "no")
+    one = next(batches(1, 1))
+    blame_of_job(*made, Feed(), 1, Events(), one)
+    blame_of_job(*made, Feed(), 1, Events())
+    assert [each.timed["input:0"].shape[0] for each in asked] == [1, 4]
+    assert [len(each.batches) for each in asked] == [2, 2]

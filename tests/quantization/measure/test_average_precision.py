@@ -72,7 +72,7 @@ def test_the_numbers_of_classes_are_found(names):
     truths = [Boxes(each.boxes, np.array([known[c] for c in each.classes], int), each.crowd) for each in truths]
     back = {label: number for number, label in names.items()}
     found = [Detected(each.boxes, each.scores, np.array([back[known[c]] for c in each.classes], int)) for each in found]
-    result, classes = numbering(truths, found)
+    result, classes, _unknown = numbering(truths, found)
     assert {number: result[number] for number in names} == names
     assert classes == sorted(names.values())
 
@@ -82,9 +82,41 @@ def test_of_a_graph_that_knows_one_class_only_that_counts():
     truths = [Boxes(each.boxes, each.classes + 20, each.crowd) for each in truths]
     kept = [each.classes == 2 for each in found]
     found = [Detected(f.boxes[k], f.scores[k], np.full(k.sum(), 1)) for f, k in zip(found, kept)]
-    result, classes = numbering(truths, found)
+    result, classes, _unknown = numbering(truths, found)
     assert result[1] == 22
     assert classes in ([22], [21, 22, 23])
+
+
+def of_few_classes(known=(21, 40, 60)):
+    """Labels of 80 classes, and a graph that has three of its own, of which the third never finds anything."""
+    truths, found = scenes(7, images=30)
+    names = dict(zip((1, 2, 3), known))
+    others = np.arange(1, 81)
+    labelled = []
+    for number, each in enumerate(truths):
+        classes = np.array([names[int(one)] for one in each.classes] + [others[number % 80], others[-1 - number % 40]])
+        boxes = np.concatenate([each.boxes, np.random.RandomState(number).uniform(0.9, 1.0, (2, 4))])
+        labelled.append(Boxes(boxes, classes, np.zeros(len(classes), bool)))
+    lost = [np.where((each.classes == 3)[:, np.newaxis], each.boxes + 5.0, each.boxes) for each in found]
+    return labelled, [Detected(boxes, each.scores, each.classes) for boxes, each in zip(lost, found)]
+
+
+def test_a_graph_of_few_classes_has_numbers_of_its_own():
+    truths, found = of_few_classes()
+    assert numbering(truths, found) == ({1: 21, 2: 40}, [21, 40], [3])
+
+
+def test_a_class_that_finds_nothing_counts_nothing_and_is_told():
+    truths, found = of_few_classes()
+    measure = AveragePrecision((0, 1, 2, 3), Detections(("a",) * 4, Members(0, 1, 2, 3)), (1, 1))
+    measure._truths, measure._found = truths, (found, found)
+    result = measure.finish()
+    names = [
+        Detected(each.boxes, each.scores, np.array([{1: 21, 2: 40, 3: 60}[int(c)] for c in each.classes]))
+        for each in found
+    ]
+    assert result.fp32 == pytest.approx(Matched(truths, names, [21, 40, 60]).precision()[0])
+    assert result.method.endswith("; classes by their boxes: 1 = 21, 2 = 40, 3 unknown, counts 0")
 
 
 def batch(found, boxes_per_image=20, scale=1.0, turned=False):
@@ -145,4 +177,4 @@ def test_boxes_that_the_graph_is_not_sure_of_do_not_tell_what_classes_are_called
         scores = np.concatenate([np.full(len(truth.boxes), 0.9), np.full(len(near), 0.05)])
         classes = np.concatenate([truth.classes, np.full(len(near), 1)])
         many.append(Detected(boxes, scores, classes))
-    assert numbering(truths, many) == ({1: 1, 2: 2, 3: 3}, [1, 2, 3])
+    assert numbering(truths, many) == ({1: 1, 2: 2, 3: 3}, [1, 2, 3], [])
