@@ -9,7 +9,7 @@ import tensorflow as tf
 from tensorflow.core.framework import graph_pb2
 from tensorflow.python.framework import ops
 
-from intel_quantization.calibration.sensitivity.smooth_ends import find_ends, find_smooth
+from intel_quantization.calibration.sensitivity.smooth_ends import CONTROL_FLOW, find_ends, find_smooth
 from intel_quantization.graph import tensors
 from intel_quantization.graph.feed_weights import feed_weights
 from intel_quantization.graph.graph import Graph, NodeDef
@@ -25,6 +25,8 @@ _MOST_NODES = 5000
 _FLAT = 6.0
 _TINY = 1e-30
 _DIGITS = 3
+# What the functions that build gradients, which are TensorFlow's own Python, raise of graphs they were not made for.
+_NO_GRADIENT = (TypeError, ValueError, LookupError, AttributeError, AssertionError, NotImplementedError)
 
 
 def measure_sensitivities(
@@ -51,7 +53,8 @@ def measure_sensitivities(
         BadInputError: TensorFlow cannot import the graph.
         tf.errors.OpError: an op, or its gradient, failed.
 
-    With TensorFlow 1, and of graphs of more than 5,000 nodes, nothing is measured.
+    With TensorFlow 1, of graphs of more than 5,000 nodes, with loops ahead of the ends, or of which TensorFlow cannot
+    build the gradients, nothing is measured.
     """
     if not samples or not tf.__version__.startswith("2."):  # MKL's gradients of 1.15 are not relied on
         return {}
@@ -60,10 +63,18 @@ def measure_sensitivities(
     with open_session(light, threads, as_it_is=True) as session:
         smooth = find_smooth(graph, observed, _differentiable(session.graph))
         ends = find_ends(graph, smooth) if len(smooth) <= _MOST_NODES else []
-        if not ends:
-            return {}
+    part = Graph(light, ends)  # without what picks from the ends, which may have loops
+    part.prune()
+    if not ends or any(node.op in CONTROL_FLOW for node in part.nodes.values()):
+        return {}
+    weights = {name: value for name, value in weights.items() if tensors.node_of(name) in part}
+    with open_session(part.to_graph_def(), threads, as_it_is=True) as session:
+        named = [name for name in observed if tensors.node_of(name) in smooth and tensors.node_of(name) in part]
         with session.graph.as_default():
-            built = _Gradients(session.graph, ends, [name for name in observed if tensors.node_of(name) in smooth])
+            try:
+                built = _Gradients(session.graph, ends, named)
+            except _NO_GRADIENT:
+                return {}
         masked = [_is_squashed(graph, name) for name in ends]
         feeds = [{**weights, **_fitting(session.graph, sample, samples)} for sample in samples]
         values = [session.run(built.ends, feed) for feed in feeds]
@@ -179,7 +190,10 @@ def _is_squashed(graph: Graph, name: str) -> bool:
 def _fitting(graph: tf.Graph, sample: Feed, samples: Sequence[Feed]) -> Feed:
     """A sample as the graph's inputs take it: as often as a fixed batch asks for."""
     result = {}
+    operations = {operation.name for operation in graph.get_operations()}
     for name, value in sample.items():
+        if tensors.node_of(name) not in operations:  # only what picks from the ends reads it
+            continue
         shape = graph.get_tensor_by_name(name if ":" in name else name + ":0").shape
         size: Optional[int] = shape.as_list()[0] if shape.rank else None
         result[name] = value if size in (None, len(value)) else np.repeat(value, size or 1, axis=0)

@@ -16,10 +16,12 @@ _SQUASHING = frozenset({"Softmax", "LogSoftmax", "Sigmoid"})
 _REARRANGING = frozenset({"Identity", "Reshape", "Squeeze", "ExpandDims", "ConcatV2", "Pack", "Transpose"})
 _SHAPES = frozenset({"Shape", "ShapeN", "Size", "Rank"})
 # What they pick jumps, or they run other graphs.
-_PICKING = frozenset(
-    ("TopK", "TopKV2", "Switch", "Merge", "Enter", "Exit", "NextIteration", "While", "StatelessWhile", "If")
-    + ("StatelessIf", "PartitionedCall", "StatefulPartitionedCall", "PyFunc", "EagerPyFunc")
+CONTROL_FLOW = frozenset(
+    ("Switch", "Merge", "Enter", "Exit", "NextIteration", "LoopCond", "While", "StatelessWhile", "If", "StatelessIf")
+    + ("Case", "StatelessCase", "PartitionedCall", "StatefulPartitionedCall")
 )
+"""Ops that run other graphs, or parts of theirs as often as they like."""
+_PICKING = CONTROL_FLOW | {"TopK", "TopKV2", "PyFunc", "EagerPyFunc"}
 
 
 def find_smooth(graph: Graph, sources: Sequence[str], has_gradient: Callable[[NodeDef], bool]) -> Set[str]:
