@@ -196,7 +196,7 @@ def _fitting(graph: tf.Graph, sample: Feed, samples: Sequence[Feed]) -> Feed:
             continue
         shape = graph.get_tensor_by_name(name if ":" in name else name + ":0").shape
         size: Optional[int] = shape.as_list()[0] if shape.rank else None
-        result[name] = value if size in (None, len(value)) else np.repeat(value, size or 1, axis=0)
+        result[name] = value if size is None or size == len(value) else np.repeat(value, size, axis=0)
     return result
 
 
