@@ -18,9 +18,11 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.framework import attr_value_pb2, graph_pb2
 
-from intel_quantization.blame.ends import gradient_ends
+from intel_quantization.calibration.sensitivity.gradients import has_gradient_in
+from intel_quantization.calibration.sensitivity.smooth_ends import find_smooth_part
 from intel_quantization.graph import tensors
 from intel_quantization.graph.frames import ENTER, Frame, frame_of
+from intel_quantization.graph.graph import Graph
 from intel_quantization.kinds.int8_tensor import Int8Tensor
 from intel_quantization.quantize.emitted_layer import EmittedLayer
 
@@ -28,8 +30,6 @@ tf1 = tf.compat.v1
 
 _SEED = 7
 _FP32, _INT8 = "fp32", "int8"
-_PASSED = ("Softmax", "LogSoftmax", "Identity", "Reshape", "Squeeze")
-"""Ops through which one looks back from an output, for scores whose gradient does not vanish where they are sure."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class PairedGraph:
             tf.import_graph_def(_with_own_loops(int8), name=_INT8, input_map=same)
             kept = [layer for layer in layers if not self._in_loop(layer.group.root)]
             roots = [layer.group.root for layer in kept]
-            gradients, self.output_power = self._gradients(roots, gradient_ends(fp32, roots, outputs))
+            gradients, self.output_power = self._gradients(roots, Graph(fp32, outputs))
             self.probes = {layer.group.linear: self._probe(layer, gradient) for layer, gradient in zip(kept, gradients)}
 
     def feed(self, batch: Dict[str, Any]) -> Dict[str, Any]:
@@ -108,31 +108,20 @@ class PairedGraph:
     def _in_loop(self, name: str) -> bool:
         return bool(frame_of(self._nodes, tensors.node_of(name), self._loops))
 
-    def _gradients(self, roots: List[str], outputs: Sequence[str]) -> Any:
-        """Of a random sum of the outputs, with respect to what each layer gives; None where there is none."""
-        seen = [found for found in (self._looked_at(name) for name in outputs) if found is not None]
+    def _gradients(self, roots: List[str], fp32: Graph) -> Any:
+        """Of a random sum of what the graph ends in, by what each layer gives; None where there is none."""
+        part = find_smooth_part(fp32, roots, has_gradient_in(self.graph, _FP32 + "/"))
+        seen = [self._fp32(name) for name in part.ends]
         if not seen:
             return [None] * len(roots), None
         signs = [tf1.sign(tf1.random_uniform(tf1.shape(each), -1.0, 1.0)) for each in seen]
         total = tf1.add_n([tf1.reduce_sum(each * sign) for each, sign in zip(seen, signs)])
         try:
-            found = tf1.gradients(total, [self._fp32(name) for name in roots])
-        except (LookupError, ValueError, TypeError, AttributeError):  # an op without a gradient
+            found = tf1.gradients(total, [self._fp32(name) for name in part.sources])
+        except (TypeError, ValueError):  # of a gradient that TensorFlow cannot build
             return [None] * len(roots), None
-        return found, tf1.add_n([tf1.reduce_sum(tf1.square(each)) for each in seen])
-
-    def _looked_at(self, name: str) -> Optional[tf.Tensor]:
-        """What a float output is made of, ahead of a softmax or an ArgMax; None for others."""
-        tensor = self._fp32(name)
-        if tensor.op.type == "ArgMax":
-            tensor = tensor.op.inputs[0]
-        found = tensor
-        while found.op.type in _PASSED:
-            source = found.op.inputs[0]
-            if "Softmax" in found.op.type:
-                return source
-            found = source
-        return tensor if tensor.dtype == tf.float32 else None
+        by_root = dict(zip(part.sources, found))
+        return [by_root.get(name) for name in roots], tf1.add_n([tf1.reduce_sum(tf1.square(each)) for each in seen])
 
     def _probe(self, layer: EmittedLayer, gradient: Optional[tf.Tensor]) -> Probe:
         group = layer.group

@@ -99,6 +99,7 @@ class Statistics:
             :mod:`intel_quantization.calibration.patches`.
         sensitivities: of some tensors, how much noise in each channel comes through to the outputs: float64
             [channels]; see :mod:`intel_quantization.calibration.sensitivity`.
+        unmeasured: why a run that calibrated on data has none of these; not kept in files.
         origin: what they came from: ``data``, the SHA-256 of what was fed, None where a command fed it, and
             ``options``. JSON-ready; empty where nothing is known.
     """
@@ -108,6 +109,7 @@ class Statistics:
     tensors: Dict[str, TensorStatistics] = field(default_factory=dict)
     patches: Dict[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
     sensitivities: Dict[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
+    unmeasured: str = field(default="", compare=False)
     origin: Dict[str, Any] = field(default_factory=dict, compare=False)
 
     def merge(self, other: Statistics) -> None:

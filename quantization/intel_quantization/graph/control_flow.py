@@ -8,6 +8,9 @@ from intel_quantization.graph import tensors
 from intel_quantization.graph.frames import ENTER, EXIT, MERGE, NEXT_ITERATION, SWITCH
 from intel_quantization.graph.graph import Graph, NodeDef
 
+FUNCTIONAL = ("While", "StatelessWhile", "If", "StatelessIf", "Case", "StatelessCase")
+"""Loops and branches of TensorFlow 2, whose bodies are functions."""
+
 # (number of loops around, name of a loop, -1) or (number of loops around, condition of a Switch, its output)
 _Condition = Tuple[int, str, int]
 Context = FrozenSet[_Condition]

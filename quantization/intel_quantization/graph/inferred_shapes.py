@@ -9,6 +9,7 @@ from tensorflow.core.framework import graph_pb2
 
 from intel_quantization.graph import tensors
 from intel_quantization.graph.graph import Graph
+from intel_quantization.graph.reach import find_upstream
 
 Shape = Optional[List[Optional[int]]]
 """Of a tensor in every run, None for what differs; None where not even the number of dimensions is known."""
@@ -31,14 +32,13 @@ class InferredShapes:
             return None
 
 
+SHAPE_OPS = ("Shape", "ShapeN", "Size", "Rank")
+"""What is known of a tensor without its values."""
+
+
 def infer_shape(graph: Graph, tensor: str) -> Shape:
     """The shape of one tensor; nothing is imported but what it is made of."""
-    needed, stack = set(), [tensors.node_of(tensor)]
-    while stack:
-        name = stack.pop()
-        if name not in needed:
-            needed.add(name)
-            stack.extend(tensors.node_of(source) for source in graph.nodes[name].input)
+    needed = find_upstream(graph, [tensors.node_of(tensor)])
     part = graph_pb2.GraphDef(library=graph.library)
     part.node.extend(node for name, node in graph.nodes.items() if name in needed)
     return _shape(_import(Graph(part)), tensor)

@@ -133,6 +133,8 @@ def _by_data(run: RunContext, loaded: Loaded, prepared: Prepared, optimized: Opt
     }
     batches = as_feed(feed, loaded.inputs)
     statistics = calibrate_on_feed(optimized, batches, on_batch, job.threads or 0, _for_the_record(run, told))
+    if statistics.unmeasured:
+        run.events.log("layers are judged by their own outputs alone: " + statistics.unmeasured)
     return _Calibrated(statistics, told if feed.batch_size else dict(told, samples=statistics.samples))
 
 

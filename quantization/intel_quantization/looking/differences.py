@@ -12,6 +12,7 @@ from tensorflow.core.framework import graph_pb2, node_def_pb2
 
 from intel_quantization.graph.frames import Frame, frame_of
 from intel_quantization.graph.graph import Graph
+from intel_quantization.graph.reach import find_fed
 from intel_quantization.looking.pair import Looked
 from intel_quantization.measure.runner import Runner
 from intel_quantization.verify.ranges import range_faults
@@ -48,7 +49,7 @@ def common_tensors(first: graph_pb2.GraphDef, second: graph_pb2.GraphDef) -> Lis
     graph = Graph(first)
     others = {node.name: node for node in second.node}
     plain = {_CALLS.sub("", name): name for name in others}
-    fed = _fed(graph)
+    fed = find_fed(graph)
     known: Dict[str, Frame] = {}
     found = []
     for node in graph.topological():
@@ -59,18 +60,6 @@ def common_tensors(first: graph_pb2.GraphDef, second: graph_pb2.GraphDef) -> Lis
             continue
         found.append((node.name + ":0", other + ":0", node.op))
     return found[:_MOST_TENSORS]
-
-
-def _fed(graph: Graph) -> set:
-    """The names of nodes that depend on what is fed."""
-    found = {node.name for node in graph.nodes.values() if node.op.startswith("Placeholder")}
-    waiting = list(found)
-    while waiting:
-        for reader in graph.consumers(waiting.pop()):
-            if reader.name not in found:
-                found.add(reader.name)
-                waiting.append(reader.name)
-    return found
 
 
 def tensor_errors(first: Looked, second: Looked, feeds: Iterable[Dict[str, Any]], threads: Any) -> List[TensorError]:

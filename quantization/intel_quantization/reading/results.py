@@ -13,6 +13,8 @@ from tensorflow.core.framework import graph_pb2, node_def_pb2
 from tensorflow.python.framework import dtypes
 
 from intel_quantization.graph import tensors
+from intel_quantization.graph.control_flow import FUNCTIONAL
+from intel_quantization.graph.inferred_shapes import SHAPE_OPS
 from intel_quantization.kinds.registry import LINEAR, WITHOUT_KERNEL
 from intel_quantization.ops import registry
 
@@ -25,9 +27,6 @@ _IDLE = frozenset(
 )
 # Of what a loop or a branch gives, such as its counter, much is read by nobody.
 _EXITS = ("Exit", "RefExit")
-_FLOWS = ("While", "StatelessWhile", "If", "StatelessIf", "Case", "StatelessCase")
-# What is known of a tensor without its values.
-_SHAPES = ("Shape", "ShapeN", "Size", "Rank")
 _TRAINING_OP = re.compile(
     r"(Resource)?(Sparse)?Apply[A-Z]|(Assign|Scatter(Nd)?)(Add|Sub|Update|Variable)|Assign$|ResourceScatter"
     r"|(?!Conv).*Grad(V\d)?$|.*CrossEntropy|L2Loss$|InTopK|.*Summary(V2)?$"
@@ -99,16 +98,16 @@ class _Finder:
 
     def _is_result(self, name: str, leftovers: Set[str]) -> bool:
         node = self.nodes[name]
-        if node.op in _IDLE or node.op in _SHAPES or name in leftovers or self._is_branch_pivot(node):
+        if node.op in _IDLE or node.op in SHAPE_OPS or name in leftovers or self._is_branch_pivot(node):
             return False
         return all(self._is_idle(reader, leftovers) for reader in self.readers[name])
 
     def _is_idle(self, reader: str, leftovers: Set[str]) -> bool:
-        return reader in leftovers or (self.nodes[reader].op in (*_IDLE, *_SHAPES) and not self.readers[reader])
+        return reader in leftovers or (self.nodes[reader].op in (*_IDLE, *SHAPE_OPS) and not self.readers[reader])
 
     def _checks(self, training: Set[str]) -> Set[str]:
         """Assertions, and what only they read: conditions, and what is known without a tensor's values."""
-        by_value = self._behind(self.sources, lambda node: node.op not in _SHAPES)
+        by_value = self._behind(self.sources, lambda node: node.op not in SHAPE_OPS)
         found = {name for name, node in self.nodes.items() if node.op == "Assert" or _ASSERTION in name}
         stack = list(found)
         while stack:
@@ -117,7 +116,7 @@ class _Finder:
                 node = self.nodes.get(name)
                 if node is None or name in found or node.op in PLACEHOLDERS:
                     continue
-                condition = _is_bool(node) or node.op in _SHAPES or name not in by_value
+                condition = _is_bool(node) or node.op in SHAPE_OPS or name not in by_value
                 if condition and all(reader in found or reader in training for reader in self.readers[name]):
                     found.add(name)
                     stack.append(name)
@@ -140,7 +139,7 @@ class _Finder:
     def _is_exit(self, node: node_def_pb2.NodeDef) -> bool:
         if node.op == "Identity" and node.input:
             node = self.nodes.get(tensors.node_of(node.input[0]), node)
-        return node.op in (*_EXITS, *_FLOWS)
+        return node.op in (*_EXITS, *FUNCTIONAL)
 
     def _is_branch_pivot(self, node: node_def_pb2.NodeDef) -> bool:
         """Whether a node only marks a branch of a tf.cond (``cond/switch_t``, ``cond/pred_id``)."""

@@ -7,6 +7,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 from intel_quantization.conversion import Conversion
 from intel_quantization.graph.frames import NEXT_ITERATION
 from intel_quantization.graph.graph import Graph
+from intel_quantization.graph.reach import find_fed
 from intel_quantization.report.layout import lay_out
 
 MOST_BOXES = 2000
@@ -72,13 +73,7 @@ def graph_picture(
 def _members(conversion: Conversion, graph: Graph) -> Dict[str, str]:
     """Of each node that depends on an input: the node that its box is called by, in the order of the data."""
     layer_of = {member: layer.group.linear for layer in conversion.layers for member in layer.group.members}
-    fed = {node.name for node in graph.nodes.values() if node.op.startswith("Placeholder")}
-    waiting = list(fed)
-    while waiting:
-        for reader in graph.consumers(waiting.pop()):
-            if reader.name not in fed:
-                fed.add(reader.name)
-                waiting.append(reader.name)
+    fed = find_fed(graph)
     found = [node.name for node in graph.topological() if node.name in fed]
     # a layer stands where its last node does: by then, all that it reads is there
     last = {layer_of.get(name, name): number for number, name in enumerate(found)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 from typing import Any, Callable, Dict, Iterable, Iterator, Mapping, Optional, Sequence
 
@@ -56,11 +55,8 @@ def calibrate_on_feed(
         windows=optimized.windows,
     )
     statistics.origin = _origin(digest.hexdigest(), options)
-    # An op may lack a kernel for its gradient: layers are judged without then.
-    with contextlib.suppress(tf.errors.OpError):
-        statistics.sensitivities = measure_sensitivities(
-            optimized.graph_def, optimized.outputs, optimized.observed, kept.split(), threads
-        )
+    measured = measure_sensitivities(optimized.graph_def, optimized.outputs, optimized.observed, kept.split(), threads)
+    statistics.sensitivities, statistics.unmeasured = measured.by_tensor, measured.missing
     return statistics
 
 

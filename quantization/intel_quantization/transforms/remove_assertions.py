@@ -14,6 +14,7 @@ from typing import Set
 from intel_quantization.graph import tensors
 from intel_quantization.graph.control_flow import Context, context_of, contexts
 from intel_quantization.graph.graph import Graph
+from intel_quantization.graph.reach import find_downstream
 from intel_quantization.transforms.support.effects import Effects
 
 
@@ -46,11 +47,4 @@ def remove_assertions(graph: Graph) -> int:
 def _with_effect(graph: Graph) -> Set[str]:
     """The nodes that have an effect, and those that depend on one, through loops, too."""
     effects = Effects(graph)
-    stack = [node.name for node in graph.nodes.values() if effects.of(node)]
-    result: Set[str] = set()
-    while stack:
-        name = stack.pop()
-        if name not in result:
-            result.add(name)
-            stack.extend(reader.name for reader in graph.consumers(name))
-    return result
+    return find_downstream(graph, [node.name for node in graph.nodes.values() if effects.of(node)])

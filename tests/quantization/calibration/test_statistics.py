@@ -183,6 +183,11 @@ def damaged(**changes):
         json.dumps(dict(GOOD, samples=-1)).encode(),
         json.dumps(dict(GOOD, samples=10**400)).encode(),
         json.dumps(dict(GOOD, origin={"data": "\ud800"})).encode(),
+        json.dumps(dict(GOOD, sensitivities=[1])).encode(),
+        json.dumps(dict(GOOD, sensitivities={"x": 1})).encode(),
+        json.dumps(dict(GOOD, sensitivities={"x": ["a"]})).encode(),
+        json.dumps(dict(GOOD, sensitivities={"x": [-1.0]})).encode(),
+        json.dumps(dict(GOOD, sensitivities={"x": [float("nan")]})).encode(),
         b"[" * 1_000_000,
     ],
 )
@@ -191,6 +196,21 @@ def test_a_damaged_file(tmp_path, data):
     path.write_bytes(data)
     with pytest.raises(BadInputError, match=r"s\.json"):
         load_statistics(str(path))
+
+
+@pytest.mark.parametrize("suffix", [".json", ".npz"])
+def test_sensitivities_are_kept_and_each_is_one_run_s(tmp_path, suffix):
+    path = str(tmp_path / ("s" + suffix))
+    given_ = {"x": np.array([0.123, 4e-9]), "y": np.array([0.0])}
+    save_statistics(Statistics("g", 1, {}, sensitivities=given_), path)
+    found = load_statistics(path)
+    assert {name: values.tolist() for name, values in found.sensitivities.items()} == {
+        "x": [0.123, 4e-9],
+        "y": [0.0],
+    }
+    found.merge(Statistics("g", 1, {}, sensitivities={"x": np.array([7.0, 7.0]), "z": np.array([2.0])}))
+    assert found.sensitivities["x"].tolist() == [0.123, 4e-9]
+    assert sorted(found.sensitivities) == ["x", "y", "z"]
 
 
 GOOD_TEXT = json.dumps(GOOD)

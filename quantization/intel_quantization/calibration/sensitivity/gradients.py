@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
 import numpy as np
@@ -9,11 +10,10 @@ import tensorflow as tf
 from tensorflow.core.framework import graph_pb2
 from tensorflow.python.framework import ops
 
-from intel_quantization.calibration.sensitivity.smooth_ends import CONTROL_FLOW, find_ends, find_smooth
-from intel_quantization.graph import tensors
+from intel_quantization.calibration.sensitivity.smooth_ends import SmoothPart, find_smooth_part
 from intel_quantization.graph.feed_weights import feed_weights
 from intel_quantization.graph.graph import Graph, NodeDef
-from intel_quantization.graph.session import open_session, trim_memory
+from intel_quantization.graph.session import first_line, open_session, trim_memory
 
 Feed = Dict[str, np.ndarray]
 
@@ -25,8 +25,19 @@ _MOST_NODES = 5000
 _FLAT = 6.0
 _TINY = 1e-30
 _DIGITS = 3
-# What the functions that build gradients, which are TensorFlow's own Python, raise of graphs they were not made for.
-_NO_GRADIENT = (TypeError, ValueError, LookupError, AttributeError, AssertionError, NotImplementedError)
+
+
+@dataclass(frozen=True)
+class Sensitivities:
+    """What was measured.
+
+    Attributes:
+        by_tensor: float64 [channels], by the name of the tensor.
+        missing: why there are none; empty where there are.
+    """
+
+    by_tensor: Dict[str, np.ndarray]
+    missing: str = ""
 
 
 def measure_sensitivities(
@@ -35,8 +46,8 @@ def measure_sensitivities(
     observed: Sequence[str],
     samples: Sequence[Feed],
     threads: int = 0,
-) -> Dict[str, np.ndarray]:
-    """How much noise in each channel of some tensors comes through: tensor name -> float64 [channels].
+) -> Sensitivities:
+    """How much noise in each channel of some tensors comes through.
 
     Multiplied with the mean square of a channel's noise, and summed over the channels, that is the share of noise in
     the variance of what the graph ends in (the mean over its ends): to first order, and if the noise of each value is
@@ -51,37 +62,50 @@ def measure_sensitivities(
 
     Raises:
         BadInputError: TensorFlow cannot import the graph.
-        tf.errors.OpError: an op, or its gradient, failed.
-
-    With TensorFlow 1, of graphs of more than 5,000 nodes, with loops ahead of the ends, or of which TensorFlow cannot
-    build the gradients, nothing is measured.
     """
-    if not samples or not tf.__version__.startswith("2."):  # MKL's gradients of 1.15 are not relied on
-        return {}
+    if not tf.__version__.startswith("2."):
+        return Sensitivities({}, "TensorFlow 1 is not relied on for gradients")
     light, weights = feed_weights(graph_def)
     graph = Graph(light, outputs)
+    if len(graph) > _MOST_NODES:
+        return Sensitivities({}, f"the graph has more than {_MOST_NODES} nodes")
     with open_session(light, threads, as_it_is=True) as session:
-        smooth = find_smooth(graph, observed, _differentiable(session.graph))
-        ends = find_ends(graph, smooth) if len(smooth) <= _MOST_NODES else []
-    part = Graph(light, ends)  # without what picks from the ends, which may have loops
-    part.prune()
-    if not ends or any(node.op in CONTROL_FLOW for node in part.nodes.values()):
-        return {}
-    weights = {name: value for name, value in weights.items() if tensors.node_of(name) in part}
-    with open_session(part.to_graph_def(), threads, as_it_is=True) as session:
-        named = [name for name in observed if tensors.node_of(name) in smooth and tensors.node_of(name) in part]
-        with session.graph.as_default():
-            try:
-                built = _Gradients(session.graph, ends, named)
-            except _NO_GRADIENT:
-                return {}
-        masked = [_is_squashed(graph, name) for name in ends]
-        feeds = [{**weights, **_fitting(session.graph, sample, samples)} for sample in samples]
-        values = [session.run(built.ends, feed) for feed in feeds]
-        found = _backward(session, built, feeds, _directions(values, masked))
+        part = find_smooth_part(graph, observed, has_gradient_in(session.graph))
+        if not part.ends:
+            return Sensitivities({}, "nothing leads to the outputs by differentiable operations alone")
+        try:
+            with session.graph.as_default():
+                built = _Gradients(session.graph, part)
+            masked = [_is_squashed(graph, name) for name in part.ends]
+            feeds = [{**weights, **_fitting(session.graph, sample)} for sample in samples]
+            values = [session.run(built.ends, feed) for feed in feeds]
+            found = _backward(session, built, feeds, _directions(values, masked))
+        except (TypeError, ValueError, tf.errors.OpError) as error:  # of a gradient: the graph itself has run
+            return Sensitivities({}, "TensorFlow cannot differentiate the graph: " + first_line(error))
     del session, weights
     trim_memory()
-    return {name: _rounded(value) for name, value in found.items() if np.isfinite(value).all() and value.any()}
+    sound = {name: _rounded(value) for name, value in found.items() if np.isfinite(value).all() and value.any()}
+    return Sensitivities(sound, "" if sound else "noise anywhere changes nothing at the outputs")
+
+
+def has_gradient_in(graph: tf.Graph, prefix: str = "") -> Callable[[NodeDef], bool]:
+    """What tells whether TensorFlow can differentiate what a node makes, which then is float32.
+
+    Args:
+        graph: with the nodes' operations.
+        prefix: of their names there.
+    """
+
+    def has_gradient(node: NodeDef) -> bool:
+        operation = graph.get_operation_by_name(prefix + node.name)
+        if not operation.outputs or operation.outputs[0].dtype != tf.float32:  # ArgMax has a gradient, which is None
+            return False
+        try:
+            return ops.get_gradient_function(operation) is not None
+        except LookupError:
+            return False
+
+    return has_gradient
 
 
 class _Gradients:
@@ -94,12 +118,12 @@ class _Gradients:
         squares: of each of them: [channels].
     """
 
-    def __init__(self, graph: tf.Graph, ends: Sequence[str], names: Sequence[str]) -> None:
-        self.ends = [each for name in ends for each in graph.get_operation_by_name(name).outputs[:1]]
+    def __init__(self, graph: tf.Graph, part: SmoothPart) -> None:
+        self.ends = [each for name in part.ends for each in graph.get_operation_by_name(name).outputs[:1]]
         self.directions = [tf.compat.v1.placeholder(tf.float32, end.shape) for end in self.ends]
-        wanted = [graph.get_tensor_by_name(name if ":" in name else name + ":0") for name in names]
+        wanted = [graph.get_tensor_by_name(name if ":" in name else name + ":0") for name in part.sources]
         gradients = tf.gradients(self.ends, wanted, grad_ys=self.directions)
-        both = [(name, each) for name, each in zip(names, gradients) if each is not None]
+        both = [(name, each) for name, each in zip(part.sources, gradients) if each is not None]
         self.names = [name for name, _each in both]
         self.squares = [_squares(tf.convert_to_tensor(each)) for _name, each in both]
 
@@ -166,19 +190,6 @@ def _variance(values: Sequence[np.ndarray], counts: Sequence[np.ndarray]) -> flo
     return float(squares) / len(values)
 
 
-def _differentiable(graph: tf.Graph) -> Callable[[NodeDef], bool]:
-    def has_gradient(node: NodeDef) -> bool:
-        operation = graph.get_operation_by_name(node.name)
-        if not operation.outputs or operation.outputs[0].dtype != tf.float32:  # ArgMax has a gradient that is None
-            return False
-        try:
-            return ops.get_gradient_function(operation) is not None
-        except LookupError:
-            return False
-
-    return has_gradient
-
-
 def _is_squashed(graph: Graph, name: str) -> bool:
     """Whether what a node makes goes into a sigmoid, with nothing but other shapes in between."""
     readers = graph.consumers(name)
@@ -187,13 +198,10 @@ def _is_squashed(graph: Graph, name: str) -> bool:
     return bool(readers) and all(reader.op == "Sigmoid" for reader in readers)
 
 
-def _fitting(graph: tf.Graph, sample: Feed, samples: Sequence[Feed]) -> Feed:
+def _fitting(graph: tf.Graph, sample: Feed) -> Feed:
     """A sample as the graph's inputs take it: as often as a fixed batch asks for."""
     result = {}
-    operations = {operation.name for operation in graph.get_operations()}
     for name, value in sample.items():
-        if tensors.node_of(name) not in operations:  # only what picks from the ends reads it
-            continue
         shape = graph.get_tensor_by_name(name if ":" in name else name + ":0").shape
         size: Optional[int] = shape.as_list()[0] if shape.rank else None
         result[name] = value if size is None or size == len(value) else np.repeat(value, size, axis=0)

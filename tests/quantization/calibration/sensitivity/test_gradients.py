@@ -21,7 +21,7 @@ def samples(graph_def, number=4):
 
 def measured(function, outputs=("out",), observed=("middle",)):
     graph_def = b.build(function)
-    return graph_def, measure_sensitivities(graph_def, outputs, observed, samples(graph_def))
+    return graph_def, measure_sensitivities(graph_def, outputs, observed, samples(graph_def)).by_tensor
 
 
 def noisy_share(graph_def, channel, power, end="out"):
@@ -74,16 +74,30 @@ def test_scores_are_judged_ahead_of_what_flattens_or_picks(scores):
     np.testing.assert_allclose(measured(lambda: net(scores))[1]["middle"], plain, rtol=0.02)
 
 
-def test_nothing_of_what_leads_to_no_end():
+def test_why_there_is_none_is_told():
     def net():
         x = tf.identity(b.conv_block(b.image((None, 8, 8, 3)), "first", filters=4), "middle")
         tf.identity(tf.cast(tf.shape(x), tf.float32), "out")
 
-    assert measured(net)[1] == {}
+    graph_def = b.build(net)
+    found = measure_sensitivities(graph_def, ["out"], ["middle"], samples(graph_def))
+    assert found.by_tensor == {}
+    assert found.missing == "nothing leads to the outputs by differentiable operations alone"
 
 
-def test_the_same_twice_and_without_samples_nothing():
+def test_a_gradient_that_cannot_be_built_is_told():
+    """TensorFlow's gradient of a concatenation takes an axis of int32 alone."""
+
+    def net():
+        x = tf.identity(b.conv_block(b.image((None, 8, 8, 3)), "first", filters=4), "middle")
+        tf.reduce_mean(tf.raw_ops.ConcatV2(values=[x, 2.0 * x], axis=tf.constant(3, tf.int64)), [1, 2], name="out")
+
+    graph_def = b.build(net)
+    found = measure_sensitivities(graph_def, ["out"], ["middle"], samples(graph_def))
+    assert found.missing.startswith("TensorFlow cannot differentiate the graph: ") == (not found.by_tensor)
+
+
+def test_the_same_twice_with_other_threads():
     graph_def, found = measured(unlike)
     again = measure_sensitivities(graph_def, ["out"], ["middle"], samples(graph_def), threads=1)
-    np.testing.assert_array_equal(found["middle"], again["middle"])
-    assert measure_sensitivities(graph_def, ["out"], ["middle"], []) == {}
+    np.testing.assert_array_equal(found["middle"], again.by_tensor["middle"])
