@@ -141,6 +141,7 @@ RESULT = {
         "preprocess_chosen": True,
         "command": None,
         "statistics": None,
+        "made_up": None,
     },
     "outputs": ["out.pb"],
 }

@@ -119,7 +119,7 @@ def arguments(able: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> li
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(Docker, "open", lambda *_: Baseless(good))
     monkeypatch.setattr(
-        "launch_quantization.runtimes.local.kind.LocalRuntime", lambda variant, ca_bundle: FakeRuntime(good)
+        "launch_quantization.runtimes.local.kind.LocalRuntime", lambda variant, ca_bundle, insist: FakeRuntime(good)
     )
     (tmp_path / "net.pb").write_bytes(b"graph")
     (tmp_path / "images").mkdir()
