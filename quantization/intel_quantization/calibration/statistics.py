@@ -145,11 +145,11 @@ def one_zero(histogram: np.ndarray) -> np.ndarray:
     return histogram
 
 
-def bin_edges(index: int) -> Tuple[float, float]:
-    """The values of smallest and largest magnitude that fall into a bin."""
-    low = np.array([index << SHIFT], np.uint32).view(np.float32)[0]
-    high = np.array([(index << SHIFT) | ((1 << SHIFT) - 1)], np.uint32).view(np.float32)[0]
-    return float(low), float(high)
+def bin_edges(indices: Any) -> np.ndarray:
+    """The values of smallest and largest magnitude that fall into some bins: float64 [..., 2]."""
+    first = np.asarray(indices, np.uint32) << np.uint32(SHIFT)
+    both = np.stack([first, first | np.uint32((1 << SHIFT) - 1)], axis=-1)
+    return both.view(np.float32).astype(np.float64)
 
 
 def _joined(

@@ -9,7 +9,7 @@ error of the values themselves decides, as MSE does.
 
 from __future__ import annotations
 
-from typing import Dict, List, Sequence, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -41,9 +41,15 @@ _SEEN = 0.9
 _ALIKE = 0.01
 
 
-def auto_ranges(items: Sequence[Item], statistics: Statistics, trials: Dict[str, Trial]) -> Ranges:
+Known = Dict[Tuple[Tuple[str, ...], Tuple[Group, ...]], Dict[str, Tuple[float, float]]]
+"""(tensors that are decided together, the groups that read them and have a trial) -> what was chosen."""
+
+
+def auto_ranges(
+    items: Sequence[Item], statistics: Statistics, trials: Dict[str, Trial], known: Optional[Known] = None
+) -> Ranges:
     """What gives the range of a tensor as :func:`choose_ranges` chose it."""
-    chosen = choose_ranges(items, statistics, trials)
+    chosen = choose_ranges(items, statistics, trials, known)
 
     def ranges(tensor: str, seen: TensorStatistics) -> Tuple[float, float]:
         return chosen[tensor] if tensor in chosen else mean_squared_error(tensor, seen)
@@ -52,7 +58,7 @@ def auto_ranges(items: Sequence[Item], statistics: Statistics, trials: Dict[str,
 
 
 def choose_ranges(
-    items: Sequence[Item], statistics: Statistics, trials: Dict[str, Trial]
+    items: Sequence[Item], statistics: Statistics, trials: Dict[str, Trial], known: Optional[Known] = None
 ) -> Dict[str, Tuple[float, float]]:
     """The range of every tensor that is quantized: name -> (low, high).
 
@@ -60,19 +66,29 @@ def choose_ranges(
         items: what becomes INT8, each behind those whose results it reads.
         statistics: of the tensors that the groups observe.
         trials: by the root of the groups that read the tensors.
+        known: what was chosen with the same statistics; what is chosen is added.
     """
+    known = {} if known is None else known
     result: Dict[str, Tuple[float, float]] = {}
     for tensors, readers in _classes(items):
-        tried = [(trials[group.root], group.lifted) for group in readers if group.root in trials]
-        proposals = [
-            (name, {tensor: estimate(tensor, statistics.tensors[tensor]) for tensor in tensors})
-            for name, estimate in (ESTIMATORS if tried else ESTIMATORS[4:5])
-        ]
-        best = proposals[0][1]
-        if tried:
-            best = _least_error(proposals, tried, {tensor: statistics.tensors[tensor] for tensor in tensors})
-        result.update(best)
+        tried = tuple(group for group in readers if group.root in trials)
+        key = (tuple(tensors), tried)
+        if key not in known:
+            known[key] = _choose(tensors, [(trials[group.root], group.lifted) for group in tried], statistics)
+        result.update(known[key])
     return result
+
+
+def _choose(
+    tensors: Sequence[str], tried: List[Tuple[Trial, bool]], statistics: Statistics
+) -> Dict[str, Tuple[float, float]]:
+    proposals = [
+        (name, {tensor: estimate(tensor, statistics.tensors[tensor]) for tensor in tensors})
+        for name, estimate in (ESTIMATORS if tried else ESTIMATORS[4:5])
+    ]
+    if not tried:
+        return proposals[0][1]
+    return _least_error(proposals, tried, {tensor: statistics.tensors[tensor] for tensor in tensors})
 
 
 def _least_error(
@@ -110,7 +126,7 @@ def _share_of_noise(tensor: str, seen: TensorStatistics, limit: float) -> float:
     """The share of noise in a tensor's power when it is rounded and cut off at a limit, by its histogram."""
     found = magnitudes(tensor, seen)
     power = float((found.count * np.square((found.low + found.high) / 2.0)).sum())
-    return squared_error(found, limit) / power if power and limit else 0.0
+    return float(squared_error(found, limit)) / power if power and limit else 0.0
 
 
 def _classes(items: Sequence[Item]) -> List[Tuple[List[str], List[Group]]]:

@@ -25,7 +25,7 @@ spreads the second op's weights.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Dict, FrozenSet, List, Sequence, Union
+from typing import Any, Dict, FrozenSet, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
@@ -66,6 +66,10 @@ def equalized_limit(magnitude: np.ndarray, factors: np.ndarray, activation: str)
     return limit if end is None else min(limit, end)
 
 
+KnownProofs = Dict[Tuple[Any, ...], float]
+"""(two groups, and all that decides about the noise of the second) -> its share."""
+
+
 @dataclass(frozen=True)
 class _Pair:
     """A tensor between two linear ops, and the largest magnitude of each of its channels during calibration."""
@@ -91,6 +95,7 @@ def equalization(
     by_channel: FrozenSet[str],
     trials: Dict[str, Trial],
     ranges: Ranges = min_max,
+    known: Optional[KnownProofs] = None,
 ) -> Dict[str, np.ndarray]:
     """The factors of the tensors whose reader errs less when they are equalized.
 
@@ -101,14 +106,16 @@ def equalization(
         by_channel: the roots of the groups whose weights get one range for each output channel.
         trials: by the groups' roots; without those of both its groups a tensor stays as it is.
         ranges: what makes the range of a tensor from its statistics.
+        known: what came out before, with the same statistics; what comes out is added.
 
     Returns:
         Tensor name -> s, float64, shape [channels].
     """
+    known = {} if known is None else known
     pairs = _pairs(graph, items, statistics, trials)
     weights = {group.root: _weights(graph, group) for pair in pairs for group in (pair.maker, pair.reader)}
     factors = {pair.root: np.ones(pair.seen.size) for pair in pairs}
-    proofs = {pair.root: _Proof(graph, pair, statistics, by_channel, trials, ranges) for pair in pairs}
+    proofs = {pair.root: _Proof(graph, pair, statistics, by_channel, trials, ranges, known) for pair in pairs}
     stirred = {pair.root for pair in pairs}  # whose neighbours changed since they were looked at
     for _ in range(_SWEEPS):
         for pair in pairs:
@@ -247,8 +254,9 @@ class _Proof:
         by_channel: FrozenSet[str],
         trials: Dict[str, Trial],
         ranges: Ranges,
+        known: KnownProofs,
     ) -> None:
-        self._pair = pair
+        self._pair, self._known = pair, known
         self._nodes = tuple(graph.nodes[group.linear] for group in (pair.maker, pair.reader))
         self._by_channel = tuple(group.root in by_channel for group in (pair.maker, pair.reader))
         self._maker, self._reader = trials[pair.maker.root], trials[pair.reader.root]
@@ -259,6 +267,14 @@ class _Proof:
         self._limits = np.minimum(pair.seen, max(-low, high))
 
     def __call__(self, factors: Dict[str, np.ndarray]) -> float:
+        pair = self._pair
+        near = (factors.get(pair.maker.source), factors[pair.root], factors.get(pair.reader.root))
+        key = (pair.maker, pair.reader, self._by_channel, self._limits.tobytes(), *map(_bytes_of, near))
+        if key not in self._known:
+            self._known[key] = self._measure(factors)
+        return self._known[key]
+
+    def _measure(self, factors: Dict[str, np.ndarray]) -> float:
         pair, (maker, reader) = self._pair, self._nodes
         between = factors[pair.root]
         limit = equalized_limit(self._limits, between, pair.maker.activation)
@@ -270,3 +286,8 @@ class _Proof:
         before = factors.get(pair.maker.source)
         made = rounded_weights(maker, self._maker.weights, self._by_channel[0], self._unsigned, before, between)
         return own + self._reader.share_of_noise(self._maker.noise_by_channel(made))
+
+
+def _bytes_of(factors: Optional[np.ndarray]) -> bytes:
+    """The same for none as for those that change nothing."""
+    return b"" if factors is None or not np.any(factors != 1.0) else factors.tobytes()

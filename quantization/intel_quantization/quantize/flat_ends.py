@@ -169,7 +169,7 @@ def _within(seen: TensorStatistics, low: float, high: float) -> TensorStatistics
     if histogram is not None:
         histogram = histogram.copy()
         for index in np.flatnonzero(histogram):
-            if not any(low <= edge <= high for edge in bin_edges(int(index))):
+            if not any(low <= edge <= high for edge in bin_edges(index)):
                 histogram[index] = 0
     batches = max(seen.batches, 1)
     return replace(

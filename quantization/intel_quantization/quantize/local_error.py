@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, FrozenSet, Optional, Sequence
+from typing import Dict, FrozenSet, NamedTuple, Optional, Sequence
 
 import numpy as np
 
@@ -61,18 +61,41 @@ def local_error(
         ranges: what makes the range of a tensor from its statistics.
         per_channel: whether its weights get one range for each output channel.
     """
+    return measure_local_noise(graph, group, statistics, trial, ranges, per_channel).weighed_by(trial)
+
+
+class LocalNoise(NamedTuple):
+    """The mean square of the noise in each output channel of a group: float64 [output channels].
+
+    Attributes:
+        computed: of rounding the input and the weights.
+        rounded: of rounding the output.
+    """
+
+    computed: np.ndarray
+    rounded: np.ndarray
+
+    def weighed_by(self, trial: Trial) -> float:
+        """The share of noise in what the trial is judged by."""
+        return trial.weigh(self.computed) + trial.weigh(self.rounded)
+
+
+def measure_local_noise(
+    graph: Graph, group: Group, statistics: Statistics, trial: Trial, ranges: Ranges, per_channel: bool = True
+) -> LocalNoise:
+    """What :func:`local_error` weighs, which takes the same."""
     unsigned = group.lifted or statistics.tensors[group.source].minimum >= 0
     weights = rounded_weights(graph.nodes[group.linear], trial.weights, per_channel, unsigned)
-    error = trial.error(rounded_input(group, statistics, trial, ranges), weights)
-    return error + output_error(group, statistics, trial, ranges)
+    computed = trial.measure_noise(rounded_input(group, statistics, trial, ranges), weights)
+    return LocalNoise(computed, measure_output_noise(group, statistics, trial, ranges))
 
 
-def output_error(group: Group, statistics: Statistics, trial: Trial, ranges: Ranges) -> float:
-    """The part of :func:`local_error` that comes from rounding the output; unknown of sums, and taken for zero."""
+def measure_output_noise(group: Group, statistics: Statistics, trial: Trial, ranges: Ranges) -> np.ndarray:
+    """The part that comes from rounding the output; unknown of sums, and taken for zero."""
     if group.summand is not None or LINEAR[group.op].gives_float(group):
-        return 0.0
+        return np.zeros(trial.wanted.shape[-1])
     seen = statistics.tensors[group.root]
-    return trial.rounding(Grid.of(*ranges(group.root, seen), group.shifted))
+    return trial.measure_rounding(Grid.of(*ranges(group.root, seen), group.shifted))
 
 
 def input_error(group: Group, statistics: Statistics, trial: Trial, ranges: Ranges) -> float:
@@ -103,6 +126,8 @@ def rounded_weights(
         source: the equalization factors of its source, None without.
         result: the same of its result.
     """
+    source = source if source is not None and np.any(source != 1.0) else None
+    result = result if result is not None and np.any(result != 1.0) else None
     if source is not None:
         weights = scale_inputs(node, weights, source)
     if result is not None:

@@ -25,7 +25,7 @@ an example: FP32 takes them of values that INT8 has rounded.
 
 from __future__ import annotations
 
-from typing import Callable, Dict, FrozenSet, List, NamedTuple, Sequence, Set, Tuple
+from typing import Callable, Dict, FrozenSet, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 import numpy as np
 
@@ -38,9 +38,10 @@ from intel_quantization.quantize.damage import judge_by_damage
 from intel_quantization.quantize.equalization import equalized_limit
 from intel_quantization.quantize.lifting import Item
 from intel_quantization.quantize.local_error import (
+    LocalNoise,
     input_error,
-    local_error,
-    output_error,
+    measure_local_noise,
+    measure_output_noise,
     rounded_input,
     rounded_weights,
 )
@@ -121,20 +122,21 @@ def find_unpaying(
                 spent += mine
     tried = [group for group in groups if group.root in trials and group.linear not in left]
 
-    def own_error(group: Group, trial: Trial) -> float:
-        return local_error(graph, group, statistics, trial, ranges, group.root in by_channel)
+    plain = {
+        group.root: measure_local_noise(graph, group, statistics, trials[group.root], ranges, group.root in by_channel)
+        for group in tried
+    }
 
-    factors: Dict[str, np.ndarray] = {}
+    def own_error(group: Group, trial: Trial) -> float:
+        return plain[group.root].weighed_by(trial)
+
+    equalized: Optional[Dict[str, LocalNoise]] = None
     for judged in (trials, judge_by_damage(tried, statistics, trials, own_error)):
         errors = {group.root: own_error(group, judged[group.root]) for group in tried if group.linear not in left}
         if any(error >= _LARGE_ERROR for error in errors.values()):
-            factors, by_root = factors or equalize(), {group.root: group for group in groups}
-            for root in errors:
-                group = by_root[root]
-                if group.source in factors or root in factors:
-                    errors[root] = _equalized_error(
-                        graph, group, by_root, statistics, judged[root], ranges, by_channel, factors
-                    )
+            if equalized is None:
+                equalized = _equalized_noise(graph, groups, statistics, trials, ranges, by_channel, equalize())
+            errors.update({root: equalized[root].weighed_by(judged[root]) for root in errors if root in equalized})
         spent = _leave_out_of_proportion(items, statistics, judged, ranges, work, errors, left, spent)
         if not statistics.sensitivities:
             break
@@ -199,17 +201,17 @@ def _alone_and_with_maker(group: Group, by_root: Dict[str, Group], errors: Dict[
     return [*alone, (by_root[group.source], group)] if group.source in errors else alone
 
 
-def _equalized_error(
+def _equalized_noise(
     graph: Graph,
-    group: Group,
-    by_root: Dict[str, Group],
+    groups: Sequence[Group],
     statistics: Statistics,
-    trial: Trial,
+    trials: Dict[str, Trial],
     ranges: Ranges,
     by_channel: FrozenSet[str],
     factors: Dict[str, np.ndarray],
-) -> float:
-    """:func:`local_error` of a group whose source or result is equalized."""
+) -> Dict[str, LocalNoise]:
+    """The noise of the groups whose source or result is equalized, by their roots."""
+    by_root = {group.root: group for group in groups}
 
     def equalized_grid(name: str) -> Grid:
         seen = statistics.tensors[name]
@@ -219,16 +221,27 @@ def _equalized_error(
         limit = equalized_limit(magnitude, factors[name], by_root[name].activation)
         return Grid.of(-limit if seen.minimum < 0 else 0.0, limit)
 
-    read, result = factors.get(group.source), factors.get(group.root)
-    patches = rounded_input(group, statistics, trial, ranges)
-    if read is not None:
-        patches = equalized_grid(group.source).round(trial.patches / read.astype(np.float32)) * read.astype(np.float32)
-    unsigned = group.lifted or statistics.tensors[group.source].minimum >= 0
-    node, per_channel = graph.nodes[group.linear], group.root in by_channel
-    error = trial.error(patches, rounded_weights(node, trial.weights, per_channel, unsigned, read, result))
-    if result is not None:
-        return error + trial.rounding(equalized_grid(group.root), scale=result)
-    return error + output_error(group, statistics, trial, ranges)
+    def measure(group: Group, trial: Trial) -> LocalNoise:
+        read, result = factors.get(group.source), factors.get(group.root)
+        if read is None:
+            patches = rounded_input(group, statistics, trial, ranges)
+        else:
+            scale = read.astype(np.float32)
+            patches = equalized_grid(group.source).round(trial.patches / scale) * scale
+        unsigned = group.lifted or statistics.tensors[group.source].minimum >= 0
+        node, per_channel = graph.nodes[group.linear], group.root in by_channel
+        weights = rounded_weights(node, trial.weights, per_channel, unsigned, read, result)
+        if result is None:
+            rounded = measure_output_noise(group, statistics, trial, ranges)
+        else:
+            rounded = trial.measure_rounding(equalized_grid(group.root), scale=result)
+        return LocalNoise(trial.measure_noise(patches, weights), rounded)
+
+    return {
+        root: measure(group, trials[root])
+        for root, group in by_root.items()
+        if root in trials and (group.source in factors or root in factors)
+    }
 
 
 def _count_converted(

@@ -12,12 +12,12 @@ from intel_quantization.calibration.statistics import Statistics
 from intel_quantization.graph.graph import Graph
 from intel_quantization.kinds.group import Group
 from intel_quantization.ops.capabilities import RUNNING, Capabilities
-from intel_quantization.quantize.auto_ranges import auto_ranges
+from intel_quantization.quantize.auto_ranges import Known, auto_ranges
 from intel_quantization.quantize.candidates import find_candidates
 from intel_quantization.quantize.decision import Decision
 from intel_quantization.quantize.emission import emit
 from intel_quantization.quantize.emitted_layer import EmittedLayer
-from intel_quantization.quantize.equalization import equalization
+from intel_quantization.quantize.equalization import KnownProofs, equalization
 from intel_quantization.quantize.flat_ends import narrow_ranges
 from intel_quantization.quantize.leftovers import leftovers
 from intel_quantization.quantize.lifting import Item
@@ -102,11 +102,15 @@ def quantize_graph(
     automatic = options.algo.upper() == AUTO
     items, decided = _decide(graph, candidates, statistics, passing, capabilities)
     trials = make_trials(graph, items, statistics)
-    chosen = with_given(auto_ranges(items, statistics, trials), options.ranges) if automatic else ranges
+    known: Known = {}
+    proofs: KnownProofs = {}
+    chosen = with_given(auto_ranges(items, statistics, trials, known), options.ranges) if automatic else ranges
     by_channel = find_by_channel(graph, items, statistics, trials, options.per_channel)
 
     def equalize() -> Dict[str, np.ndarray]:
-        return equalization(graph, items, statistics, by_channel, trials, chosen) if options.equalize else {}
+        if not options.equalize:
+            return {}
+        return equalization(graph, items, statistics, by_channel, trials, chosen, proofs)
 
     unpaying = find_unpaying(graph, items, statistics, trials, chosen, by_channel, equalize)
     if unpaying:
@@ -114,13 +118,21 @@ def quantize_graph(
         candidates, refused = found
         items, decided = _decide(graph, candidates, statistics, passing, capabilities)
         trials = make_trials(graph, items, statistics)
-        chosen = with_given(auto_ranges(items, statistics, trials), options.ranges) if automatic else ranges
+        chosen = with_given(auto_ranges(items, statistics, trials, known), options.ranges) if automatic else ranges
     decisions = (*refused, *left, *decided)
     if not items:
         stop(decisions)
     remaining = leftovers(graph, items, decisions)
     how = refine(
-        graph, items, statistics, trials, chosen, options.per_channel, options.equalize, options.adaptive_rounding
+        graph,
+        items,
+        statistics,
+        trials,
+        chosen,
+        options.per_channel,
+        options.equalize,
+        options.adaptive_rounding,
+        proofs,
     )
     on_emitted(emit(graph, items, statistics, chosen, how, options.bias_correction, options.target_cpu))
     return decisions, remaining

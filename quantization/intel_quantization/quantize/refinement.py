@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Dict, FrozenSet, Sequence
+from typing import Dict, FrozenSet, Optional, Sequence
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from intel_quantization.graph.graph import Graph
 from intel_quantization.kinds.group import Group
 from intel_quantization.quantize.adaptive_rounding import choose_layers
 from intel_quantization.quantize.channel_grids import ChannelGrid, find_channel_grids
-from intel_quantization.quantize.equalization import equalization
+from intel_quantization.quantize.equalization import KnownProofs, equalization
 from intel_quantization.quantize.lifting import Item
 from intel_quantization.quantize.local_error import find_by_channel, rounded_weights
 from intel_quantization.quantize.trial import Trial
@@ -47,6 +47,7 @@ def refine(
     per_channel: bool,
     equalize: bool,
     adaptive_rounding: bool,
+    known: Optional[KnownProofs] = None,
 ) -> Refinement:
     """Find out, all by patches; without them nothing is refined, and weights have ranges by channel.
 
@@ -59,12 +60,13 @@ def refine(
         per_channel: see :func:`find_by_channel`.
         equalize: whether tensors may have scales and grids.
         adaptive_rounding: whether weights may be rounded to other than their nearest values.
+        known: see :func:`equalization`.
     """
     by_channel = find_by_channel(graph, items, statistics, trials, per_channel)
     scales: Dict[str, np.ndarray] = {}
     grids: Dict[str, ChannelGrid] = {}
     if equalize:
-        scales = equalization(graph, items, statistics, by_channel, trials, ranges)
+        scales = equalization(graph, items, statistics, by_channel, trials, ranges, known)
         grids = find_channel_grids(graph, items, statistics, by_channel, trials, ranges, scales)
         scales.update({name: grid.scale for name, grid in grids.items() if np.any(grid.scale != 1.0)})
     adaptive: FrozenSet[str] = frozenset()

@@ -121,10 +121,14 @@ class Trial:
             patches: like the trial's.
             weights: like the op's; None: these themselves.
         """
+        return self.weigh(self.measure_noise(patches, weights))
+
+    def measure_noise(self, patches: np.ndarray, weights: Optional[np.ndarray] = None) -> np.ndarray:
+        """What :meth:`error` weighs: the mean square of the noise in each output channel, float64."""
         got = self.multiply(patches, self.weights if weights is None else weights)
         if weights is not None:
             got -= self.multiply(self._mean, weights - self.weights)
-        return self._weigh(self.activate(got + self._bias) - self.wanted)
+        return _mean_square(self.activate(got + self._bias) - self.wanted)
 
     def rounding(self, grid: Grid, scale: Optional[np.ndarray] = None) -> float:
         """The share of noise in the output's variance when the output is rounded to a grid.
@@ -133,15 +137,18 @@ class Trial:
             grid: as INT8 has it.
             scale: what the output is divided by ahead of rounding, [output channels].
         """
+        return self.weigh(self.measure_rounding(grid, scale))
+
+    def measure_rounding(self, grid: Grid, scale: Optional[np.ndarray] = None) -> np.ndarray:
+        """What :meth:`rounding` weighs: the mean square of the noise in each output channel, float64."""
         wanted = self.wanted
         if scale is None:
-            noise = grid.round(wanted) - wanted
-        else:
-            noise = grid.round(wanted / scale.astype(np.float32)) * scale.astype(np.float32) - wanted
-        return self._weigh(noise)
+            return _mean_square(grid.round(wanted) - wanted)
+        return _mean_square(grid.round(wanted / scale.astype(np.float32)) * scale.astype(np.float32) - wanted)
 
-    def _weigh(self, noise: np.ndarray) -> float:
-        return float(np.square(noise, dtype=np.float64).mean(axis=0) @ self._importance)
+    def weigh(self, noise: np.ndarray) -> float:
+        """The share that noise of some mean square, float64 [output channels], has in the output's variance."""
+        return float(noise @ self._importance)
 
     def noise_by_channel(self, weights: np.ndarray) -> np.ndarray:
         """The mean square of what other weights change in each output channel: float64 [output channels]."""
@@ -158,6 +165,10 @@ class Trial:
         squares = self._layout.reduce_taps(np.square(self.weights, dtype=np.float64), np.sum)
         by_output = self._layout.respond(by_input_channel, squares)
         return float(by_output @ self._importance)
+
+
+def _mean_square(noise: np.ndarray) -> np.ndarray:
+    return np.asarray(np.square(noise, dtype=np.float64).mean(axis=0))
 
 
 def bounds(*ranges: Tuple[float, float]) -> Tuple[float, float]:

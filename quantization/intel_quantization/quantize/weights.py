@@ -41,20 +41,22 @@ def quantize_weights(
     if saturates and kind.saturates:
         limits = np.maximum(limits, _largest_pair(weights, layout.inputs, axes))
     limits = np.maximum(limits, np.float32(_SMALLEST_RANGE)).astype(np.float32)
-    quantized = np.clip(np.rint(weights / limits * 127.0), -127, 127).astype(np.int8)
+    steps = weights / limits
+    steps *= 127.0
+    np.clip(np.rint(steps, out=steps), -127, 127, out=steps)
+    quantized = steps.astype(np.int8)
     return quantized, limits.reshape(()) if limits.size == 1 and len(axes) == weights.ndim else limits.reshape(-1)
 
 
 def _largest_pair(weights: np.ndarray, axis: int, axes: Tuple[int, ...]) -> np.ndarray:
     """The largest sum of two neighbouring input channels' weights of one sign; ``axis``: of the input channels.
 
-    With 127 standing for it, rounding cannot lift a pair above 128, and 255 * 128 fits an int16.
+    With 127 standing for it, rounding cannot lift a pair above 128, and 255 * 128 fits an int16. Weights of unlike
+    signs add up to less than the larger of them, and so do not matter; nor does one that has no neighbour.
     """
     rows = np.moveaxis(weights, axis, 0)
-    if rows.shape[0] % 2:
-        rows = np.concatenate([rows, np.zeros_like(rows[:1])])
-    sums = [np.maximum(sign * rows[0::2], 0) + np.maximum(sign * rows[1::2], 0) for sign in (1, -1)]
-    return np.moveaxis(np.maximum(sums[0], sums[1]), 0, axis).max(axis=axes, keepdims=True)
+    sums = np.abs(rows[0 : len(rows) - 1 : 2] + rows[1::2])
+    return np.moveaxis(sums, 0, axis).max(axis=axes, keepdims=True, initial=0.0)
 
 
 def dequantized(node: NodeDef, values: np.ndarray, limit: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from intel_quantization.conversion import Conversion
 from intel_quantization.kinds.int8_tensor import Int8Tensor
 
 BARS = 48
-_EDGES = np.array([bin_edges(index) for index in range(BINS)], np.float64)
+_EDGES = bin_edges(np.arange(BINS))
 
 
 def tensor_ranges(conversion: Conversion) -> List[Dict[str, Any]]:

@@ -10,6 +10,7 @@ from intel_quantization.calibration.ranges.collectors import min_max
 from intel_quantization.kinds.group import Group
 from intel_quantization.quantize import payoff
 from intel_quantization.quantize.equalization import equalization
+from intel_quantization.quantize.local_error import local_error
 from intel_quantization.quantize.pass_through import PassThrough
 from intel_quantization.quantize.payoff import ISLAND, OUT_OF_PROPORTION, count_work, find_unpaying
 from tests.quantization import builders as b
@@ -128,6 +129,21 @@ def test_work_is_counted_for_each_sample():
 # -- errors out of proportion ----------------------------------------------------------------------
 
 
+class Told:
+    """Noise that is such a share of whatever it is judged by."""
+
+    def __init__(self, error):
+        self._error = error
+
+    def weighed_by(self, trial):
+        return self._error
+
+
+def tell_errors(monkeypatch, told):
+    """Have the error of each group be what a function of it says."""
+    monkeypatch.setattr(payoff, "measure_local_noise", lambda graph, group, *arguments: Told(told(group)))
+
+
 @pytest.fixture(name="nothing_is_ruinous")
 def _nothing_is_ruinous(monkeypatch):
     monkeypatch.setattr(payoff, "_RUINOUS_ERROR", np.inf)
@@ -202,13 +218,13 @@ def test_ten_times_its_share_of_the_work(monkeypatch, net, converted, times, sta
     share = times * (work[name] + 50 * converted) / sum(work.values())
     assert 0.0 < share < 0.9
 
-    def told(graph, group, *arguments):
+    def told(group):
         """Only this one and the large ones err, the latter by what is left of all errors."""
         if group.linear.startswith("large"):
             return 0.4 * (1 / share - 1) / 3
         return 0.4 if group.root == name else 0.0
 
-    monkeypatch.setattr(payoff, "local_error", told)
+    tell_errors(monkeypatch, told)
     monkeypatch.setattr(payoff, "_alone_and_with_maker", lambda group, *arguments: [(group,)])
     monkeypatch.setattr(payoff, "_TIMES_MEDIAN", 0.0)
     assert unpaying(net, feed)[0] == ({"bad0": OUT_OF_PROPORTION} if stays else {})
@@ -217,7 +233,7 @@ def test_ten_times_its_share_of_the_work(monkeypatch, net, converted, times, sta
 @pytest.mark.usefixtures("nothing_is_ruinous")
 def test_conversions_are_part_of_what_may_stay(monkeypatch):
     monkeypatch.setattr(payoff, "_CONVERSION_WORK", 0)
-    monkeypatch.setattr(payoff, "local_error", lambda graph, group, *arguments: float(group.linear == "bad0"))
+    tell_errors(monkeypatch, lambda group: float(group.linear == "bad0"))
     assert unpaying(between, smooth())[0] == {"bad0": OUT_OF_PROPORTION}
     monkeypatch.setattr(payoff, "_WORK_OF_A_VALUE", 5000)
     assert unpaying(between, smooth())[0] == {}
@@ -278,7 +294,7 @@ def test_one_with_the_maker_of_what_it_reads(monkeypatch):
 
     _, prepared = unpaying(net, smooth())
     roots = {prepared.groups["edge"].root: 4e-3, prepared.groups["edge/maker"].root: 1e-3}
-    monkeypatch.setattr(payoff, "local_error", lambda graph, group, *arguments: roots.get(group.root, 1e-5))
+    tell_errors(monkeypatch, lambda group: roots.get(group.root, 1e-5))
     monkeypatch.setattr(payoff, "_WORK_OF_A_VALUE", 1e5)
     left = unpaying(net, smooth())[0]
     assert left == {"edge": OUT_OF_PROPORTION, "edge/maker": OUT_OF_PROPORTION}
@@ -294,7 +310,7 @@ def test_what_rounding_its_input_costs_goes_to_the_maker(monkeypatch):
 
     _, prepared = unpaying(net, smooth())
     edge, maker = prepared.groups["edge"].root, prepared.groups["edge/maker"].root
-    monkeypatch.setattr(payoff, "local_error", lambda graph, group, *arguments: {edge: 5e-3}.get(group.root, 1e-6))
+    tell_errors(monkeypatch, lambda group: {edge: 5e-3}.get(group.root, 1e-6))
     monkeypatch.setattr(payoff, "_alone_and_with_maker", lambda group, *arguments: [(group,)])
     monkeypatch.setattr(payoff, "_WORK_OF_A_VALUE", 0)
     assert set(unpaying(net, smooth())[0]) == {"edge", "edge/maker"}
@@ -324,10 +340,13 @@ def test_what_equalization_mends_stays_int8(monkeypatch):
         return equalization(*arguments[:3], channels, prepared.trials, min_max)
 
     unlike = prepared.groups["unlike"]
-    by_root = {group.root: group for group in prepared.groups.values()}
-    of_trial = (prepared.statistics, prepared.trials[unlike.root], min_max)
-    plain = payoff.local_error(prepared.graph, unlike, *of_trial)
-    mended = payoff._equalized_error(prepared.graph, unlike, by_root, *of_trial, channels, factors())
+    trial = prepared.trials[unlike.root]
+    plain = local_error(prepared.graph, unlike, prepared.statistics, trial, min_max)
+    groups = list(prepared.groups.values())
+    noise = payoff._equalized_noise(
+        prepared.graph, groups, prepared.statistics, prepared.trials, min_max, channels, factors()
+    )
+    mended = noise[unlike.root].weighed_by(trial)
     assert mended < plain / 2
     monkeypatch.setattr(payoff, "_alone_and_with_maker", lambda group, *arguments: [(group,)])
     monkeypatch.setattr(payoff, "_LARGE_ERROR", (mended * plain) ** 0.5)

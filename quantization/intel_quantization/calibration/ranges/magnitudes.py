@@ -59,7 +59,7 @@ def magnitudes(tensor: str, statistics: TensorStatistics) -> Magnitudes:
     folded = (statistics.histogram[:_HALF] + statistics.histogram[_HALF:]).astype(np.float64)
     folded[0] = 0.0  # zeros, and what is too small to be anything else in INT8
     used = np.flatnonzero(folded)
-    edges = np.array([bin_edges(int(index)) for index in used], np.float64).reshape(-1, 2)
+    edges = bin_edges(used)
     largest = max(-statistics.minimum, statistics.maximum)
     high = np.minimum(edges[:, 1], largest)
     return Magnitudes(np.minimum(edges[:, 0], high), high, folded[used], 255 if statistics.minimum >= 0 else 127)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Tuple
+from typing import Any, Tuple
 
 import numpy as np
 
@@ -24,30 +24,34 @@ def mean_squared_error(tensor: str, statistics: TensorStatistics) -> Tuple[float
 
 def _least_wrong(found: Magnitudes, largest: float) -> float:
     limits = largest * _SHARES
-    errors = [squared_error(found, float(limit)) for limit in limits]
-    return float(limits[int(np.argmin(errors))])
+    return float(limits[int(np.argmin(squared_error(found, limits)))])
 
 
-def squared_error(found: Magnitudes, limit: float) -> float:
-    """The sum of squared errors of INT8 values up to ``limit``, in-bin distributions taken as even.
+def squared_error(found: Magnitudes, limits: Any) -> np.ndarray:
+    """The sums of squared errors of INT8 values up to some limits, in-bin distributions taken as even: like ``limits``.
 
     The integral from 0 to x of the squared rounding error at step s is, with x / s = k + r and k the
     nearest whole number, s^3 (k / 12 + r^3 / 3); beyond the limit the error is x - limit.
     """
+    limit = np.asarray(limits, np.float64)[..., None]
     step = limit / found.levels
     width = found.high - found.low
     single = width <= 0
     spread = _integral(found.high, step, limit) - _integral(found.low, step, limit)
     mean = np.where(single, _point(found.high, step, limit), spread / np.where(single, 1.0, width))
-    return float((found.count * mean).sum())
+    return np.asarray((found.count * mean).sum(axis=-1))
 
 
-def _integral(edges: np.ndarray, step: float, limit: float) -> np.ndarray:
+def _integral(edges: np.ndarray, step: np.ndarray, limit: np.ndarray) -> np.ndarray:
     inside = np.minimum(edges, limit) / step
     whole = np.rint(inside)
-    rounding = step**3 * (whole / 12.0 + (inside - whole) ** 3 / 3.0)
-    return rounding + np.maximum(edges - limit, 0.0) ** 3 / 3.0
+    rounding = _cube(step) * (whole / 12.0 + _cube(inside - whole) / 3.0)
+    return np.asarray(rounding + _cube(np.maximum(edges - limit, 0.0)) / 3.0)
 
 
-def _point(values: np.ndarray, step: float, limit: float) -> np.ndarray:
+def _cube(values: np.ndarray) -> np.ndarray:
+    return values * values * values
+
+
+def _point(values: np.ndarray, step: np.ndarray, limit: np.ndarray) -> np.ndarray:
     return np.square(values - np.minimum(np.rint(values / step) * step, limit))

@@ -27,6 +27,18 @@ _TINY = 1e-30
 _DIGITS = 3
 
 
+# What TensorFlow's gradient functions raise where they do not know what they get.
+_OF_GRADIENTS = (
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    tf.errors.OpError,
+)
+
+
 @dataclass(frozen=True)
 class Sensitivities:
     """What was measured.
@@ -80,7 +92,7 @@ def measure_sensitivities(
             feeds = [{**weights, **_fitting(session.graph, sample)} for sample in samples]
             values = [session.run(built.ends, feed) for feed in feeds]
             found = _backward(session, built, feeds, _directions(values, masked))
-        except (TypeError, ValueError, tf.errors.OpError) as error:  # of a gradient: the graph itself has run
+        except _OF_GRADIENTS as error:  # the graph itself has run
             return Sensitivities({}, "TensorFlow cannot differentiate the graph: " + first_line(error))
     del session, weights
     trim_memory()
@@ -99,6 +111,8 @@ def has_gradient_in(graph: tf.Graph, prefix: str = "") -> Callable[[NodeDef], bo
     def has_gradient(node: NodeDef) -> bool:
         operation = graph.get_operation_by_name(prefix + node.name)
         if not operation.outputs or operation.outputs[0].dtype != tf.float32:  # ArgMax has a gradient, which is None
+            return False
+        if any(each.dtype in (tf.resource, tf.variant) for each in operation.inputs):  # TensorArrays of TensorFlow 1
             return False
         try:
             return ops.get_gradient_function(operation) is not None

@@ -85,6 +85,35 @@ def test_why_there_is_none_is_told():
     assert found.missing == "nothing leads to the outputs by differentiable operations alone"
 
 
+def through_an_array(x):
+    """A TensorArray of TensorFlow 1, as its loops over images have it; its gradients do not exist in TensorFlow 2."""
+    array = tf.raw_ops.TensorArrayV3(size=tf.shape(x)[0], dtype=tf.float32)
+    indices = tf.range(tf.shape(x)[0])
+    flow = tf.raw_ops.TensorArrayScatterV3(handle=array[0], indices=indices, value=x, flow_in=array[1])
+    return tf.raw_ops.TensorArrayGatherV3(handle=array[0], indices=indices, flow_in=flow, dtype=tf.float32)
+
+
+def test_arrays_of_loops_end_what_is_smooth():
+    def net(last):
+        x = tf.identity(b.conv_block(b.image((None, 8, 8, 3)), "first", filters=4), "middle")
+        tf.identity(last(b.conv(x, 5, 3, name="second")), "out")
+
+    plain = measured(lambda: net(tf.identity))[1]["middle"]
+    np.testing.assert_allclose(measured(lambda: net(through_an_array))[1]["middle"], plain, rtol=0.02)
+
+
+@pytest.mark.parametrize("error", [AssertionError("no handle"), AttributeError("'NoneType'"), KeyError("flow")])
+def test_what_gradients_raise_is_told(monkeypatch, error):
+    def fail(*_arguments, **_options):
+        raise error
+
+    monkeypatch.setattr(tf, "gradients", fail)
+    graph_def = b.build(unlike)
+    found = measure_sensitivities(graph_def, ("out",), ("middle",), samples(graph_def))
+    assert found.by_tensor == {}
+    assert found.missing.startswith("TensorFlow cannot differentiate the graph: ")
+
+
 def test_a_gradient_that_cannot_be_built_is_told():
     """TensorFlow's gradient of a concatenation takes an axis of int32 alone."""
 
