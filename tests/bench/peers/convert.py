@@ -74,8 +74,15 @@ def onnxruntime(folder: Path, spec: dict, images: np.ndarray, result: Path) -> N
         def get_next(self):
             return next(self._feeds, None)
 
+    # as its documentation advises: without VNNI, products of 8 bits overflow
+    vnni = "vnni" in Path("/proc/cpuinfo").read_text()
     quantization.quantize_static(
-        str(ready), str(result), Reader(), quant_format=quantization.QuantFormat.QDQ, per_channel=True
+        str(ready),
+        str(result),
+        Reader(),
+        quant_format=quantization.QuantFormat.QDQ,
+        per_channel=True,
+        reduce_range=not vnni,
     )
 
 
@@ -106,7 +113,11 @@ def model_compression_toolkit(folder: Path, spec: dict, images: np.ndarray, resu
     names = [spec["source"], spec["outputs"][0]]
     function = wrapped.prune(*(wrapped.graph.as_graph_element(name) for name in names))
     source = tf.keras.Input(images.shape[1:])
-    model = tf.keras.Model(source, tf.keras.layers.Lambda(function)(source))
+
+    def call(values):  # Keras asks the function's name, and what was wrapped has none
+        return function(values)
+
+    model = tf.keras.Model(source, tf.keras.layers.Lambda(call)(source))
     quantized, _info = mct.ptq.keras_post_training_quantization(
         model, lambda: ([images[start : start + 1]] for start in range(len(images)))
     )
