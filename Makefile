@@ -17,7 +17,7 @@ BIN := $(VENV)/bin
 SPHINX = $(BIN)/sphinx-build -c docs -W --keep-going -q -d build/doctrees
 SCRIPTS := .ci/run $(wildcard image/*/*.sh tests/*.sh tests/*/*.sh)
 
-.PHONY: help demo test test-faults test-variants soak fuzz audit lint format docs links image engine base browser bench wheel clean
+.PHONY: help demo test test-faults test-variants soak fuzz audit lint format docs links image engine base browser bench bench-peers wheel clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -91,6 +91,9 @@ browser: ## install Chromium where there is none, for the tests of the report's 
 
 bench: $(VENV)/ready ## measure: the launcher's overhead, and the real graphs where ../shared is there
 	@tests/bench/run.sh $(ARGS)
+
+bench-peers: $(VENV)/ready ## us against other quantizers, each in an environment of its own: BENCHMARKS.md, hours (ARGS="resnet8 --threads 1 --readme README.md")
+	@tests/bench/peers/run.sh $(ARGS)
 
 wheel: $(VENV)/ready ## dist/: wheels and source distributions of launch-quantization and launch-quantization-core
 	@$(BIN)/python -m build --no-isolation --outdir dist .

@@ -16,7 +16,15 @@ from launch_quantization.contract.json_schema import SCHEMAS
 from tests.e2e.support import PATIENCE, Launcher, leftovers, write_rows
 from tests.standin_zoo import write_zoo
 
-SUFFIXES = (".pb", ".report.html", ".report.json", ".report.md", ".statistics.json", ".manifest.json")
+SUFFIXES = (
+    ".pb",
+    ".report.html",
+    ".report.json",
+    ".report.md",
+    ".model_explorer.json",
+    ".statistics.json",
+    ".manifest.json",
+)
 
 
 def test_a_graph_and_images_are_enough(launch: Launcher, graph: Path, images: Path, tmp_path: Path) -> None:

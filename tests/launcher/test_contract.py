@@ -162,7 +162,7 @@ def test_codes_and_kinds_are_told_apart() -> None:
 
 def test_names_that_a_manifest_may_list() -> None:
     names = outputs.listed_names("a+b")
-    for name in ("a+b.pb", "a+b.report.html", "a+b.report.json", "a+b.statistics.json", "a+b.intermediate/01_x.pb"):
+    for name in ("a+b.pb", "a+b.report.html", "a+b.model_explorer.json", "a+b.intermediate/01_x.pb"):
         assert names.fullmatch(name)
     for name in ("aab.pb", "a+b.manifest.json", "a+b.intermediate/.x.pb", "a+b.intermediate/../x.pb", "x/a+b.pb"):
         assert not names.fullmatch(name)

@@ -18,6 +18,7 @@ SAVED_MODEL_FILE = SAVED_MODEL + "saved_model.pb"
 REPORT_HTML = ".report.html"
 REPORT_JSON = ".report.json"
 REPORT_MARKDOWN = ".report.md"
+MODEL_EXPLORER = ".model_explorer.json"
 STATISTICS = ".statistics.json"
 MANIFEST = ".manifest.json"
 INTERMEDIATE = ".intermediate"
@@ -46,6 +47,11 @@ OUTPUTS = (
     Output(REPORT_JSON, "the same for programs"),
     Output(REPORT_MARKDOWN, "the short of it, for a pull request"),
     Output(
+        MODEL_EXPLORER,
+        "signal to noise of each layer in dB, as node data for Google's Model Explorer, to lay over a graph; where "
+        "layers were looked at",
+    ),
+    Output(
         STATISTICS,
         "what calibration saw, with the hashes of the graph and the data; [`--statistics`](options.md#notes) takes it",
     ),
@@ -58,7 +64,8 @@ OUTPUTS = (
 
 MANIFEST_SCHEMA = 1
 REPORT_SCHEMA = 1
-LONGEST_SUFFIX = max((GRAPH, REPORT_HTML, REPORT_JSON, REPORT_MARKDOWN, STATISTICS, MANIFEST, INTERMEDIATE), key=len)
+_FILES = (GRAPH, REPORT_HTML, REPORT_JSON, REPORT_MARKDOWN, MODEL_EXPLORER, STATISTICS)
+LONGEST_SUFFIX = max((*_FILES, MANIFEST, INTERMEDIATE), key=len)
 
 
 def stem_of(out_graph: str) -> str:
@@ -73,7 +80,7 @@ def graph_suffix(form: Optional[str]) -> str:
 
 def listed_names(stem: str) -> Pattern[str]:
     """The names that a manifest may list, relative to the folder of the outputs; a job makes no others."""
-    files = "|".join(re.escape(suffix) for suffix in (GRAPH, REPORT_HTML, REPORT_JSON, REPORT_MARKDOWN, STATISTICS))
+    files = "|".join(re.escape(suffix) for suffix in _FILES)
     files += "|" + re.escape(WITH_PATCHES)
     stages = re.escape(INTERMEDIATE) + r"/[A-Za-z0-9_][A-Za-z0-9._-]{0,120}" + re.escape(GRAPH)
     part = r"/(?!\.{1,2}(?:/|$))[^/\x00-\x1f\x7f]{1,200}"  # a name, of whoever made the model

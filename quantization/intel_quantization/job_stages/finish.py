@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from typing import Any, Dict, List
 
@@ -20,6 +21,7 @@ from intel_quantization.job_stages.run_context import RunContext
 from intel_quantization.measure.of_job import points_lost
 from intel_quantization.report import write_report
 from intel_quantization.report.content import build
+from intel_quantization.report.model_explorer import node_data
 from intel_quantization.tune.tune import Tuning
 
 _MOST_REASONS = 200
@@ -61,6 +63,10 @@ def finish_job(
     pictures = () if accuracy is None else [each.jpeg for each in accuracy.differing]
     html, data, markdown = map(publication.path, suffixes)
     write_report(report, html, data, markdown, pictures)
+    overlay = node_data(converted.conversion, report["blame"])
+    if overlay is not None:
+        with open(publication.path(outputs.MODEL_EXPLORER), "w", encoding="utf-8") as stream:
+            json.dump(overlay, stream, indent=1, allow_nan=False)
     names = publication.commit()
     run.events.emit(
         "result",

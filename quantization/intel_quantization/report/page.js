@@ -139,10 +139,13 @@
   };
   const centre = () => [view.x + view.w / 2, view.y + view.h / 2];
   const fit = () => { Object.assign(view, whole); look(); };
-  const start = () => { // the first rows, so near that they can be read; the whole where it is small
+  const start = () => { // what the data come in by, so near that they can be read; the whole where it is small
     const w = 0.9 * drawing.clientWidth, h = 0.9 * drawing.clientHeight;
     if (w > whole.w && h > whole.h) fit();
-    else Object.assign(view, { x: whole.x + (whole.w - w) / 2, y: whole.y, w, h });
+    else {
+      const first = boxes.find((box) => box.op.startsWith("Placeholder")) || boxes[0];
+      Object.assign(view, { x: middle(first) - w / 2, y: first.y * STEP_Y - margin, w, h });
+    }
     look();
   };
   document.getElementById("in").addEventListener("click", () => zoom(0.7, ...centre()));

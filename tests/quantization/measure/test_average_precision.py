@@ -10,6 +10,7 @@ from intel_quantization.comparison.detections import Detections, Members
 from intel_quantization.data.images import Image
 from intel_quantization.data.truth import Boxes
 from intel_quantization.measure.average_precision import Detected, Matched
+from intel_quantization.measure.choose import measures_for
 from intel_quantization.measure.detection import AveragePrecision, numbering
 
 # pycocotools.cocoeval.COCOeval, one range of areas, maxDets 100, on images of 480 x 640; AP of scenes(seed)
@@ -178,3 +179,23 @@ def test_boxes_that_the_graph_is_not_sure_of_do_not_tell_what_classes_are_called
         classes = np.concatenate([truth.classes, np.full(len(near), 1)])
         many.append(Detected(boxes, scores, classes))
     assert numbering(truths, many) == ({1: 1, 2: 2, 3: 3}, [1, 2, 3], [])
+
+
+@pytest.mark.parametrize("form", ["picked", "anchors"])
+def test_outputs_like_those_of_the_zoos_ssd_resnet34_are_found(form):
+    """Of MLPerf's SSD: boxes as left, top, right, bottom, called detection_bboxes; or v/stack and v/Softmax."""
+    truths, found = scenes(5)
+    boxes, scores, classes, _counts = batch(found, turned=True)
+    if form == "picked":
+        names, outputs = ["detection_bboxes:0", "detection_scores:0", "detection_classes:0"], [boxes, scores, classes]
+        outputs[2] = classes.astype(np.int64)
+    else:
+        names = ["v/stack:0", "v/Softmax:0"]
+        of_class = np.zeros((*scores.shape, 81), np.float32)
+        np.put_along_axis(of_class, classes.astype(int)[..., np.newaxis], scores[..., np.newaxis], axis=2)
+        of_class[..., 0] = 1 - of_class[..., 1:].sum(axis=2)
+        outputs = [boxes, of_class]
+    images = [Image(str(number), truth=truth) for number, truth in enumerate(truths)]
+    (measure,) = measures_for(names, outputs, images, {"image:0": np.zeros((12, 1200, 1200, 3), np.float32)})
+    measure.add(outputs, outputs, images)
+    assert measure.finish().fp32 == pytest.approx(OF_PYCOCOTOOLS[5], abs=15 if form == "anchors" else 1e-3)

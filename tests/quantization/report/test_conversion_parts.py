@@ -7,6 +7,7 @@ import pytest
 
 from intel_quantization.calibration.statistics import TensorStatistics, histogram_of
 from intel_quantization.report import picture
+from intel_quantization.report.model_explorer import node_data
 from intel_quantization.report.picture import graph_picture
 from intel_quantization.report.ranges import BARS, bars, tensor_ranges
 from tests.quantization.blame.broken_nets import again, converted
@@ -69,3 +70,14 @@ def test_the_bars_are_the_histogram_of_the_values():
     wanted = np.histogram(values, BARS, (seen.minimum, seen.maximum))[0]
     assert np.abs(np.cumsum(found) - np.cumsum(wanted)).max() < 0.02 * len(values)  # bins are an eighth of an octave
     assert bars(TensorStatistics(count=1, minimum=2.0, maximum=2.0)) == []
+
+
+def test_the_overlay_names_layers_as_both_graphs_do(made):
+    layers = [{"node": "second", "accumulated_db": 30.126}]
+    found = node_data(made, {"layers": layers})
+    (int8,) = [layer.node for layer in made.layers if layer.group.linear == "second"]
+    assert found["results"] == {"second": {"value": 30.13}, int8: {"value": 30.13}}
+    assert int8 in {node.name for node in made.graph.node}
+    assert [stop["stop"] for stop in found["gradient"]] == [0, 1]
+    assert node_data(made, None) is None
+    assert node_data(made, {"layers": []}) is None

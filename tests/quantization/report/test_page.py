@@ -152,6 +152,17 @@ def test_the_graph_can_be_zoomed(opened):
     assert near < before < page.run(wide)
 
 
+def test_a_large_graph_is_seen_from_its_input(opened):
+    boxes = [box(f"n{number}", 3.0 * (number % 9), number) for number in range(40)]
+    boxes[7]["op"] = "Placeholder"
+    page = opened(dict(REPORT, graph={"boxes": boxes, "edges": []}))
+    frame = page.run("document.getElementById('drawing').getBoundingClientRect().toJSON()")
+    seen = page.run("document.querySelectorAll('#drawing .node')[7].getBoundingClientRect().toJSON()")
+    assert frame["left"] < seen["left"] < seen["right"] < frame["right"]
+    assert frame["top"] <= seen["top"] < frame["top"] + 60
+    assert seen["height"] > 25  # to be read
+
+
 def test_what_prints_is_open(opened):
     page = opened(dict(REPORT, blame=dict(BLAME, opportunities=BLAME["opportunities"] * 9), tensors=[TENSOR] * 9))
     closed = "[...document.querySelectorAll('details')].filter(part => !part.open).length"
