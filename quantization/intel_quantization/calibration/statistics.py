@@ -149,7 +149,8 @@ def bin_edges(indices: Any) -> np.ndarray:
     """The values of smallest and largest magnitude that fall into some bins: float64 [..., 2]."""
     first = np.asarray(indices, np.uint32) << np.uint32(SHIFT)
     both = np.stack([first, first | np.uint32((1 << SHIFT) - 1)], axis=-1)
-    return both.view(np.float32).astype(np.float64)
+    with np.errstate(invalid="ignore"):  # bins of what is no number
+        return both.view(np.float32).astype(np.float64)
 
 
 def _joined(
