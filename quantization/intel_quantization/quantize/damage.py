@@ -19,6 +19,7 @@ from intel_quantization.quantize.trial import Trial
 # of ten real networks all layers together did 0.1 to 7 times the damage that this adds up to (half of them more
 # than 2 times); on one it adds up to far too much. Near the upper end, since damage that is not seen cannot be mended,
 # while a layer in FP32 that might have been INT8 costs little (see the limits in payoff.py).
+# Of what has one position only, as class scores have, it is right.
 _COHERENCE = 4.0
 
 
@@ -45,9 +46,17 @@ def judge_by_damage(
         trial, importance = trials[group.root], statistics.sensitivities.get(group.root)
         if importance is None or importance.shape != trial.wanted.shape[-1:]:
             continue
-        found[group.root] = trial.judged_by(importance * _COHERENCE)
+        factor = _COHERENCE if _count_positions(group, statistics) > 1 else 1.0
+        found[group.root] = trial.judged_by(importance * factor)
         own = own_error(group, trial)
         if own > 0.0:
             ratios.append(own_error(group, found[group.root]) / own)
     usual = float(np.median(ratios)) if ratios else 1.0
     return {group.root: found.get(group.root) or trials[group.root].scaled(usual) for group in groups}
+
+
+def _count_positions(group: Group, statistics: Statistics) -> float:
+    """How many values of each channel a group gives for one sample."""
+    seen = statistics.tensors[group.root]
+    width = (seen.shape or (None,))[-1] or 1
+    return seen.count / max(statistics.samples, 1) / width

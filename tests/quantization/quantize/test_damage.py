@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from intel_quantization.calibration.ranges.collectors import min_max
 from intel_quantization.quantize.damage import judge_by_damage
@@ -65,3 +66,20 @@ def test_a_layer_whose_noise_grows_on_its_way_stays_fp32(factor, left):
     channels = frozenset(group.root for group in groups)
     found = find_unpaying(prepared.graph, prepared.items, prepared.statistics, prepared.trials, min_max, channels)
     assert (found.get("first") == OUT_OF_PROPORTION) == left
+
+
+def test_noise_of_a_single_position_is_not_taken_for_more():
+    """Class scores have no neighbours whose noise could be alike."""
+
+    def scores():
+        x = tf.reduce_mean(b.conv_block(b.image((None, 16, 16, 3)), "first", filters=8), [1, 2])
+        b.dense(x, 4, name="out")
+
+    graph_def = b.build(scores)
+    prepared = prepare(graph_def, [b.batch(graph_def, 8, seed=1)], ["out"])
+    groups = list(prepared.groups.values())
+    widths = {group.root: 8 if group.linear == "first" else 4 for group in groups}
+    prepared.statistics.sensitivities = {root: np.full(width, 2.0) for root, width in widths.items()}
+    trials = judge_by_damage(groups, prepared.statistics, prepared.trials, lambda group, trial: 0.0)
+    weights = {width: trials[root].weigh(np.ones(width)) / width for root, width in widths.items()}
+    assert weights == {8: 8.0, 4: 2.0}
