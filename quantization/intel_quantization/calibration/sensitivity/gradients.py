@@ -143,6 +143,8 @@ class _Gradients:
 
 
 def _squares(gradient: Any) -> Any:
+    if gradient.shape.rank:
+        return tf.reduce_sum(tf.square(gradient), axis=list(range(gradient.shape.rank - 1)))
     flat = tf.reshape(gradient, tf.stack([-1, tf.shape(gradient)[-1]]))
     return tf.reduce_sum(tf.square(flat), axis=0)
 
