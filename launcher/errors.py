@@ -117,6 +117,13 @@ class BusyError(LauncherError):
     kind = failures.BUSY.kind
 
 
+class DifferentError(LauncherError):
+    """Something is not as a manifest says."""
+
+    exit_code = failures.DIFFERENT.code
+    kind = failures.DIFFERENT.kind
+
+
 class Interrupted(BaseException):
     """A signal asked the launcher to end; raised in the main thread by the signal handler.
 

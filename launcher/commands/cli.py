@@ -11,7 +11,9 @@ from launch_quantization.commands.options import (
     completion_options,
     doctor_options,
     graph_options,
+    replay_options,
     run_options,
+    verify_options,
 )
 from launch_quantization.contract import commands
 from launch_quantization.contract.options import ViewOptions
@@ -62,6 +64,19 @@ def _prepare(argv: list[str], view: View) -> tuple[Callable[[View], int], View]:
 
         to_clean = clean_options(argv[1:])
         return (lambda _view: clean(to_clean)), PlainView()
+    if name == commands.VERIFY.name:
+        from launch_quantization.commands.verify import verify
+
+        to_verify = verify_options(argv[1:])
+        return (lambda _view: verify(to_verify)), PlainView()
+    if name == commands.REPLAY.name:
+        from launch_quantization.commands.replay import replay
+
+        to_replay = replay_options(argv[1:])
+        return (
+            lambda view: replay(to_replay, view),
+            choose_view(as_json=False, quiet=to_replay.quiet, verbose=to_replay.verbose),
+        )
     if name == commands.COMPLETION.name:
         from launch_quantization.commands.completion import print_completion
 

@@ -16,7 +16,9 @@ from launch_quantization.contract.options import (
     CleanOptions,
     CompletionOptions,
     DoctorOptions,
+    ReplayOptions,
     RunOptions,
+    VerifyOptions,
 )
 from launch_quantization.contract.parser import GENERAL, AskedError, MistakeError, parse_options
 from launch_quantization.contract.words import DEFAULT_TENSORFLOW, TUNE
@@ -58,6 +60,18 @@ def doctor_options(argv: Sequence[str]) -> DoctorOptions:
 def clean_options(argv: Sequence[str]) -> CleanOptions:
     """Those of ``clean``."""
     options: CleanOptions = _parsed(commands.CLEAN, argv)
+    return options
+
+
+def verify_options(argv: Sequence[str]) -> VerifyOptions:
+    """Those of ``verify``."""
+    options: VerifyOptions = _parsed(commands.VERIFY, argv)
+    return options
+
+
+def replay_options(argv: Sequence[str]) -> ReplayOptions:
+    """Those of ``replay``."""
+    options: ReplayOptions = _parsed(commands.REPLAY, argv)
     return options
 
 

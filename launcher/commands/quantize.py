@@ -6,14 +6,20 @@ import json
 import secrets
 import shlex
 import sys
+import time
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
+from launch_quantization import __version__
 from launch_quantization.contract.options import RunOptions
 from launch_quantization.contract.words import PB, QUANTIZE
 from launch_quantization.errors import AccuracyError, Interrupted
 from launch_quantization.job.job import Job
 from launch_quantization.job.validation import checked_job
 from launch_quantization.output.collect import collect
+from launch_quantization.output.inputs import hashed
+from launch_quantization.output.record import run_record
 from launch_quantization.output.runs import recorded, remove_leftovers, shells_root
 from launch_quantization.output.staging import OUTPUT, staged, staging_path
 from launch_quantization.runtimes.choose import choose_runtime, ready_runtime
@@ -45,15 +51,24 @@ def quantize(options: RunOptions[str], view: View) -> int:
 
 
 def _run(options: RunOptions[str], job: Job, out_graph: Path, view: View) -> int:
-    with recorded(staging_path(out_graph)) as run_id, staged(out_graph, view.warn) as staging:
+    with recorded(staging_path(out_graph)) as run_id, staged(out_graph, view.warn) as staging, ExitStack() as stack:
         runtime = _ready_runtime(options, view, run_id)
+        inputs = stack.enter_context(hashed(job))
         # Programs that read events get them as they are.
         translate = str if options.json else HostPaths(job, staging)
         listener = Listener(view, translate, log=options.verbose)
         view.starting()
         status = runtime.run(job, staging, listener)
         listener.check(status)
-        files = collect(staging / OUTPUT, out_graph, job.format or PB)
+        ended = time.time()
+
+        def record(report: dict[str, Any]) -> dict[str, Any]:
+            start = None if listener.start is None else listener.start.data
+            return run_record(
+                job, inputs.wait(), runtime.identity(), start, listener.stages, ended, report, __version__
+            )
+
+        files = collect(staging / OUTPUT, out_graph, job.format or PB, record)
         try:
             view.finished(listener.result, files)
         except Interrupted as interruption:

@@ -13,9 +13,10 @@ import json
 import os
 import re
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from launch_quantization.contract import outputs
 from launch_quantization.contract.words import PB, SAVED_MODEL
@@ -23,6 +24,7 @@ from launch_quantization.errors import OutputRefusedError
 from launch_quantization.output import graph_message
 from launch_quantization.output.collected_folder import check_folder, open_folder
 from launch_quantization.output.placement import place
+from launch_quantization.output.staging import refusing
 from launch_quantization.stream.sanitize import safe_text
 
 MANIFEST_LIMIT = 1 << 20
@@ -36,6 +38,7 @@ REPORT_LIMIT = 64 << 20
 _REMEDY = "nothing was changed; run again with --verbose, and do not trust this graph"
 _CHUNK = 1 << 20
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _DIRECTORY = os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY | os.O_CLOEXEC
 
 
@@ -48,13 +51,16 @@ class _Entry:
     sha256: str
 
 
-def collect(source: Path, out_graph: Path, form: str = PB) -> tuple[Path, ...]:
+def collect(
+    source: Path, out_graph: Path, form: str = PB, record: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+) -> tuple[Path, ...]:
     """Check everything below ``source`` and move it beside ``out_graph``.
 
     Args:
         source: the directory that was /workspace/output, on the file system of ``out_graph``.
         out_graph: final path of the INT8 graph, or of its SavedModel.
         form: which of the two.
+        record: makes of the report what the manifest says of the run; None: nothing.
 
     Returns:
         What is in place now, files but for the folder of a SavedModel, the graph first.
@@ -70,9 +76,11 @@ def collect(source: Path, out_graph: Path, form: str = PB) -> tuple[Path, ...]:
         mask = _umask()
         for entry in entries:
             _check(directory, entry, mask)
-        _check_report(directory, stem, form, entries)
+        report = _check_report(directory, stem, form, entries)
         manifest = stem + outputs.MANIFEST
-        _check_mode(directory, manifest, mask)
+        if record is not None:
+            _write_manifest(directory, manifest, entries, record(report))
+        _check_mode(directory, manifest, mask, MANIFEST_LIMIT if record is None else FILE_LIMIT)
         graph = _graph(directory, stem, form, entries, mask)
         others = sorted(entry.name for entry in entries if not _is_part(entry.name, graph))
         names = [*others, manifest, graph]
@@ -209,8 +217,8 @@ def _complaint_of_graph(descriptor: int, name: str) -> str:
     return wrong and f"is no GraphDef: {wrong}"
 
 
-def _check_report(directory: int, stem: str, form: str, entries: Sequence[_Entry]) -> None:
-    """The report has to speak of this graph."""
+def _check_report(directory: int, stem: str, form: str, entries: Sequence[_Entry]) -> dict[str, Any]:
+    """The report, which has to speak of this graph."""
     name = stem + outputs.REPORT_JSON
     with os.fdopen(_open_regular(directory, name, REPORT_LIMIT), "rb") as file:
         text = file.read(REPORT_LIMIT + 1)
@@ -222,10 +230,23 @@ def _check_report(directory: int, stem: str, form: str, entries: Sequence[_Entry
     graph = stem + outputs.graph_suffix(form)
     if spoken_of not in [entry.sha256 for entry in entries if entry.name == graph]:
         raise _refuse(f"{name} is about another graph than {graph}")
+    return dict(report)
 
 
-def _check_mode(directory: int, name: str, mask: int) -> None:
-    descriptor = _open_regular(directory, name, MANIFEST_LIMIT)
+def _write_manifest(directory: int, name: str, entries: Sequence[_Entry], run: dict[str, Any]) -> None:
+    """The manifest that is kept: the files that were checked, and what the launcher knows of the run."""
+    text = json.dumps(
+        {"schema": outputs.MANIFEST_SCHEMA, "files": [vars(entry) for entry in entries], "run": run}, indent=1
+    )
+    with refusing(f"cannot write {name}"):
+        os.unlink(name, dir_fd=directory)
+        descriptor = os.open(name, _NEW, 0o600, dir_fd=directory)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(text + "\n")
+
+
+def _check_mode(directory: int, name: str, mask: int, limit: int) -> None:
+    descriptor = _open_regular(directory, name, limit)
     try:
         os.fchmod(descriptor, 0o666 & ~mask)
         os.fsync(descriptor)

@@ -17,6 +17,9 @@ class Runtime(Protocol):
     def describe(self) -> str:
         """One line for the user: what this runtime is, e.g. ``docker 20.10.24, image quantization:…``."""
 
+    def is_ready(self) -> bool:
+        """Whether ``ensure`` has nothing to do."""
+
     def ensure(self, log: BuildLog) -> None:
         """Make ready what the job needs (build the image, make the environment); a no-op when ready.
 
@@ -40,6 +43,12 @@ class Runtime(Protocol):
         """An interactive bash in the workspace, everything mounted; returns the shell's exit status.
 
         Where stdin is no terminal, bash reads its commands from stdin, without a pseudo-terminal.
+        """
+
+    def identity(self) -> dict[str, object]:
+        """What the job runs in, JSON-ready: ``contract.manifest.PLACE``, and ``revision``, the commit, or None.
+
+        After ``ensure``.
         """
 
     def plan(self, job: Job, staging: Path) -> dict[str, object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
@@ -52,6 +53,8 @@ class Listener:
     Attributes:
         result: the result event, once it came.
         looked: the event of a task that looks at graphs, once it came.
+        start: the event that says what the job runs on, once it came.
+        stages: the stages so far, and when each began, in unix seconds.
     """
 
     def __init__(self, view: View, translate: Callable[[str], str] = str, *, log: bool = True) -> None:
@@ -63,6 +66,8 @@ class Listener:
         self._stage = ""
         self.result: Event | None = None
         self.looked: Event | None = None
+        self.start: Event | None = None
+        self.stages: list[tuple[str, float]] = []
 
     def __call__(self, line: bytes, stream: str) -> None:
         """Take one line; ``stream`` is "stdout" or "stderr"."""
@@ -76,6 +81,9 @@ class Listener:
             event = replace(event, data={**event.data, "message": self._translate(event.data["message"])})
         elif event.name == "stage":
             self._stage = event.data["name"]
+            self.stages.append((self._stage, time.time()))
+        elif event.name == "start":
+            self.start = event
         elif event.name == "error":
             self._error = self._error or event
         elif event.name == "result":

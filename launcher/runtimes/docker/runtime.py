@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from launch_quantization.building.identity import checkout_identity
 from launch_quantization.errors import (
     DeadlineError,
     EngineUnreachableError,
@@ -22,7 +23,7 @@ from launch_quantization.runtimes.docker import shell as terminal
 from launch_quantization.runtimes.docker.container import Attachment, Container, Demultiplexer, End
 from launch_quantization.runtimes.docker.engine import Engine, translated
 from launch_quantization.runtimes.docker.image.build import DEFAULT_VARIANT, LATEST, ImageSpec, ensure_image, find_image
-from launch_quantization.runtimes.docker.image.store import image_id
+from launch_quantization.runtimes.docker.image.store import image_content, image_id
 from launch_quantization.runtimes.docker.profile import OUTPUT, Profile, job_profile
 from launch_quantization.runtimes.docker.reaper import OurContainer, container_name, labels, our_containers, reap
 from launch_quantization.runtimes.watch import Watch, output_room
@@ -83,6 +84,10 @@ class DockerRuntime:
         rootless = "; rootless: uid 0 inside is you outside" if self._engine.rootless else ""
         missing = "to be built" if self._buildable else f"{self._named}, which is not there"
         return f"{self._engine.describe()}, image {self._find() or missing}{rootless}"
+
+    def is_ready(self) -> bool:
+        """Whether the image is there."""
+        return self._find() is not None
 
     def ensure(self, log: BuildLog) -> None:
         """Build the image unless it is there.
@@ -177,6 +182,20 @@ class DockerRuntime:
             finally:
                 attachment.close()
         return 128 + 1 if end is None else end.exit_code
+
+    def identity(self) -> dict[str, object]:
+        """The image, and, where it is this launcher's, what went into it."""
+        image = self._find() or self._named or LATEST
+        ours = self._named is None or image != self._named
+        made_of = checkout_identity(self._spec.variant) if ours else {"tensorflow": self._spec.variant, "packages": []}
+        return {
+            "runtime": self.name,
+            **made_of,
+            "engine": self._engine.describe(),
+            "image": image,
+            "image_id": image_id(self._engine, image),
+            "image_content": image_content(self._engine, image),
+        }
 
     def plan(self, job: Job, staging: Path) -> dict[str, object]:
         """What would run; ``command`` is a ``docker run`` argv that does the same when pasted.

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from launch_quantization.building.context import context_root, lock_file
+from launch_quantization.building.identity import checkout_identity
 from launch_quantization.contract.words import WORKSPACE
 from launch_quantization.errors import EngineUnreachableError, Interrupted, LauncherError, UsageError
 from launch_quantization.job.job import MEMORY_SHARE, PROCESSES, TMP_SHARE, Job
@@ -89,6 +90,10 @@ class LocalRuntime:
             "a graph is a program, use only graphs you trust, or see launch_quantization doctor"
         )
 
+    def is_ready(self) -> bool:
+        """Whether the environment is made."""
+        return self.environment.complete
+
     def ensure(self, log: BuildLog, *, force: bool = False) -> None:
         """Make the environment unless it is there.
 
@@ -150,6 +155,15 @@ class LocalRuntime:
 
     def _walled(self, job: Job, output: Path) -> WalledJob:
         return WalledJob(self.wall, self.environment, context_root() / "quantization", job, output)
+
+    def identity(self) -> dict[str, object]:
+        """The lock file, the package, the Python and the wall."""
+        return {
+            "runtime": self.name,
+            **checkout_identity(self._variant),
+            "python": self.environment.base.full,
+            "wall": f"bubblewrap {self.wall.version}" if self.wall.holds else None,
+        }
 
     def plan(self, job: Job, staging: Path) -> dict[str, object]:
         """The same job as one pasteable command."""

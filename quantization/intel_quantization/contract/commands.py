@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, Tuple
 
-from .options import BuildOptions, CleanOptions, CompletionOptions, DoctorOptions, RunOptions
+from .options import (
+    BuildOptions,
+    CleanOptions,
+    CompletionOptions,
+    DoctorOptions,
+    ReplayOptions,
+    RunOptions,
+    VerifyOptions,
+)
 from .words import BENCHMARK, COMPARE, EVALUATE, TUNE
 
 PROGRAM = "launch_quantization"
@@ -54,7 +62,7 @@ DOCTOR = Command(
 CLEAN = Command(
     "clean",
     CleanOptions,
-    "remove what killed launchers left behind; images and environments on request",
+    "remove what killed launchers left; images and environments on request",
     "Removes containers, staging directories and records of launchers that are gone.",
 )
 COMPLETION = Command(
@@ -63,6 +71,22 @@ COMPLETION = Command(
     "print a script that completes options in a shell",
     "Prints a script that completes options in bash, zsh or fish. In bash:\n\n"
     '  eval "$(launch_quantization completion bash)"',
+)
+
+VERIFY = Command(
+    "verify",
+    VerifyOptions,
+    "check the files of a run by its manifest",
+    "Says which files beside a manifest, and which inputs, are not as they were. Exit code 14 where any is not:\n\n"
+    "  launch_quantization verify net_int8.manifest.json",
+)
+REPLAY = Command(
+    "replay",
+    ReplayOptions,
+    "do again what a manifest says, and compare",
+    "Runs it again with the same options on the same inputs in the same environment, and says whether the results are "
+    "the same bytes. Nothing beside the manifest is changed:\n\n"
+    "  launch_quantization replay net_int8.manifest.json",
 )
 
 EVALUATE_COMMAND = Command(
@@ -95,5 +119,5 @@ TUNE_COMMAND = Command(
 ON_GRAPHS: Tuple[Command, ...] = (EVALUATE_COMMAND, BENCHMARK_COMMAND, COMPARE_COMMAND, TUNE_COMMAND)
 """Those that take graphs as words, and all options of the plain call."""
 
-SUB_COMMANDS: Tuple[Command, ...] = ON_GRAPHS + (BUILD, DOCTOR, CLEAN, COMPLETION)
+SUB_COMMANDS: Tuple[Command, ...] = ON_GRAPHS + (BUILD, DOCTOR, VERIFY, REPLAY, CLEAN, COMPLETION)
 COMMANDS: Tuple[Command, ...] = (RUN,) + SUB_COMMANDS

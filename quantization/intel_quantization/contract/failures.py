@@ -42,6 +42,7 @@ OUTPUT_REFUSED = Failure(
 )
 ACCURACY = Failure(12, "accuracy", "The INT8 graph loses more accuracy than was allowed.", from_inside=True)
 BUSY = Failure(13, "busy", "Another launcher is writing the same output.")
+DIFFERENT = Failure(14, "different", "verify or replay found that something is not as the manifest says.")
 INTERNAL = Failure(70, "internal", "A defect of this tool.", from_inside=True)
 
 FAILURES: Tuple[Failure, ...] = (
@@ -57,6 +58,7 @@ FAILURES: Tuple[Failure, ...] = (
     OUTPUT_REFUSED,
     ACCURACY,
     BUSY,
+    DIFFERENT,
     INTERNAL,
 )
 """All of them, by code."""

@@ -6,10 +6,11 @@ from typing import Any, Callable, Dict
 
 from .events import EVENTS
 from .job import NEEDED, SCHEMA, THREADS
+from .manifest import MANIFEST
 from .option import Option, options_of
 from .options import JobOptions
 from .outputs import MANIFEST_SCHEMA, REPORT_SCHEMA
-from .report import MANIFEST, REPORT, TOLD_OPTIONS
+from .report import REPORT, TOLD_OPTIONS
 from .shapes import object_schema, required_keys, schema_of
 from .values import COUNT
 from .words import TASKS

@@ -27,7 +27,7 @@ class JobOptions(Generic[P]):
 
     in_graph: Optional[P] = option(
         values.PATH,
-        "the FP32 graph: frozen (.pb, .pbtxt), a SavedModel folder or a Keras file",
+        "the FP32 graph: frozen (.pb, .pbtxt), a SavedModel or a Keras file",
         groups.MAIN,
         short="-g",
         level=EVERYDAY,
@@ -333,6 +333,32 @@ class DoctorOptions(PlaceOptions):
     """``doctor``."""
 
     json: bool = option(values.FLAG, "the findings as JSON on stdout", groups.VIEW, default=False)
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class VerifyOptions:
+    """``verify``."""
+
+    manifest: str = option(values.FILE, "NAME.manifest.json", groups.AGAIN, is_positional=True)
+    inputs: bool = option(
+        values.FLAG, "also the graph, the data and whatever else went in", groups.AGAIN, default=False
+    )
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class ReplayOptions:
+    """``replay``. Paths are those of the manifest where they are not given."""
+
+    manifest: str = option(values.FILE, "NAME.manifest.json", groups.AGAIN, is_positional=True)
+    in_graph: Optional[str] = option(values.PATH, "where the FP32 graph is now", groups.AGAIN)
+    data_location: Optional[str] = option(values.PATH, "where the data are now", groups.AGAIN)
+    labels: Optional[str] = option(values.FILE, "where the labels are now", groups.AGAIN)
+    runtime: Optional[str] = option(values.RUNTIME, "another runtime than that of the manifest", groups.AGAIN)
+    keep: Optional[str] = option(
+        values.DIRECTORY, "keep what comes of it in this folder (default: only compared)", groups.AGAIN
+    )
+    quiet: bool = option(values.FLAG, "only the comparison, and errors", groups.VIEW, default=False)
+    verbose: bool = option(values.FLAG, "also the log of the job", groups.VIEW, default=False)
 
 
 @dataclass(frozen=True, repr=False, eq=False)

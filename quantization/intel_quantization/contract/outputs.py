@@ -55,7 +55,11 @@ OUTPUTS = (
         STATISTICS,
         "what calibration saw, with the hashes of the graph and the data; [`--statistics`](options.md#notes) takes it",
     ),
-    Output(MANIFEST, "size and SHA-256 of all of them"),
+    Output(
+        MANIFEST,
+        "size and SHA-256 of all of them, and what they were made of, where, and how, for "
+        "[verify and replay](../how-to/reproduce.md)",
+    ),
     Output(
         INTERMEDIATE + "/",
         "with `--intermediate`: the graph of every stage, and `statistics.npz`, which has the patches, too",

@@ -1,4 +1,4 @@
-"""NAME.report.json and NAME.manifest.json."""
+"""NAME.report.json."""
 
 from __future__ import annotations
 
@@ -157,7 +157,3 @@ REPORT = Object(
     }
 )
 """All of a report but for the options, whose types are those of the job."""
-
-MANIFEST = Object(
-    {"schema": Integer(), "files": ListOf(Object({"name": _TEXT, "size": Integer(), "sha256": Text(64)}), 1000)}
-)

@@ -41,6 +41,12 @@ class FakeRuntime:
         assert staging.is_dir()
         return 42
 
+    def is_ready(self) -> bool:
+        return True
+
+    def identity(self) -> dict[str, object]:
+        return {"runtime": self.name, "tensorflow": "2.14", "packages": [], "revision": "1234"}
+
     def plan(self, job: Job, staging: Path) -> dict[str, object]:
         return {"runtime": self.name, "command": ["run", "a b", "--job", "{}"]}
 

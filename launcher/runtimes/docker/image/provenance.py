@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
-from pathlib import Path
-
 from launch_quantization.building.context import context_root
+from launch_quantization.building.identity import revision
 
 _PREFIX = "org.opencontainers.image"
 
@@ -26,19 +24,7 @@ def provenance_labels(base: str, base_id: str) -> dict[str, str]:
         f"{_PREFIX}.base.name": base,
         "io.github.quantization.base.id": base_id,
     }
-    revision = _revision(context_root())
-    if revision is not None:
-        labels[f"{_PREFIX}.revision"] = revision
+    commit = revision(context_root())
+    if commit is not None:
+        labels[f"{_PREFIX}.revision"] = commit
     return labels
-
-
-def _revision(root: Path) -> str | None:
-    """The commit of a checkout, with ``-dirty`` where tracked files differ; None outside of one."""
-    if not (root / ".git").exists():
-        return None
-    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip() or None
