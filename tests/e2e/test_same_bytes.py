@@ -90,7 +90,7 @@ def test_a_replay_and_the_photo_that_changed(
     assert run["place"]["runtime"] == runtime
     assert "numpy==1.26.4" in run["place"]["packages"]
     assert run["place"]["image_content"] if runtime == "docker" else run["place"]["python"].startswith("3.")
-    assert [stage["name"] for stage in run["stages"]][0] == "read"
+    assert next(stage["name"] for stage in run["stages"]) == "read"
 
     done = replay(launch, manifest)
     assert done.returncode == 0, done.stdout + done.stderr
