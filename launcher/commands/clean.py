@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 
 from launch_quantization.contract.options import CleanOptions
+from launch_quantization.output.kept import rescue, trim
 from launch_quantization.output.runs import dead_runs, remove_leftovers
 from launch_quantization.runtimes.choose import load_kinds
 from launch_quantization.stream.sanitize import safe_path, safe_text
@@ -41,6 +42,8 @@ def _clean_each(options: CleanOptions) -> Iterator[str]:
     if options.dry_run:
         yield from (str(run.staging) for run in dead_runs())
     else:
-        yield from remove_leftovers()
+        yield from remove_leftovers(rescue)
+    if options.statistics or options.all:
+        yield from (str(path) for path in trim(0, dry_run=options.dry_run))
     for kind in load_kinds():
         yield from kind.clean(options, _Told())

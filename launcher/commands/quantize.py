@@ -7,7 +7,8 @@ import secrets
 import shlex
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from launch_quantization.job.job import Job
 from launch_quantization.job.validation import checked_job
 from launch_quantization.output.collect import collect
 from launch_quantization.output.inputs import hashed
+from launch_quantization.output.kept import kept_for, rescue
 from launch_quantization.output.record import run_record
 from launch_quantization.output.runs import recorded, remove_leftovers, shells_root
 from launch_quantization.output.staging import OUTPUT, staged, staging_path
@@ -42,7 +44,7 @@ def quantize(options: RunOptions[str], view: View) -> int:
         view.note(f"Model Zoo: {job.model_name}, as no --model_name is given")
     if options.dry_run:
         return _dry_run(options, job, view)
-    remove_leftovers()
+    remove_leftovers(rescue)
     if job.task != QUANTIZE and not job.debug:
         return _look(options, job, view)
     if job.debug or job.out_graph is None:
@@ -58,15 +60,15 @@ def _run(options: RunOptions[str], job: Job, out_graph: Path, view: View) -> int
         translate = str if options.json else HostPaths(job, staging)
         listener = Listener(view, translate, log=options.verbose)
         view.starting()
-        status = runtime.run(job, staging, listener)
+        place = runtime.identity()
+        with kept_for(job, place, staging, view.warn) if options.resume else nullcontext() as kept:
+            status = runtime.run(replace(job, kept=kept), staging, listener)
         listener.check(status)
         ended = time.time()
 
         def record(report: dict[str, Any]) -> dict[str, Any]:
             start = None if listener.start is None else listener.start.data
-            return run_record(
-                job, inputs.wait(), runtime.identity(), start, listener.stages, ended, report, __version__
-            )
+            return run_record(job, inputs.wait(), place, start, listener.stages, ended, report, __version__)
 
         files = collect(staging / OUTPUT, out_graph, job.format or PB, record)
         try:

@@ -65,7 +65,7 @@ def _options(options: ReplayOptions, run: dict[str, Any]) -> RunOptions[str]:
         ) from error
     moved: dict[str, Any] = _moved(options)
     runtime = options.runtime or run["place"]["runtime"]
-    return replace(again, **moved, runtime=runtime, quiet=options.quiet, verbose=options.verbose)
+    return replace(again, **moved, runtime=runtime, quiet=options.quiet, verbose=options.verbose, resume=False)
 
 
 def _moved(options: ReplayOptions) -> dict[str, str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from launch_quantization.contract.job import THREADS, as_json
 from launch_quantization.contract.option import Option, options_of
 from launch_quantization.contract.options import JobOptions, RunOptions
-from launch_quantization.contract.outputs import FOLDER, stem_of
+from launch_quantization.contract.outputs import FOLDER, KEPT_FOLDER, stem_of
 from launch_quantization.contract.values import FUNCTION
 from launch_quantization.contract.words import WORKSPACE
 
@@ -52,10 +52,12 @@ class Job(RunOptions[Path]):
 
         data_function_name: the name of the function in that file, or None.
         metric_name: the same of ``metric``.
+        kept: what calibrations of earlier runs on this graph left, a folder; None: nothing is taken, nothing kept.
     """
 
     data_function_name: str | None = None
     metric_name: str | None = None
+    kept: Path | None = None
 
     @property
     def stem(self) -> str:
@@ -85,7 +87,8 @@ class Job(RunOptions[Path]):
         /workspace/output is not among them: the runtime adds it, as ``staging / "output"`` for a
         job and as ``output_dir`` for a shell.
         """
-        return tuple(
+        kept = () if self.kept is None else (Mount(self.kept, f"{WORKSPACE}/{KEPT_FOLDER}"),)
+        return kept + tuple(
             Mount(source, f"{WORKSPACE}/{self._place(option, source)}")
             for option in _INSIDE
             if option.place is not None and (source := getattr(self, option.name)) is not None

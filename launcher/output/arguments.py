@@ -15,6 +15,7 @@ _NOT_OF_THE_JOB = {
     *(option.name for option in options_of(ViewOptions)),
     "dry_run",
     "debug",
+    "resume",  # the same comes out
     "ca_bundle",  # of this site, for a build
     "other_graph",
 }

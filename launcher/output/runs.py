@@ -13,7 +13,7 @@ import secrets
 import stat
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -158,11 +158,16 @@ def dead_runs() -> list[DeadRun]:
     return found
 
 
-def remove_leftovers() -> list[str]:
-    """Remove the staging directories and records of launchers that are gone; returns their paths."""
+def remove_leftovers(first: Callable[[Path], None] = lambda _staging: None) -> list[str]:
+    """Remove the staging directories and records of launchers that are gone; returns their paths.
+
+    Args:
+        first: called with each directory before that.
+    """
     removed = []
     for run in dead_runs():
         with shield():
+            first(run.staging)
             if remove_stale(run.staging):
                 run.path.unlink(missing_ok=True)
                 removed.append(str(run.staging))

@@ -288,6 +288,13 @@ class RunOptions(ViewOptions, PlaceOptions, JobOptions[P]):
     docker_image: Optional[str] = option(
         values.IMAGE, "image to use (default: this checkout's, built when missing)", groups.PLACE, short="-i"
     )
+    resume: bool = option(
+        values.SWITCH,
+        "do not calibrate again where an earlier run, also one that was interrupted, fed the same to the same graph "
+        "(default: true)",
+        groups.DATA,
+        default=True,
+    )
     cpus: Optional[float] = option(
         values.CPU_COUNT, "CPUs the job may use (default: all)", groups.LIMITS, level=EVERYDAY
     )
@@ -371,7 +378,10 @@ class CleanOptions:
     environments: bool = option(
         values.FLAG, "also remove the local environments but the current ones", groups.CLEANING, default=False
     )
-    all: bool = option(values.FLAG, "also remove every image and environment of ours", groups.CLEANING, default=False)
+    statistics: bool = option(
+        values.FLAG, "also remove what earlier runs calibrated, which --resume takes", groups.CLEANING, default=False
+    )
+    all: bool = option(values.FLAG, "also remove all that this tool keeps", groups.CLEANING, default=False)
     dry_run: bool = option(values.FLAG, "only say what would be removed", groups.VIEW, default=False)
 
 

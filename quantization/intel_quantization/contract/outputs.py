@@ -26,6 +26,17 @@ INTERMEDIATE = ".intermediate"
 WITH_PATCHES = INTERMEDIATE + "/statistics.npz"
 
 
+KEPT_FOLDER = "kept"
+"""Below the workspace: what calibrations of earlier runs on this graph saw; not there where none is to be used."""
+KEPT_NAME = re.compile(r"calibrated-[0-9a-f]{64}\.npz")
+"""What a job leaves for later runs, in FOLDER, as soon as it has calibrated."""
+
+
+def kept_name(key: str) -> str:
+    """The name of the file, for a SHA-256 of all that decides what calibration sees."""
+    return f"calibrated-{key}.npz"
+
+
 class Output(NamedTuple):
     """What a file is, for people."""
 

@@ -19,6 +19,7 @@ from intel_quantization.conversion import Conversion
 from intel_quantization.data import preprocess
 from intel_quantization.data.given import as_feed
 from intel_quantization.graph_files import GraphFiles
+from intel_quantization.job_stages.kept import Kept
 from intel_quantization.job_stages.prepare import Prepared
 from intel_quantization.job_stages.run_context import RunContext, output_suffix
 from intel_quantization.job_stages.without_data import calibrate_without_data
@@ -131,8 +132,15 @@ def _by_data(run: RunContext, loaded: Loaded, prepared: Prepared, optimized: Opt
         "batch_size": feed.batch_size,
         "seed": None if data.total is None else run.seed,  # of a function, the first samples are taken
     }
+    kept = Kept.of_job(job, optimized, lambda: as_feed(data.feed(part, mode, job.batch_size), loaded.inputs))
+    earlier = None if kept is None or data.total is None else kept.find(_for_the_record(run, told))
+    if earlier is not None:
+        run.events.log("calibrated by an earlier run, which fed the same to the same graph")
+        return _Calibrated(earlier, told if feed.batch_size else dict(told, samples=earlier.samples))
     batches = as_feed(feed, loaded.inputs)
     statistics = calibrate_on_feed(optimized, batches, on_batch, job.threads or 0, _for_the_record(run, told))
+    if kept is not None and data.total is not None:
+        kept.keep(statistics)
     if statistics.unmeasured:
         run.events.log("layers are judged by their own outputs alone: " + statistics.unmeasured)
     return _Calibrated(statistics, told if feed.batch_size else dict(told, samples=statistics.samples))

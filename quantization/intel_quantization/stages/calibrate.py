@@ -54,7 +54,7 @@ def calibrate_on_feed(
         threads=threads,
         windows=optimized.windows,
     )
-    statistics.origin = _origin(digest.hexdigest(), options)
+    statistics.origin = origin_of(digest.hexdigest(), options)
     measured = measure_sensitivities(optimized.graph_def, optimized.outputs, optimized.observed, kept.split(), threads)
     statistics.sensitivities, statistics.unmeasured = measured.by_tensor, measured.missing
     return statistics
@@ -99,7 +99,7 @@ def calibrate_by(
         original=loaded.graph_def,
         keep_graph=keep_graph,
     )
-    statistics.origin = _origin(None, options)  # nobody but the command has seen its data
+    statistics.origin = origin_of(None, options)  # nobody but the command has seen its data
     return statistics
 
 
@@ -161,7 +161,16 @@ class FeedDigest:
         return self._digest.hexdigest()
 
 
-def _origin(data: Optional[str], options: Optional[Mapping[str, Any]]) -> Dict[str, Any]:
+def digest_feed(feed: Iterable[Feed]) -> str:
+    """The SHA-256 that statistics name as their data, without running the graph."""
+    digest = FeedDigest()
+    for _batch in digest.of_each(feed):
+        pass
+    return digest.hexdigest()
+
+
+def origin_of(data: Optional[str], options: Optional[Mapping[str, Any]]) -> Dict[str, Any]:
+    """What statistics came from: the digest of what was fed, None where nobody knows it, and options."""
     made_by = {"version": __version__, "tensorflow": tf.__version__}
     return {"data": data, "options": dict(options or {}), "made_by": made_by}
 
