@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from launch_quantization.commands.cli import main
+from launch_quantization.contract.outputs import kept_name
 from launch_quantization.errors import BuildError, EngineUnreachableError
+from launch_quantization.output.kept import kept_root
 from launch_quantization.output.runs import runs_root
 from launch_quantization.runtimes.docker import engine
 from launch_quantization.runtimes.local import kind
@@ -89,3 +91,27 @@ def test_an_environment_in_the_making_stays(environments: tuple[Path, Path]) -> 
     os.close(lock)
     main(["clean", "--all"])
     assert not environments[1].exists()
+
+
+def test_what_was_calibrated_goes_on_request(capsys: pytest.CaptureFixture[str]) -> None:
+    kept = kept_root() / "graph" / kept_name("1" * 64)
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(b"statistics")
+    assert main(["clean"]) == 0
+    assert kept.exists()
+    capsys.readouterr()
+    assert main(["clean", "--statistics", "--dry_run"]) == 0
+    assert capsys.readouterr().out == f"would remove {kept}\n"
+    assert main(["clean", "--statistics"]) == 0
+    assert capsys.readouterr().out == f"removed {kept}\n"
+    assert not kept.parent.exists()
+
+
+def test_what_a_killed_launcher_had_calibrated_is_kept(stale: Path) -> None:
+    folder = kept_root() / "graph"
+    folder.mkdir(parents=True)
+    (stale / "kept").write_bytes(os.fsencode(folder))
+    (stale / "output" / kept_name("1" * 64)).write_bytes(b"statistics")
+    assert main(["clean"]) == 0
+    assert not stale.exists()
+    assert (folder / kept_name("1" * 64)).read_bytes() == b"statistics"
