@@ -18,7 +18,7 @@ import tensorflow as tf
 from intel_quantization import job as jobs
 from intel_quantization.calibration.statistics import Statistics
 from intel_quantization.calibration.statistics_file import load_statistics, save_statistics
-from intel_quantization.contract.outputs import KEPT_FOLDER, kept_name
+from intel_quantization.contract.outputs import KEPT_FOLDER, KEPT_NAME, kept_name
 from intel_quantization.environment import cpu_features
 from intel_quantization.errors import QuantizationError
 from intel_quantization.graph.io import fingerprint
@@ -62,6 +62,8 @@ class Kept:
         Raises:
             BadInputError: what is fed cannot be read.
         """
+        if not any(map(KEPT_NAME.fullmatch, os.listdir(self._earlier))):
+            return None  # the data need not be read twice
         path = os.path.join(self._earlier, kept_name(self._key()))
         if not os.path.isfile(path):
             return None
@@ -79,8 +81,10 @@ class Kept:
 
         Those that fed something else than :meth:`find` saw, as a file that changed meanwhile, are not kept.
         """
-        if statistics.origin.get("data") != self._data:
+        data = statistics.origin["data"]
+        if self._data is not None and data != self._data:
             return
+        self._data = data
         with contextlib.suppress(QuantizationError, OSError):
             save_statistics(statistics, os.path.join(self._own, kept_name(self._key())))
 

@@ -126,10 +126,19 @@ def test_a_damaged_file_is_made_anew(folder, graph_def, feeds, damage):
 
 def test_data_that_change_meanwhile_are_not_kept(folder, graph_def, feeds):
     graph = optimized(graph_def)
-    mine = kept(folder, graph, feeds)
+    calibrated(folder, graph, feeds)
+    before = os.listdir(folder)
+    mine = kept(folder, graph, feeds[:1])
     assert mine.find() is None
-    mine.keep(calibrate_on_feed(graph, feeds[:1], threads=1))
-    assert os.listdir(folder) == []
+    mine.keep(calibrate_on_feed(graph, feeds[1:], threads=1))
+    assert os.listdir(folder) == before
+
+
+def test_where_nothing_is_kept_yet_the_data_are_read_once(folder, graph_def):
+    def never():
+        raise AssertionError
+
+    assert Kept(folder, folder, optimized(graph_def), never).find() is None
 
 
 def test_a_full_disk_is_no_failure(monkeypatch, folder, graph_def, feeds):
