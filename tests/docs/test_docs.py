@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+import signal
 from pathlib import Path
 from types import ModuleType
 
@@ -16,6 +17,7 @@ import pytest
 from launch_quantization import errors
 from launch_quantization.contract.commands import RUN, SUB_COMMANDS
 from launch_quantization.contract.option import options_of
+from launch_quantization.signals import SIGNALS
 
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = ROOT / "docs" / "reference"
@@ -83,6 +85,12 @@ def test_every_exit_code_stands_in_the_reference() -> None:
     for cls in vars(errors).values():
         if isinstance(cls, type) and issubclass(cls, errors.LauncherError):
             assert f"| {cls.exit_code} | `{cls.kind}` |" in told
+
+
+def test_every_signal_stands_in_the_reference() -> None:
+    told = (REFERENCE / "exit-codes.md").read_text("utf-8")
+    for signum in (*SIGNALS, signal.SIGPIPE):
+        assert re.search(rf"^\| {128 + signum} \| .*\({signal.Signals(signum).name}\)", told, re.MULTILINE)
 
 
 def test_events_tell_what_is_in_lists_and_may_be_missing() -> None:

@@ -2,23 +2,24 @@
 
 ``python -m tests.faults.hostile [-i IMAGE]``
 
-The attempts are those of hostile_inside.py, in a shell that has the very walls of a job. What is to have been written
-is looked for on the host. Without a wall the same attempts succeed, or they prove nothing.
+The attempts are those of hostile_inside.py, in a shell that has the very walls of a job. Where the host can show
+whether one was done (bait.py), that decides, and not what the process inside says of itself. Without a wall the same
+attempts succeed, or they prove nothing.
 """
 
 from __future__ import annotations
 
 import os
-import socket
+import shlex
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from launch_quantization.runtimes.local.wall import PROGRAM_VARIABLE
 from tests.e2e.support import COMMAND, PATIENCE
+from tests.faults.bait import Bait
 
 WALLS: dict[str, tuple[str, Mapping[str, str]]] = {
     "docker": ("docker", {}),
@@ -30,13 +31,8 @@ WALLS: dict[str, tuple[str, Mapping[str, str]]] = {
 DONE = "done"
 _TARGET = Path("build/hostile.md")
 _INSIDE = Path(__file__).with_name("hostile_inside.py")
-_WRITTEN = {
-    "writes_a_file": "written",
-    "saves_a_checkpoint": "saved.index",
-    "prints_to_a_file": "printed",
-    "leaves_a_daemon": "daemon",
-}
-"""Attempt -> the file of the host that shows it."""
+_DAEMON_SECONDS = 3
+"""What a daemon would need to write its file."""
 
 
 def tried(wall: str, options: Sequence[str] = ()) -> dict[str, str]:
@@ -47,50 +43,43 @@ def tried(wall: str, options: Sequence[str] = ()) -> dict[str, str]:
         options: further ones of the launcher.
 
     Raises:
-        RuntimeError: the shell did not run.
+        RuntimeError: not all was tried.
     """
     runtime, variables = WALLS[wall]
-    with tempfile.TemporaryDirectory(prefix="hostile-") as name, socket.create_server(("127.0.0.1", 0)) as home:
-        folder = Path(name)
-        (folder / "secret").write_text("secret\n")
-        (folder / "data").mkdir()
-        (folder / "data" / "input").write_text("old")
-        (folder / "out").mkdir()
-        script = (
-            f"exec python3 - \"{folder}\" {os.getpid()} {home.getsockname()[1]} <<'END'\n{_INSIDE.read_text()}\nEND\n"
-        )
-        command = [
-            *COMMAND,
-            "--runtime",
-            runtime,
-            *options,
-            "--debug",
-            "-d",
-            folder / "data",
-            "-o",
-            folder / "out" / "x.pb",
-        ]
+    with Bait() as bait:
+        command = [*COMMAND, "--runtime", runtime, *options, "--debug"]
+        command += ["-d", str(bait.folder / "data"), "-o", str(bait.folder / "out" / "x.pb")]
         done = subprocess.run(
             command,
-            input=script,
+            input=f"exec python3 - {shlex.quote(bait.argument())} <<'END'\n{_INSIDE.read_text()}\nEND\n",
             capture_output=True,
             text=True,
             timeout=PATIENCE,
             env={**os.environ, **variables},
+            start_new_session=True,
+            preexec_fn=bait.take_terminal,
             check=False,
         )
-        found = dict(line.split("\t", 1) for line in done.stdout.splitlines() if "\t" in line)
-        if "leaves_a_daemon" not in found:
-            raise RuntimeError(f"{wall}: {done.stdout[-300:]} {done.stderr[-500:]}")
-        time.sleep(3)  # what a daemon would need
-        for attempt, file in _WRITTEN.items():
-            if (folder / file).exists() or (folder / "out" / file).exists():
-                found[attempt] = DONE
-            elif found[attempt] == DONE:
-                found[attempt] = "stopped: it went to a private place"
-        if (folder / "data" / "input").read_text() != "old":
-            found["overwrites_an_input"] = DONE
-    return found
+        said = dict(line.split("\t", 1) for line in done.stdout.splitlines() if "\t" in line)
+        time.sleep(_DAEMON_SECONDS)
+        shown = bait.taken()
+    if not set(shown) <= set(said):
+        raise RuntimeError(f"{wall}: {done.stdout[-300:]} {done.stderr[-500:]}")
+    return {attempt: outcome(what, shown.get(attempt)) for attempt, what in said.items()}
+
+
+def outcome(said: str, shown: bool | None) -> str:
+    """What came of an attempt.
+
+    Args:
+        said: what it says of itself.
+        shown: whether the host shows it; None: the host would show nothing.
+    """
+    if shown:
+        return DONE
+    if shown is False and said == DONE:
+        return "stopped: it reached something else than the host's"
+    return said
 
 
 def main() -> int:

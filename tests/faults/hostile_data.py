@@ -356,21 +356,3 @@ with tf1.Session(graph=graph) as session:
 def _program(path):
     os.mkdir(path)
     _write(os.path.join(path, "runs.py"), _RUNS.encode())
-
-
-def main():
-    """Make all into the output folder."""
-    folder = os.path.join(os.environ["WORKSPACE"], "output", "data")
-    os.mkdir(folder)
-    failed = {}
-    for name, make in DATA.items():
-        try:
-            make(os.path.join(folder, name))
-        except Exception as error:  # noqa: BLE001 - the table tells it
-            failed[name] = "%s: %s" % (type(error).__name__, error)
-    with open(os.path.join(folder, "failed.json"), "w") as stream:
-        json.dump(failed, stream)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,11 +1,7 @@
 """Makes graphs that are damaged, or that do what no network does; runs inside, on TensorFlow alone: see inputs.py.
 
-Each function of GRAPHS writes one file, or a folder, of its name into a folder.
+Each function of GRAPHS writes one file of its name into a folder.
 """
-
-import json
-import os
-import zipfile
 
 import numpy as np
 import tensorflow as tf
@@ -14,23 +10,24 @@ v1 = tf.compat.v1
 _RANDOM = np.random.RandomState(0)
 GRAPHS = {}
 """File name -> what makes it, called with its path."""
-_MARK = "/tmp/a_hostile_graph_ran"
+MARK = "/tmp/a_hostile_graph_ran"
+"""What a graph that is run anyway writes."""
 
 
 def _weights(*shape):
     return v1.constant(_RANDOM.normal(0.0, 0.2, shape).astype("float32"))
 
 
-def _image():
+def image():
     return v1.placeholder(tf.float32, [None, 16, 16, 3], name="input")
 
 
-def _conv(x, filters=8, name=None):
+def conv(x, filters=8, name=None):
     x = v1.nn.conv2d(x, _weights(3, 3, int(x.shape[-1]), filters), 1, "SAME", name=name)
     return v1.nn.relu(v1.nn.bias_add(x, _weights(filters)))
 
 
-def _end(x):
+def end_in_classes(x):
     x = v1.reshape(v1.reduce_mean(x, [1, 2]), [-1, int(x.shape[-1])])
     return v1.nn.softmax(v1.matmul(x, _weights(int(x.shape[-1]), 4)), name="predict")
 
@@ -42,7 +39,7 @@ def _built(net):
 
 
 def _plain():
-    _end(_conv(_conv(_image(), name="first")))
+    end_in_classes(conv(conv(image(), name="first")))
 
 
 def _write(path, graph_def):
@@ -82,9 +79,9 @@ def _beside(effect):
     """A net whose answer waits for an effect."""
 
     def net():
-        x = _conv(_image())
+        x = conv(image())
         with tf.control_dependencies([effect(x)]):
-            _end(tf.identity(x))
+            end_in_classes(tf.identity(x))
 
     return net
 
@@ -92,11 +89,11 @@ def _beside(effect):
 _EFFECTS = {
     "reads_a_file": lambda x: tf.io.read_file("/etc/hostname"),
     "lists_files": lambda x: tf.io.matching_files("/*"),
-    "writes_a_file": lambda x: tf.io.write_file(_MARK, tf.strings.as_string(tf.reduce_sum(x))),
-    "prints_to_a_file": lambda x: tf.raw_ops.PrintV2(input="x", output_stream="file://" + _MARK),
-    "saves": lambda x: tf.raw_ops.SaveV2(prefix=_MARK, tensor_names=["x"], shape_and_slices=[""], tensors=[x]),
+    "writes_a_file": lambda x: tf.io.write_file(MARK, tf.strings.as_string(tf.reduce_sum(x))),
+    "prints_to_a_file": lambda x: tf.raw_ops.PrintV2(input="x", output_stream="file://" + MARK),
+    "saves": lambda x: tf.raw_ops.SaveV2(prefix=MARK, tensor_names=["x"], shape_and_slices=[""], tensors=[x]),
     "restores": lambda x: tf.raw_ops.RestoreV2(
-        prefix=_MARK, tensor_names=["x"], shape_and_slices=[""], dtypes=[tf.float32]
+        prefix=MARK, tensor_names=["x"], shape_and_slices=[""], dtypes=[tf.float32]
     )[0],
     "calls_python": lambda x: v1.py_func(lambda y: y, [x], tf.float32),
     "calls_eager_python": lambda x: tf.py_function(lambda y: y, [x], tf.float32),
@@ -115,17 +112,17 @@ for _name, _effect in _EFFECTS.items():
 def _folds_a_file():
     text = tf.io.read_file("/etc/hostname")
     bias = tf.cast(tf.strings.length(text), tf.float32) * tf.ones([8])
-    _end(v1.nn.bias_add(v1.nn.conv2d(_image(), _weights(3, 3, 3, 8), 1, "SAME"), bias))
+    end_in_classes(v1.nn.bias_add(v1.nn.conv2d(image(), _weights(3, 3, 3, 8), 1, "SAME"), bias))
 
 
 @_net("writes_in_a_function.pb")
 def _writes_in_a_function():
     @tf.function
     def inner(x):
-        tf.io.write_file(_MARK, "x")
+        tf.io.write_file(MARK, "x")
         return x * 2.0
 
-    _end(inner(_conv(_image())))
+    end_in_classes(inner(conv(image())))
 
 
 # -- graphs without an end, or of immense size ------------------------------------------------------
@@ -133,15 +130,15 @@ def _writes_in_a_function():
 
 @_net("loops_for_ever.pb")
 def _loops_for_ever():
-    x = _conv(_image())
-    _end(tf.while_loop(lambda i, t: i >= 0, lambda i, t: (i * 0, t * 1.0), [tf.constant(0), x])[1])
+    x = conv(image())
+    end_in_classes(tf.while_loop(lambda i, t: i >= 0, lambda i, t: (i * 0, t * 1.0), [tf.constant(0), x])[1])
 
 
 @_net("waits_for_ever.pb")
 def _waits_for_ever():
     queue = tf.raw_ops.FIFOQueueV2(component_types=[tf.float32], shapes=[[1, 8]])
-    _end(
-        _conv(_image())
+    end_in_classes(
+        conv(image())
         + tf.reshape(tf.raw_ops.QueueDequeueV2(handle=queue, component_types=[tf.float32])[0], [1, 1, 1, 8])
     )
 
@@ -149,14 +146,14 @@ def _waits_for_ever():
 @_net("fills_memory.pb")
 def _fills_memory():
     huge = tf.reduce_sum(tf.fill([1 << 20, 1 << 20], tf.constant(1.0)))
-    _end(_conv(_image()) + huge)
+    end_in_classes(conv(image()) + huge)
 
 
 @_net("grows_when_run.pb")
 def _grows_when_run():
-    x = _conv(_image())
+    x = conv(image())
     size = tf.cast(tf.reduce_sum(x) * 0, tf.int64) + (1 << 41)
-    _end(x + tf.reduce_sum(tf.fill(tf.reshape(size, [1]), 1.0)))
+    end_in_classes(x + tf.reduce_sum(tf.fill(tf.reshape(size, [1]), 1.0)))
 
 
 def _call(node, name):
@@ -293,7 +290,7 @@ def _version_of_tomorrow(graph_def, nodes):
 
 GRAPHS["empty.pb"] = lambda path: _write(path, b"\n")
 GRAPHS["a_text.pb"] = lambda path: _write(path, b"to be or not to be\n" * 99)
-GRAPHS["nested.pbtxt"] = lambda path: _write(path, b"node { attr { value { list { func { attr { value {" * 20000)
+GRAPHS["nested.pbtxt"] = lambda path: _write(path, b"node { attr { value { " + b"list { func { attr { value { " * 20000)
 GRAPHS["random.pb"] = lambda path: _write(path, _RANDOM.bytes(100_000))
 GRAPHS["plain.pb"] = lambda path: _write(path, _built(_plain))
 
@@ -301,117 +298,10 @@ GRAPHS["plain.pb"] = lambda path: _write(path, _built(_plain))
 @_net("two_inputs.pb")
 def _two_inputs():
     other = v1.placeholder(tf.float32, [None, 8], name="other")
-    _end(_conv(_image()) + tf.reshape(other, [-1, 1, 1, 8]))
+    end_in_classes(conv(image()) + tf.reshape(other, [-1, 1, 1, 8]))
 
 
 @_net("other_shape.pb")
 def _other_shape():
     x = v1.placeholder(tf.float32, [None, 8, 8, 3], name="input")
-    _end(_conv(x))
-
-
-# -- models -------------------------------------------------------------------------------------------
-
-
-def _keras(path, *more):
-    layers = tf.keras.layers
-    x = layers.Input((16, 16, 3), name="input")
-    y = layers.GlobalAveragePooling2D()(layers.Conv2D(4, 3)(x))
-    for layer in more:
-        y = layer(y)
-    tf.keras.Model(x, layers.Dense(4, activation="softmax")(y)).save(path)
-
-
-def _evil():
-    return tf.keras.layers.Lambda(lambda t: (t, open("/tmp/a_hostile_graph_ran", "w").close())[0], name="evil")
-
-
-def _lambda(path):
-    _keras(path, _evil())
-    if os.path.exists(_MARK):
-        os.unlink(_MARK)  # making it called it
-
-
-GRAPHS["lambda.h5"] = _lambda
-GRAPHS["lambda.keras"] = _lambda
-
-
-def _bomb(path):
-    """A member of 3 GB, of nothing but spaces."""
-    _keras(path)
-    with zipfile.ZipFile(path) as archive:
-        members = {name: archive.read(name) for name in archive.namelist()}
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        for name, data in members.items():
-            if name != "config.json":
-                archive.writestr(name, data)
-                continue
-            with archive.open(name, "w", force_zip64=True) as stream:
-                stream.write(data)
-                for _ in range(3000):
-                    stream.write(b" " * (1 << 20))
-
-
-GRAPHS["bomb.keras"] = _bomb
-
-
-def _saved_model(path):
-    with tf.Graph().as_default(), v1.Session() as session:
-        x = _image()
-        scale = v1.get_variable("scale", (8,), initializer=v1.ones_initializer())
-        y = _end(_conv(x) * scale)
-        session.run(v1.global_variables_initializer())
-        v1.saved_model.simple_save(session, path, {"x": x}, {"y": y})
-
-
-def _cut_variables(path):
-    _saved_model(path)
-    name = os.path.join(path, "variables", "variables.data-00000-of-00001")
-    with open(name, "r+b") as stream:
-        stream.truncate(os.path.getsize(name) // 2)
-
-
-def _no_variables(path):
-    _saved_model(path)
-    for name in os.listdir(os.path.join(path, "variables")):
-        os.unlink(os.path.join(path, "variables", name))
-
-
-def _reads_at_loading(path):
-    """A SavedModel of the second kind: a function that reads a file, and one that writes one when it is restored."""
-
-    class Module(tf.Module):
-        @tf.function(input_signature=[tf.TensorSpec([None, 16, 16, 3], tf.float32)])
-        def answer(self, x):
-            length = tf.cast(tf.strings.length(tf.io.read_file("/etc/hostname")), tf.float32)
-            return tf.nn.conv2d(x, tf.ones([3, 3, 3, 4]), 1, "SAME") * length
-
-        @tf.function(input_signature=[])
-        def _initialize(self):
-            tf.io.write_file(_MARK, "x")
-
-    module = Module()
-    tf.saved_model.save(module, path, signatures=module.answer)
-
-
-GRAPHS["reads_in_a_saved_model"] = _reads_at_loading
-GRAPHS["cut_variables"] = _cut_variables
-GRAPHS["no_variables"] = _no_variables
-
-
-def main():
-    """Make all, or those whose names are in the variable ONLY, into the output folder; say which could not be."""
-    folder = os.path.join(os.environ["WORKSPACE"], "output", "graphs")
-    os.mkdir(folder)
-    failed = {}
-    for name, make in GRAPHS.items():
-        try:
-            make(os.path.join(folder, name))
-        except Exception as error:  # noqa: BLE001 - the table tells it
-            failed[name] = "%s: %s" % (type(error).__name__, error)
-    with open(os.path.join(folder, "failed.json"), "w") as stream:
-        json.dump(failed, stream)
-
-
-if __name__ == "__main__":
-    main()
+    end_in_classes(conv(x))

@@ -1,25 +1,28 @@
 """Runs inside, as the script of a shell in the workspace: what a hostile graph, and its process, may try.
 
-Without a wall the attempts succeed: each must be harmless to the machine, or undo what it did.
+Without a wall the attempts succeed: each is harmless to the machine, as it touches only what ``bait.py`` has laid out,
+or undoes what it did in a process that ends.
 
-Each attempt prints its name and what came of it, with a tab between. Arguments: the host's folder, the launcher's
-process id, a port of the host's loopback.
+Each attempt prints its name and what came of it, with a tab between. Argument: what there is to reach, as JSON.
 """
 
 import ctypes
+import hashlib
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 
 import numpy as np
 import tensorflow as tf
 
 tf1 = tf.compat.v1
-FOLDER, LAUNCHER, PORT = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+BAIT = json.loads(sys.argv[1])
+FOLDER, PROCESS, TOKEN = BAIT["folder"], BAIT["process"], BAIT["token"].encode()
 WORKSPACE = os.environ["WORKSPACE"]
+TIOCSTI = 0x5412
 
 
 def graph(build):
@@ -35,8 +38,23 @@ def graph(build):
             return session.run(target)
 
 
+def function_in_graph(function):
+    """Run a Python function as an op."""
+    with tf1.Graph().as_default(), tf1.Session() as session:
+        session.run(tf1.py_func(lambda: (function(), np.float32(1))[1], [], tf.float32))
+
+
+def alone(code):
+    """Run code in a Python of one thread, which some calls ask for, and whose namespaces end with it."""
+    start = "import ctypes, os, sys, tempfile\nlibc = ctypes.CDLL(None, use_errno=True)\n"
+    start += "def check(what, result):\n    if result: raise OSError(ctypes.get_errno(), what)\n"
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", start + code], stderr=subprocess.PIPE, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(done.stderr.decode(errors="replace").strip().splitlines()[-1])
+
+
 def reads_a_file():
-    assert b"secret" in graph(lambda: tf.raw_ops.ReadFile(filename=FOLDER + "/secret"))
+    assert graph(lambda: tf.raw_ops.ReadFile(filename=FOLDER + "/secret")) == TOKEN, "another file"
 
 
 def lists_a_folder():
@@ -45,11 +63,20 @@ def lists_a_folder():
 
 
 def reads_passwords():
-    assert b"root:" in graph(lambda: tf.raw_ops.ReadFile(filename="/etc/shadow"))
+    """Those of the host: a container has an /etc of its own."""
+    path, digest = BAIT["passwords"]
+    found = hashlib.sha256(graph(lambda: tf.raw_ops.ReadFile(filename=path))).hexdigest()
+    assert found == digest, "it is not the host's"
+    assert [os.stat(path).st_dev, os.stat(path).st_ino] == BAIT["passwords_file"], "it is not the host's"
 
 
-def reads_the_launchers_environment():
-    assert graph(lambda: tf.raw_ops.ReadFile(filename="/proc/%d/environ" % LAUNCHER)), "it is empty"
+def reads_lines_of_a_dataset():
+    def build():
+        data = tf1.data.TextLineDataset([FOLDER + "/secret"])
+        return tf1.data.make_one_shot_iterator(data).get_next()
+
+    with tf1.Graph().as_default(), tf1.Session() as session:
+        assert session.run(build()) == TOKEN, "another file"
 
 
 def writes_a_file():
@@ -72,49 +99,61 @@ def prints_to_a_file():
     graph(lambda: tf.raw_ops.PrintV2(input="x", output_stream="file://" + FOLDER + "/printed", end="\n"))
 
 
-def reads_lines_of_a_dataset():
-    def build():
-        data = tf1.data.TextLineDataset([FOLDER + "/secret"])
-        return tf1.data.make_one_shot_iterator(data).get_next()
-
-    with tf1.Graph().as_default(), tf1.Session() as session:
-        assert session.run(build()) == b"secret"
-
-
 def calls_home():
+    function_in_graph(lambda: socket.create_connection(("127.0.0.1", BAIT["port"]), 2).close())
+
+
+def calls_by_a_name():
+    """An abstract socket is in no folder that could be left out: only a network namespace hides it."""
+
     def connect():
-        socket.create_connection(("127.0.0.1", PORT), 2).close()
-        return np.float32(1)
+        with socket.socket(socket.AF_UNIX) as called:
+            called.connect("\0" + BAIT["abstract"])
 
-    with tf1.Graph().as_default(), tf1.Session() as session:
-        session.run(tf1.py_func(connect, [], tf.float32))
-
-
-def signals_the_launcher():
-    os.kill(LAUNCHER, 0)
+    function_in_graph(connect)
 
 
-def reads_the_launchers_memory():
-    with open("/proc/%d/mem" % LAUNCHER, "rb"):
-        pass
+def signals_a_process():
+    os.kill(PROCESS, signal.SIGTERM)
+
+
+def reads_the_environment_of_a_process():
+    with open("/proc/%d/environ" % PROCESS, "rb") as stream:
+        assert TOKEN in stream.read(), "it is another process"
+
+
+def reads_the_memory_of_a_process():
+    with open("/proc/%d/maps" % PROCESS) as stream:
+        (stack,) = [line.split()[0] for line in stream if line.endswith("[stack]\n")]
+    begin, end = (int(number, 16) for number in stack.split("-"))
+    with open("/proc/%d/mem" % PROCESS, "rb") as stream:
+        stream.seek(begin)
+        assert TOKEN in stream.read(end - begin), "it is another process"
 
 
 def gains_a_namespace():
-    if ctypes.CDLL(None, use_errno=True).unshare(0x10000000) != 0:
-        raise OSError(ctypes.get_errno(), "unshare")
+    """One of users, in which a process has every capability, CAP_SYS_ADMIN among them."""
+    alone(
+        "before = os.readlink('/proc/self/ns/user')\n"
+        "check('unshare', libc.unshare(0x10000000))\n"
+        "status = dict(line.split(':', 1) for line in open('/proc/self/status'))\n"
+        "assert os.readlink('/proc/self/ns/user') != before, 'it is the same'\n"
+        "assert int(status['CapEff'], 16) >> 21 & 1, 'without capabilities'\n"
+    )
 
 
 def mounts():
-    """Over an empty folder of its own, and undone at once: without a wall, as root, it is this machine's."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    target = os.fsencode(tempfile.mkdtemp())
-    try:
-        if libc.mount(b"none", target, b"tmpfs", 0, None) != 0:
-            raise OSError(ctypes.get_errno(), "mount")
-        if libc.umount2(target, 0) != 0:
-            raise SystemExit("cannot undo the mount over %r" % target)
-    finally:
-        os.rmdir(target)
+    """Over an empty folder of its own, in a namespace of its own where it gets one, and undone at once."""
+    alone(
+        "if libc.unshare(0x20000) == 0:\n"
+        "    check('private', libc.mount(b'none', b'/', None, 0x44000, None))\n"
+        "target = os.fsencode(tempfile.mkdtemp())\n"
+        "try:\n"
+        "    check('mount', libc.mount(b'none', target, b'tmpfs', 0, None))\n"
+        "    check('the mount cannot be undone', libc.umount2(target, 0))\n"
+        "finally:\n"
+        "    os.rmdir(target)\n"
+    )
 
 
 def gives_a_file_away():
@@ -128,9 +167,19 @@ def gives_a_file_away():
 
 
 def types_into_the_terminal():
+    """Into that of the launcher, by whatever leads there; the host looks whether the letter came."""
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.ioctl(0, 0x5412, ctypes.c_char_p(b"x")) != 0 and ctypes.get_errno() in (1, 13):
-        raise OSError(ctypes.get_errno(), "ioctl")
+    reasons = []
+    for place in (0, 1, 2, "/dev/tty", BAIT["terminal"]):
+        try:
+            opened = place if isinstance(place, int) else os.open(place, os.O_RDWR | os.O_NOCTTY)
+        except OSError as error:
+            reasons.append(error.strerror)
+            continue
+        if libc.ioctl(opened, TIOCSTI, ctypes.c_char_p(b"x")) == 0:
+            return
+        reasons.append(os.strerror(ctypes.get_errno()))
+    raise OSError("; ".join(reasons))
 
 
 def leaves_a_daemon():
@@ -142,15 +191,16 @@ ATTEMPTS = (
     reads_a_file,
     lists_a_folder,
     reads_passwords,
-    reads_the_launchers_environment,
+    reads_lines_of_a_dataset,
     writes_a_file,
     overwrites_an_input,
     saves_a_checkpoint,
     prints_to_a_file,
-    reads_lines_of_a_dataset,
     calls_home,
-    signals_the_launcher,
-    reads_the_launchers_memory,
+    calls_by_a_name,
+    reads_the_environment_of_a_process,
+    reads_the_memory_of_a_process,
+    signals_a_process,
     gains_a_namespace,
     mounts,
     gives_a_file_away,
@@ -165,5 +215,5 @@ if __name__ == "__main__":
             attempt()
             what = "done"
         except Exception as error:  # noqa: BLE001 - whatever stopped it is what is asked for
-            what = "stopped: %s" % str(error).splitlines()[0][:90]
+            what = "stopped: %s" % str(getattr(error, "message", error)).strip().splitlines()[0][:90]
         print("%s\t%s" % (attempt.__name__, what), flush=True)

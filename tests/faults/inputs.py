@@ -1,6 +1,6 @@
 """Hostile and damaged inputs, through the real command: graphs, data, labels, statistics, programs, options, paths.
 
-What needs TensorFlow or numpy is made inside, by hostile_graphs.py and hostile_data.py.
+What needs TensorFlow or numpy is made inside, by hostile_make.py and what it imports.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from tests.faults.place import Place
 from tests.faults.table import Row
 
 _MARK = Path("/tmp/a_hostile_graph_ran")
-_INSIDE = ("hostile_graphs.py", "hostile_data.py")
+_INSIDE = ("hostile_data.py", "hostile_graphs.py", "hostile_models.py", "hostile_make.py")
+"""The last is what runs."""
 _FEW = ("--samples", "4", "--evaluate", "4")
 Expected = int | tuple[int, ...]
 
@@ -276,13 +277,20 @@ def rows(runtime: str, skip: Callable[[str], bool]) -> Iterator[Row]:
         return
     with tempfile.TemporaryDirectory(prefix="inputs-") as name:
         folder = Path(name)
-        for script in _INSIDE:
-            text = Path(__file__).with_name(script).read_text("utf-8")
-            job_faults.run_inside(runtime, folder, f"python3 - <<'PYTHON'\n{text}\nPYTHON\n")
+        job_faults.run_inside(runtime, folder, _making())
         for number, hostile in enumerate(wanted):
             inside = folder / f"{number:03d}"
             inside.mkdir()
             yield _row(hostile, Place(inside, runtime, dict(os.environ)), folder)
+
+
+def _making() -> str:
+    """The bash script that makes all inputs."""
+    lines = ["set -e", "cd $(mktemp -d)"]
+    for name in _INSIDE:
+        text = Path(__file__).with_name(name).read_text("utf-8")
+        lines += [f"cat > {name} <<'PYTHON'", text, "PYTHON"]
+    return "\n".join([*lines, f"python3 {_INSIDE[-1]}", ""])
 
 
 def _placed(word: str, folders: Mapping[str, Path]) -> str:

@@ -13,8 +13,6 @@ from intel_quantization.errors import BadInputError
 
 # Larger ones are not faster, but the tensors of a batch are in memory together.
 DEFAULT_BATCH = 2
-# Of one batch: 2 GB of float32.
-_MOST_VALUES = 2**29
 _DTYPES = ("uint8", "int32", "int64", "float16", "float32", "float64")
 _INTEGERS = ("uint8", "int32", "int64")
 
@@ -63,11 +61,6 @@ def layout_of(info) -> Layout:
     if len(shape) != 4:
         raise BadInputError(f"{what}; images need four dimensions, as [batch,height,width,channels]", remedy)
     batch, last, second = shape[0], shape[3], shape[1]
-    pixels = 1
-    for size in shape:
-        pixels *= size or 1
-    if pixels > _MOST_VALUES:
-        raise BadInputError(f"{what}; a batch has at most {_MOST_VALUES} values", remedy)
     if last in (1, 3) or (last is None and second not in (1, 3)):
         return Layout(info.dtype, batch, shape[1], shape[2], last or 3, False)
     if second in (1, 3):

@@ -17,6 +17,8 @@ from intel_quantization.reading.results import PLACEHOLDERS, result_nodes
 
 # What gives batches where no placeholder does.
 _PIPELINE = re.compile(r"IteratorGetNext|QueueDequeue|Decode(Jpeg|Png|Image|Bmp|Gif)$|ParseExample|Batch$")
+# Of one batch: 2 GB of float32.
+_MOST_VALUES = 2**29
 _PASS_THROUGH = ("Identity", "StopGradient", "Snapshot")
 
 
@@ -61,6 +63,29 @@ def find_inputs(
     pipeline = [node.name for node in graph_def.node if _PIPELINE.match(node.op) and node.name in needed]
     remedy = "name its inputs with --inputs"
     raise BadInputError("the graph has no Placeholder", remedy + (", maybe '%s'" % pipeline[-1] if pipeline else ""))
+
+
+def check_sizes(inputs: Sequence[TensorInfo], name: str) -> None:
+    """Refuse inputs so large that a batch fits into no memory; what the graph leaves open counts as one.
+
+    Args:
+        inputs: those of the graph.
+        name: for the message, such as the graph's path.
+
+    Raises:
+        BadInputError: one is.
+    """
+    for info in inputs:
+        values = 1
+        for size in info.shape or ():
+            values *= size or 1
+        if values > _MOST_VALUES:
+            shape = ",".join("?" if size is None else str(size) for size in info.shape or ())
+            raise BadInputError(
+                "%s: the input %s is %s [%s]; a batch has at most %d values"
+                % (name, info.name, info.dtype, shape, _MOST_VALUES),
+                "name other inputs with --inputs, or export the graph with a smaller one",
+            )
 
 
 def find_outputs(

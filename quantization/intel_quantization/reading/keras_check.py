@@ -68,7 +68,7 @@ def check_keras(path: str) -> None:
 
 
 def _check_zip(path: str, archive: zipfile.ZipFile) -> None:
-    check_size(sum(info.file_size for info in archive.infolist()), path)
+    check_size(sum(info.file_size for info in archive.infolist()), "what %s unpacks to" % path)
     names = archive.namelist()
     if len(set(names)) != len(names):
         raise BadInputError("%s has several members of one name" % path, "save it anew")

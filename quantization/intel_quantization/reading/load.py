@@ -16,7 +16,7 @@ from intel_quantization.reading.call import Call, call_of
 from intel_quantization.reading.check_ops import check_ops
 from intel_quantization.reading.freeze_function import Frozen
 from intel_quantization.reading.frozen import check_frozen
-from intel_quantization.reading.interface import TensorInfo, find_inputs, find_outputs
+from intel_quantization.reading.interface import TensorInfo, check_sizes, find_inputs, find_outputs
 from intel_quantization.reading.keras_model import SUFFIXES, freeze_keras
 from intel_quantization.reading.saved_model import freeze_saved_model, is_saved_model
 from intel_quantization.reading.text_graph import looks_like_text, read_text_graph
@@ -116,6 +116,7 @@ def load_graph(
     named_inputs = _resolved(inputs, frozen.inputs)
     found_outputs = find_outputs(graph_def, _resolved(outputs, frozen.outputs), named_inputs)
     found_inputs = find_inputs(graph_def, named_inputs, [output.name for output in found_outputs])
+    check_sizes(found_inputs, name)
     fed, wanted = [info.name for info in found_inputs], [info.name for info in found_outputs]
     check_frozen(graph_def, fed, wanted, name)
     graph_def = check_ops(graph_def, fed, wanted, allow_op, name)

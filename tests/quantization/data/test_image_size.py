@@ -8,9 +8,7 @@ import pytest
 import tensorflow as tf
 
 from intel_quantization.data.decode import Decoder
-from intel_quantization.data.feeds import layout_of
 from intel_quantization.errors import BadInputError
-from intel_quantization.reading.interface import TensorInfo
 from tests.fuzz import seeds
 
 pytestmark = pytest.mark.tensorflow
@@ -56,8 +54,3 @@ def test_progressive_jpeg_has_its_size_too(decoder, optimize):
         pixels = tf.zeros((9, 7, 3), tf.uint8)
         data = session.run(tf.io.encode_jpeg(pixels, progressive=optimize, optimize_size=optimize))
     assert decoder.read("small.img", None, data).shape == (9, 7, 3)
-
-
-def test_an_input_of_a_million_rows_and_columns():
-    with pytest.raises(BadInputError, match=r"input:0 is float32 \[\?,1000000,1000000,3\]; a batch has at most"):
-        layout_of(TensorInfo("input:0", "input", "float32", (None, 10**6, 10**6, 3)))

@@ -158,3 +158,15 @@ def test_damage(tmp_path):
     data = (tmp_path / "m.h5").read_bytes()
     (tmp_path / "m.h5").write_bytes(data[: len(data) // 2])
     refused(path, r"m\.h5")
+
+
+def test_an_archive_that_unpacks_to_gigabytes(tmp_path):
+    """Before it is unpacked: 3 GB of spaces take 3 MB."""
+    path = tmp_path / "bomb.keras"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for number in range(3):
+            with archive.open("%d.json" % number, "w", force_zip64=True) as stream:
+                for _ in range(1000):
+                    stream.write(bytes(1 << 20))
+    with pytest.raises(BadInputError, match=r"what .*bomb\.keras unpacks to: 3145728000 bytes"):
+        check_keras(str(path))

@@ -64,3 +64,16 @@ def test_what_is_refused(tmp_path, graph_def):
     variables = build(lambda: tf.add(image(), v1.get_variable("v", (4,), use_resource=False), name="out"))
     with pytest.raises(BadInputError, match="the graph is not frozen: node 'v'"):
         load_graph(variables)
+
+
+def test_an_input_of_a_million_rows_and_columns(tmp_path, graph_def):
+    """With the file and the node, before anything of it is made."""
+    path = str(tmp_path / "g.pb")
+    (placeholder,) = (node for node in graph_def.node if node.name == "input")
+    for dim in placeholder.attr["shape"].shape.dim[1:3]:
+        dim.size = 10**6
+    write_graph(graph_def, path)
+    match = r"g\.pb: the input input:0 is float32 \[\?,1000000,1000000,4\]; a batch has at most"
+    with pytest.raises(BadInputError, match=match) as caught:
+        load_graph(path)
+    assert "--inputs" in caught.value.remedy
