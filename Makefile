@@ -82,12 +82,11 @@ base: ## make a base image from Debian packages, where no registry can be reache
 	@image/base/make_base.sh
 
 browser: ## install Chromium where there is none, for the tests of the report's page (Debian/Ubuntu, root)
-	@if [ -z "$$(python3 -c 'from tests.browser import find_browser; print(find_browser() or "")')" ]; then
+	@if ! python3 -m tests.browser >/dev/null 2>&1; then
 		export DEBIAN_FRONTEND=noninteractive
-		apt-get update -q
-		apt-get install -q -y --no-install-recommends chromium
+		{ apt-get update -q && apt-get install -q -y --no-install-recommends chromium; } || true # told below
 	fi
-	python3 -c 'from tests.browser import find_browser; print(find_browser())'
+	python3 -m tests.browser
 
 bench: $(VENV)/ready ## measure: the launcher's overhead, and the real graphs where ../shared is there
 	@tests/bench/run.sh $(ARGS)

@@ -1,6 +1,7 @@
 """A headless Chromium, driven over a pair of pipes (its DevTools protocol): what tests and looking at pages need of it.
 
 Written here, as nothing of it is more than a JSON object and a zero byte: Playwright would be 45 MB more for each make.
+Run as a program (``make browser``), it says which browser that is, or ends with status 1 and what to do.
 """
 
 from __future__ import annotations
@@ -29,9 +30,34 @@ os.execv(sys.argv[3], sys.argv[3:])
 
 
 def find_browser() -> str | None:
-    """The program, or None; CHROMIUM names one that is not on PATH."""
-    found = os.environ.get("CHROMIUM")
-    return found or next(filter(None, map(shutil.which, NAMES)), None)
+    """The program, or None; CHROMIUM names one that is not on PATH, and then no other is taken.
+
+    Each is asked for its version: what Ubuntu has of that name is a script that asks for a snap.
+    """
+    named = os.environ.get("CHROMIUM")
+    candidates = [named] if named else filter(None, map(shutil.which, NAMES))
+    return next(filter(_starts, candidates), None)
+
+
+def _starts(program: str) -> bool:
+    try:
+        done = subprocess.run([program, "--version"], capture_output=True, timeout=_SECONDS, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
+
+
+def what_to_do() -> str:
+    """What helps where no browser is found."""
+    named = os.environ.get("CHROMIUM")
+    if named:
+        return f"CHROMIUM={named} does not start; name another program, or unset it to look on PATH"
+    return (
+        f"no Chromium here that starts (looked for: {', '.join(NAMES)}). On Debian: apt-get install chromium. Ubuntu "
+        "has it as a snap only, which needs snapd and sees no files in /tmp: install Google's package instead "
+        "(https://www.google.com/chrome/, apt-get install ./google-chrome-stable_current_amd64.deb). "
+        "Or name any Chromium: CHROMIUM=/path/to/chrome make test"
+    )
 
 
 class Browser:
@@ -45,7 +71,7 @@ class Browser:
     def __init__(self) -> None:
         program = find_browser()
         if program is None:
-            raise RuntimeError("no Chromium here; `make browser` installs one")
+            raise RuntimeError(what_to_do())
         self._profile = tempfile.TemporaryDirectory(prefix="browser-", ignore_cleanup_errors=True)
         command_read, self._commands = os.pipe()
         self._answers, answer_write = os.pipe()
@@ -172,3 +198,14 @@ class Browser:
             self.complaints.append(" ".join(str(each.get("value")) for each in about["args"]))
         elif event == "Log.entryAdded" and about["entry"]["level"] in ("error", "warning"):
             self.complaints.append(about["entry"]["text"])
+
+
+def main() -> int:
+    """Returns the exit status."""
+    found = find_browser()
+    print(found or f"make browser: {what_to_do()}", file=sys.stdout if found else sys.stderr)
+    return 0 if found else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

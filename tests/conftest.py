@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser import find_browser
+from tests.browser import find_browser, what_to_do
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 _REQUIRED = "TESTS_REQUIRE"
@@ -50,7 +50,7 @@ def _shared_missing() -> str:
 
 def _browser_missing() -> str:
     """Why tests marked ``browser`` cannot run; empty if they can."""
-    return "" if find_browser() else "no Chromium here; `make browser` installs one, or CHROMIUM names it"
+    return "" if find_browser() else what_to_do()
 
 
 _CHECKS = {
