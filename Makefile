@@ -88,8 +88,9 @@ browser: ## install Chromium where there is none, for the tests of the report's 
 	fi
 	python3 -m tests.browser
 
-bench: $(VENV)/ready ## measure: the launcher's overhead, and the real graphs where ../shared is there
+bench: $(VENV)/ready ## measure: the launcher's overhead, the real graphs where ../shared is there, and bench-peers (PEERS=no: without)
 	@tests/bench/run.sh $(ARGS)
+	if [ "$${PEERS:-yes}" != no ] && [ -d ../shared/models ]; then tests/bench/peers/run.sh $(ARGS); fi
 
 bench-peers: $(VENV)/ready ## us against other quantizers, each in an environment of its own: BENCHMARKS.md, hours (ARGS="resnet8 --threads 1 --readme README.md")
 	@tests/bench/peers/run.sh $(ARGS)

@@ -183,6 +183,32 @@ class Landmarks:
         return 100 * float(np.linalg.norm(given[row] - wanted, axis=1).mean()) / size
 
 
+class Scores:
+    """100 less the error of logits, or of the logarithms of scores, about their mean over the classes, in percent."""
+
+    title, also, groups = "100 - error of the scores %", "same best %", 32
+
+    def __init__(self, _case: Case, _samples: Samples) -> None:
+        pass
+
+    def reduce(self, outputs, rows):
+        values = np.asarray(outputs[0], np.float64).reshape(len(outputs[0]), -1)[: len(rows)]
+        if values.min() >= 0 and np.allclose(values.sum(axis=1), 1, atol=1e-2):
+            values = np.log(np.maximum(values, 1e-30))
+        return list(values - values.mean(axis=1, keepdims=True))
+
+    def begin(self, reference):
+        self._reference = reference
+
+    def score(self, given, rows):
+        wanted = np.stack([self._reference[row] for row in rows])
+        error = np.stack([given[row] for row in rows]) - wanted
+        return 100 - 100 * float(np.sqrt(np.square(error).sum() / np.square(wanted).sum()))
+
+    def second(self, given, rows):
+        return 100 * float(np.mean([given[row].argmax() == self._reference[row].argmax() for row in rows]))
+
+
 class AveragePrecision:
     """COCO AP, IoU 0.50 to 0.95."""
 
@@ -215,7 +241,14 @@ class AveragePrecision:
         return known[1].ap([self._names[row] for row in rows])
 
 
-_MEASURES = {"top1": Top1, "ap": AveragePrecision, "iou": Overlap, "lines": Lines, "landmarks": Landmarks}
+_MEASURES = {
+    "top1": Top1,
+    "ap": AveragePrecision,
+    "iou": Overlap,
+    "lines": Lines,
+    "landmarks": Landmarks,
+    "scores": Scores,
+}
 
 
 def measure_of(case: Case, samples: Samples) -> Measure:

@@ -614,6 +614,27 @@ def test_which_layers_lose(finished):
     assert all(each["local_db"] > 15 and each["fp32_ms"] > 0 for each in report["suspects"])
 
 
+def test_a_network_that_takes_long_is_compared_on_fewer_and_that_is_told(workspace):
+    code = (
+        "import sys\n"
+        "from intel_quantization.__main__ import main\n"
+        "from intel_quantization.measure import how_many\n"
+        "how_many._COMPARED = how_many._BLAMED = 1.0\n"
+        "how_many.DEFAULT_SAMPLES = 5\n"
+        f"sys.exit(main(['--job', {job(samples=10, threads=1)!r}]))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], stdout=-1, stderr=-1, env=environment(workspace), check=False)
+    assert done.returncode == 0, done.stderr
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    (result,) = by_name(events, "result")
+    assert result["accuracy"]["images"] == 5
+    told = [event["message"] for event in by_name(events, "log") if event["message"].startswith("compared on")]
+    (told,) = [event["message"] for event in by_name(events, "log") if event["message"].startswith("compared on")]
+    assert told.startswith("compared on 5 of 22 images, so as to take no longer than converting did; --evaluate 22")
+    report = json.loads((workspace / "output" / "in_int8.report.json").read_text())
+    assert report["blame"]["samples"] == 8
+
+
 def test_which_layers_lose_need_not_be_measured(workspace):
     status, events, log = run(workspace, "--job", job(samples=8, threads=1, blame=False))
     assert status == 0, log

@@ -17,7 +17,6 @@ from intel_quantization.conversion import Conversion
 from intel_quantization.events import EventStream
 from intel_quantization.quantize.quantize_graph import Options
 
-SAMPLES = 16
 _MOST_BYTES = 1 << 30  # of both graphs: protobuf takes no more than 2 GB, and some of it stands there twice
 
 

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from intel_quantization.blame.blame import Blame
-from intel_quantization.blame.of_job import SAMPLES, blame_of_job
+from intel_quantization.blame.of_job import blame_of_job
 from intel_quantization.comparison.other_modes import guessed_mode, judge_mode
 from intel_quantization.contract.cpu import INT8_FLAGS, has_int8
 from intel_quantization.conversion import Conversion
@@ -20,6 +20,7 @@ from intel_quantization.measure import benchmark, evaluate, int8_kernels
 from intel_quantization.measure.benchmark import Latency
 from intel_quantization.measure.differing import Differing
 from intel_quantization.measure.evaluate import Accuracy
+from intel_quantization.measure.how_many import count_multiplications, samples_to_blame, samples_to_compare
 from intel_quantization.measure.of_job import metric_of, verdict_of
 from intel_quantization.measure.runner import Runner
 from intel_quantization.measure.synthetic import synthetic_feed
@@ -61,23 +62,24 @@ def measure_graphs(run: RunContext, prepared: Prepared, conversion: Conversion) 
     obstacle = _obstacle(run)
     if obstacle:
         return Measured(obstacle=obstacle, verdict=verdict_of(run.job, None, obstacle))
-    threads, outputs = run.job.threads, list(prepared.outputs)
+    threads, outputs, work = run.job.threads, list(prepared.outputs), count_multiplications(conversion)
     with Runner(prepared.runnable, outputs, threads, "the FP32 graph") as fp32, Runner(
         conversion.graph, outputs, threads, "the INT8 graph"
     ) as int8:
         latency = _latency(run, prepared, conversion, fp32, int8)
-        accuracy = _accuracy(run, prepared, prepared.data, fp32, int8) if prepared.data is not None else None
-    blame = _blame(run, prepared, conversion) if run.job.blame else None
+        accuracy = _accuracy(run, prepared, work, fp32, int8)
+    blame = _blame(run, prepared, conversion, samples_to_blame(work)) if run.job.blame else None
     if latency is not None and latency.speedup < 1:
         run.events.log(_slower_text(latency, run.surroundings["cpu"]), "warning")
     return Measured(accuracy, latency, "", verdict_of(run.job, accuracy, ""), blame)
 
 
-def _blame(run: RunContext, prepared: Prepared, conversion: Conversion) -> Blame | None:
+def _blame(run: RunContext, prepared: Prepared, conversion: Conversion, samples: int) -> Blame | None:
     data = prepared.data
     if data is None or not data.split.calibration:
         return None
-    feed = data.feed(data.split.calibration[:SAMPLES], prepared.mode, run.job.batch_size)
+    # one by one: each run is a draw of how far errors move the outputs
+    feed = data.feed(data.split.calibration[:samples], prepared.mode, 1)
     options = Options.of_job(run.job, run.algo)
     one = next(iter(data.feed(data.split.calibration[:1], prepared.mode, 1)), None)
     return blame_of_job(conversion, options, feed, run.job.threads, run.events, one)
@@ -110,10 +112,18 @@ def _latency(run: RunContext, prepared: Prepared, conversion: Conversion, fp32: 
         return None
 
 
-def _accuracy(run: RunContext, prepared: Prepared, data: Dataset, fp32: Runner, int8: Runner) -> Accuracy | None:
-    part, labelling = data.split.evaluation, data.labelling
-    if not part:
+def _accuracy(run: RunContext, prepared: Prepared, work: float, fp32: Runner, int8: Runner) -> Accuracy | None:
+    data = prepared.data
+    if data is None or not data.split.evaluation:
         return None
+    part, labelling, there = data.split.evaluation, data.labelling, len(data.split.evaluation)
+    count = samples_to_compare(run.job, work, there)
+    if count < there:
+        part = part[:count]
+        run.events.log(
+            f"compared on {count} of {there} {data.unit}, so as to take no longer than converting did; "
+            f"--evaluate {there}, or a --max_drop, compares on all"
+        )
     feed = data.feed(part, prepared.mode, run.job.batch_size)
 
     def on_progress(done: int) -> None:

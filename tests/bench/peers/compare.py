@@ -1,16 +1,19 @@
-"""Us against the peers, on the real graphs of ../shared: one table a graph, BENCHMARKS.md.
+"""Us against the peers, on the real graphs of ../shared and on random networks: one table a graph, BENCHMARKS.md.
 
 Same graph, calibration samples and threads; all models run in turns, each in the environment that it was made in;
 accuracy on samples that did not calibrate, paired with FP32. A peer that fails is a row with its error.
 
-Usage: compare.py [NAME ...] [--threads N] [--images N] [--peers KEY,…] [--out FILE] [--readme FILE]
+Usage: compare.py [NAME ...] [--threads N] [--images N] [--peers KEY,…] [--out FILE] [--readme FILE] [--again]
   NAME: parts of file names; all without.
+What was measured on this machine and revision with the same options is not measured again, unless with --again: hours
+may be interrupted. A machine that does other things, too, gives other times: the file says how busy it was.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -26,7 +29,9 @@ sys.path.insert(0, str(ROOT / "tests" / "bench"))
 
 import answers  # noqa: E402
 import real_data  # noqa: E402
+from peers import made  # noqa: E402
 from peers.environments import PEERS, UnavailableError, ensure  # noqa: E402
+from peers.results import Results  # noqa: E402
 from peers.runs import FailedError, Row, Served, convert, in_turns, last_words  # noqa: E402
 from peers.table import benchmarks, replaced_in_readme  # noqa: E402
 from real_graphs import Case, named  # noqa: E402
@@ -43,7 +48,7 @@ _NAMES = MappingProxyType({key: peer.name for key, peer in PEERS.items()})
 
 def compare(case: Case, keys: list[str], threads: int, images: int | None, build: Path) -> list[Row]:
     """All rows of a graph."""
-    samples = real_data.load(case, build / "data", case.size or (300, 300))
+    samples = _samples(case, build)
     (chosen, judged), *_ = real_data.folds(case, samples, 0, images)
     with tempfile.TemporaryDirectory(dir=build) as name:
         folder = Path(name)
@@ -54,6 +59,13 @@ def compare(case: Case, keys: list[str], threads: int, images: int | None, build
         rows, models = _converted(case, keys, folder, build)
         _served(case, samples, judged, rows, models, folder, threads)
     return rows
+
+
+def _samples(case: Case, build: Path):
+    """The samples of a case."""
+    if isinstance(case, made.Made):
+        return case.load()
+    return real_data.load(case, build / "data", case.size or (300, 300))
 
 
 def _converted(case: Case, keys: list[str], folder: Path, build: Path) -> tuple[list[Row], dict[str, tuple[str, Path]]]:
@@ -172,6 +184,7 @@ def main() -> int:
     parser.add_argument("--peers", default=",".join(PEERS))
     parser.add_argument("--out", type=Path, default=ROOT / "BENCHMARKS.md")
     parser.add_argument("--readme", type=Path, help="also renew the table of results in this file")
+    parser.add_argument("--again", action="store_true", help="measure what was measured before, too")
     arguments = parser.parse_args()
     build = ROOT / "build" / "peers"
     build.mkdir(parents=True, exist_ok=True)
@@ -184,23 +197,31 @@ def main() -> int:
         "revision": subprocess.run(
             ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
         ).stdout.strip(),
+        "load": _load(),
     }
+    keys = [key for key in arguments.peers.split(",") if key]
+    results = Results(build / "results", {**machine, "images": arguments.images, "peers": keys})
+    cases = [*named(arguments.names), *made.named(arguments.names, build / "made")]
     tables: dict[str, tuple[str, list[Row]]] = {}
-    for case in named(arguments.names):
+    for case in cases:
         print(case.graph, flush=True)
-        keys = [key for key in arguments.peers.split(",") if key]
-        rows = compare(case, keys, arguments.threads, arguments.images, build)
-        tables[case.graph] = (
-            answers.measure_of(case, real_data.load(case, build / "data", case.size or (300, 300))).title,
-            rows,
-        )
-        arguments.out.write_text(
-            benchmarks(machine, tables), encoding="utf-8"
-        )  # what there is, should the next one fail
+        found = None if arguments.again else results.get(case.graph)
+        if found is None:
+            title = answers.measure_of(case, _samples(case, build)).title
+            found = title, compare(case, keys, arguments.threads, arguments.images, build)
+            results.put(case.graph, *found)
+        tables[case.graph] = found
+        # what there is, should the next one fail
+        arguments.out.write_text(benchmarks(machine, tables), encoding="utf-8")
     if arguments.readme is not None:
         text = arguments.readme.read_text(encoding="utf-8")
         arguments.readme.write_text(replaced_in_readme(text, machine, tables), encoding="utf-8")
     return 0
+
+
+def _load() -> str:
+    """How many processes wanted to run when it began, on how many cores."""
+    return f"{os.getloadavg()[0]:.1f} of {os.cpu_count()}"
 
 
 def _cpu() -> str:

@@ -25,7 +25,7 @@ def benchmarks(machine: Mapping[str, str], tables: Tables) -> str:
     """The whole file.
 
     Args:
-        machine: date, cpu, flags, threads, python, revision.
+        machine: date, cpu, flags, threads, python, revision, load.
         tables: of each graph what its score is, and the rows, FP32 first.
     """
     threads = f"{machine['threads']} thread{'s' * (machine['threads'] != '1')}"
@@ -33,7 +33,9 @@ def benchmarks(machine: Mapping[str, str], tables: Tables) -> str:
         f"{machine['cpu']} ({machine['flags']}), {threads}, {machine['date']}, revision {machine['revision']}. Each "
         "peer in an environment of its own, of the versions in `tests/bench/peers/environments.py`; same graphs, "
         "calibration samples and threads; models run in turns, medians; scores on samples that did not calibrate. What "
-        "failed is told by its last words. Made by `make bench-peers`."
+        "failed is told by its last words; what a peer does better than we do is bold. Load of the machine at "
+        f"the beginning: {machine['load']} cores. Made by "
+        "`make bench-peers`."
     )
     parts = ["# Benchmarks", "", how, ""]
     for graph, (title, rows) in tables.items():
@@ -43,6 +45,7 @@ def benchmarks(machine: Mapping[str, str], tables: Tables) -> str:
 
 
 def _table(rows: Sequence[Row]) -> list[str]:
+    """FP32 first, then ours; what a peer does better than we do is bold."""
     fp32 = rows[0].figures
     lines = [_HEADER, ("---",) * len(_HEADER)]
     for row in rows:
@@ -50,20 +53,30 @@ def _table(rows: Sequence[Row]) -> list[str]:
         if row.error and "score" not in found:
             lines.append((row.name, f"**{_plain(row.error)}**", *[""] * (len(_HEADER) - 2)))
             continue
+        cells = {
+            "score": _number(found.get("score"), 2),
+            "lost": _lost(fp32, found) if row is not rows[0] else "",
+            "ms_1": _number(found.get("ms_1"), 2),
+            "ms_32": _number(found.get("ms_32"), 1),
+            "seconds": _number(found.get("seconds"), 0, " s"),
+            "convert_mb": _number(found.get("convert_mb"), 0, " MB"),
+            "serve_mb": _number(found.get("serve_mb"), 0, " MB"),
+            "size": _number(found["size"] / 1e6 if "size" in found else None, 2, " MB"),
+        }
+        better = _better(rows[1].figures, found) if row not in rows[:2] else set()
         lines.append(
             (
                 row.name + (f" (**{_plain(row.error)}**)" if row.error else ""),
-                _number(found.get("score"), 2),
-                _lost(fp32, found) if row is not rows[0] else "",
-                _number(found.get("ms_1"), 2),
-                _number(found.get("ms_32"), 1),
-                _number(found.get("seconds"), 0, " s"),
-                _number(found.get("convert_mb"), 0, " MB"),
-                _number(found.get("serve_mb"), 0, " MB"),
-                _number(found["size"] / 1e6 if "size" in found else None, 2, " MB"),
+                *(f"**{cell}**" if key in better else cell for key, cell in cells.items()),
             )
         )
     return [f"| {' | '.join(line)} |" for line in lines]
+
+
+def _better(ours: Mapping[str, float], theirs: Mapping[str, float]) -> set[str]:
+    """In what a peer is better; a score is the more the better, all else the less."""
+    both = set(ours) & set(theirs) - {"low", "high"}
+    return {key for key in both if (theirs[key] > ours[key] if key == "score" else theirs[key] < ours[key])}
 
 
 def _winners(rows: Sequence[Row]) -> list[str]:
