@@ -6,6 +6,7 @@ import os
 
 from intel_quantization import environment
 from intel_quantization import job as jobs
+from intel_quantization.contract.cpu import what_int8_can_win
 from intel_quantization.contract.words import TUNE
 from intel_quantization.events import EventStream, Stages
 from intel_quantization.job_stages.convert import convert_graph
@@ -41,6 +42,7 @@ def run_job(job: jobs.Job, events: EventStream, clean_ups: list) -> int:
         job = job if zoo is None else with_entry(job, zoo)
         run = RunContext(job, zoo, events, Stages(events, (TUNE,) if job.tune else ()), surroundings, publication)
         run.stages.enter("read")
+        events.log(what_int8_can_win(surroundings["cpu"]))
         Capabilities(job.target_tensorflow)  # it is known
         loaded = load_graph(
             jobs.path(job.in_graph), job.inputs, job.outputs, signature=job.signature or "", allow_op=job.allow_op

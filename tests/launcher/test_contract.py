@@ -182,6 +182,11 @@ def test_cpu_flags() -> None:
     text = "processor : 0\nflags\t\t: fpu amx_int8 avx avx512_bf16 sse\nbugs : x\nflags : avx2\n"
     assert cpu.flags_of(text) == ["avx", "avx512_bf16", "amx_int8"]
     assert cpu.flags_of("") == []
+    assert "no INT8 dot products, VNNI or AMX (avx, avx2)" in cpu.what_int8_can_win(["avx", "avx2"])
+    assert cpu.what_int8_can_win([]).startswith("this CPU has no INT8 dot products, VNNI or AMX (no AVX)")
+    assert "(avx512_vnni): INT8 multiplies up to 4 times as fast as FP32;" in cpu.what_int8_can_win(["avx512_vnni"])
+    assert "(avx512_vnni, amx_int8)" in cpu.what_int8_can_win(["avx", "avx512_vnni", "amx_int8"])
+    assert "with AMX more" in cpu.what_int8_can_win(["amx_int8"])
     assert [cpu.has_int8([flag]) for flag in ("avx2", "avx512f", "avx_vnni", "amx_bf16")] == [False, False, True, False]
 
 

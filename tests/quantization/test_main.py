@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from intel_quantization.contract.cpu import what_int8_can_win
 from tests.quantization.comparison.band_nets import net, pictures
 from tests.quantization.pictures import band_classifier, bands, write
 
@@ -99,6 +100,7 @@ def test_a_run_tells_its_story_in_order(finished):
 
 def test_the_log_says_which_images_and_which_preprocessing(finished):
     messages = " ".join(event["message"] for event in by_name(finished[2], "log"))
+    assert messages.startswith(what_int8_can_win(by_name(finished[2], "start")[0]["cpu"]))  # before anybody waits
     assert "32 images in 4 class folders: 12 to calibrate, 20 others to compare on" in messages
     assert "--preprocess" in messages
 

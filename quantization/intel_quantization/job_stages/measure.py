@@ -20,7 +20,7 @@ from intel_quantization.measure import benchmark, evaluate, int8_kernels
 from intel_quantization.measure.benchmark import Latency
 from intel_quantization.measure.differing import Differing
 from intel_quantization.measure.evaluate import Accuracy
-from intel_quantization.measure.how_many import count_multiplications, samples_to_blame, samples_to_compare
+from intel_quantization.measure.how_many import count_multiplications, samples_to_blame, samples_to_compare, spread
 from intel_quantization.measure.of_job import metric_of, verdict_of
 from intel_quantization.measure.runner import Runner
 from intel_quantization.measure.synthetic import synthetic_feed
@@ -79,7 +79,7 @@ def _blame(run: RunContext, prepared: Prepared, conversion: Conversion, samples:
     if data is None or not data.split.calibration:
         return None
     # one by one: each run is a draw of how far errors move the outputs
-    feed = data.feed(data.split.calibration[:samples], prepared.mode, 1)
+    feed = data.feed(spread(data.split.calibration, samples), prepared.mode, 1)
     options = Options.of_job(run.job, run.algo)
     one = next(iter(data.feed(data.split.calibration[:1], prepared.mode, 1)), None)
     return blame_of_job(conversion, options, feed, run.job.threads, run.events, one)
@@ -119,7 +119,7 @@ def _accuracy(run: RunContext, prepared: Prepared, work: float, fp32: Runner, in
     part, labelling, there = data.split.evaluation, data.labelling, len(data.split.evaluation)
     count = samples_to_compare(run.job, work, there)
     if count < there:
-        part = part[:count]
+        part = spread(part, count)
         run.events.log(
             f"compared on {count} of {there} {data.unit}, so as to take no longer than converting did; "
             f"--evaluate {there}, or a --max_drop, compares on all"

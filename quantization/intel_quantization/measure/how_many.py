@@ -6,6 +6,8 @@ counted in multiply-accumulates: of the same graph and options always the same s
 
 from __future__ import annotations
 
+from typing import Any, Sequence
+
 from intel_quantization import job as jobs
 from intel_quantization.conversion import Conversion
 from intel_quantization.data.images import DEFAULT_SAMPLES
@@ -43,6 +45,17 @@ def samples_to_compare(job: jobs.Job, work: float, there: int) -> int:
 def samples_to_blame(work: float) -> int:
     """How many samples are looked at for what layers lose."""
     return _affordable(_BLAMED, work, _LEAST_BLAMED, _MOST_BLAMED)
+
+
+def spread(part: Sequence[Any], count: int) -> Sequence[Any]:
+    """So many of some samples, from all over them: their order may be that of the classes.
+
+    Of a function's, which come one after the other, it is the first.
+    """
+    if isinstance(part, tuple):
+        count = min(count, len(part))
+        return tuple(part[number * len(part) // count] for number in range(count))
+    return part[:count]
 
 
 def _affordable(budget: float, work: float, least: int, most: int) -> int:

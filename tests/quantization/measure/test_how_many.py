@@ -7,7 +7,8 @@ import json
 import pytest
 
 from intel_quantization import job as jobs
-from intel_quantization.measure.how_many import count_multiplications, samples_to_blame, samples_to_compare
+from intel_quantization.data.function_data import Window
+from intel_quantization.measure.how_many import count_multiplications, samples_to_blame, samples_to_compare, spread
 from tests.quantization.blame.broken_nets import again, converted
 
 RESNET50, MOBILENET = 4.1e9, 5.7e8  # multiply-accumulates
@@ -33,6 +34,13 @@ def test_all_where_something_is_to_be_decided(changes):
 @pytest.mark.parametrize(("work", "count"), [(RESNET50, 8), (MOBILENET, 16), (3.2e9, 10), (0.0, 16)])
 def test_layers_are_blamed_by_fewer(work, count):
     assert samples_to_blame(work) == count
+
+
+def test_they_are_from_all_over():
+    assert spread(tuple(range(10)), 4) == (0, 2, 5, 7)
+    assert spread((1, 2), 4) == (1, 2)
+    assert spread((), 4) == ()
+    assert len(spread(Window(5, 10), 4)) == 4
 
 
 def test_the_work_is_that_of_the_layers():
