@@ -8,13 +8,12 @@ import stat
 from pathlib import Path
 
 from launch_quantization.contract.options import RunOptions
-from launch_quantization.contract.words import BENCHMARK, COMPARE, NO_DATA, QUANTIZE
+from launch_quantization.contract.words import BENCHMARK, COMPARE, DATA_FORMATS, NO_DATA, QUANTIZE
 from launch_quantization.errors import BadInputError, UsageError
 from launch_quantization.job.paths import absolute, resolved, status
 
 _WITHOUT_DATA = (BENCHMARK, COMPARE)
 _MAPS = (".png", ".npy")
-_HOLDS = "put some images there, directly or in class folders, or TFRecords, or .npy or .npz files"
 
 
 def check_data(options: RunOptions[str]) -> None:
@@ -82,7 +81,7 @@ def data_location(options: RunOptions[str]) -> Path | None:
     if not os.access(path, os.R_OK | os.X_OK):
         raise BadInputError(f"--data_location: {path} is not readable", f"chmod u+rx {shlex.quote(str(path))}")
     if not _holds_a_file(path):
-        raise BadInputError(f"--data_location: {path} holds no files", _HOLDS)
+        raise BadInputError(f"--data_location: {path} holds no files", f"it takes {', '.join(DATA_FORMATS.values())}")
     return path
 
 

@@ -12,7 +12,7 @@ from typing import Generic, Optional, Tuple, TypeVar
 
 from . import groups, values
 from .option import EVERYDAY, Place, option
-from .words import ALGORITHMS, DEFAULT_MODEL, DEFAULT_TENSORFLOW, QUANTIZE
+from .words import ALGORITHMS, DATA_FORMATS, DEFAULT_MODEL, DEFAULT_TENSORFLOW, QUANTIZE
 
 P = TypeVar("P")
 """What a path is: text as it was given or as the job has it, or on the host, checked, a Path."""
@@ -42,7 +42,7 @@ class JobOptions(Generic[P]):
     )
     data_location: Optional[P] = option(
         values.PATH,
-        "what to calibrate on: a folder of images (class folders give labels), TFRecords, .npy or .npz",
+        f"what to calibrate on: {', '.join(DATA_FORMATS.values())}",
         groups.MAIN,
         short="-d",
         level=EVERYDAY,

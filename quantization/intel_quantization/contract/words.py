@@ -20,6 +20,13 @@ PB, SAVED_MODEL = FORMS = ("pb", "saved_model")
 NO_DATA = "none"
 """For ``--data``: nothing to calibrate on."""
 
+DATA_FORMATS = {
+    "images": "a folder of images (class folders give labels)",
+    "tfrecords": "TFRecords",
+    "arrays": ".npy or .npz",
+}
+"""What --data_location takes, in words; each is a module of ``data/formats/``, and they are asked in this order."""
+
 PREPROCESSINGS = ("tf", "caffe", "torch", "vgg", "unit", "none")
 CHANNEL_ORDERS = ("rgb", "bgr")
 

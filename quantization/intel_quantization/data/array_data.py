@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import random
+from typing import Any, Dict, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from intel_quantization.data import preprocess
-from intel_quantization.data.array_file import EXTENSIONS, StoredArray, stored_arrays
+from intel_quantization.data.array_file import StoredArray, stored_arrays
 from intel_quantization.data.class_scores import Labelling
 from intel_quantization.data.dataset import Dataset
 from intel_quantization.data.feeds import (
@@ -25,18 +25,24 @@ from intel_quantization.data.images import Image, Split, sizes
 from intel_quantization.data.labels import row_labels
 from intel_quantization.data.truth import Mask
 from intel_quantization.errors import BadInputError
+from intel_quantization.reading.interface import TensorInfo
 
 LABELS = ("labels", "label", "y")
 """Names of arrays that are no inputs, but labels."""
 
 
-def array_files(folder: str) -> tuple[str, ...]:
-    """The .npy and .npz files directly in a folder."""
-    names = sorted(name for name in os.listdir(folder) if not name.startswith("."))
-    return tuple(os.path.join(folder, name) for name in names if name.lower().endswith(EXTENSIONS))
+Arrays = Dict[TensorInfo, Any]
+"""For each input its StoredArray, or what stands for one."""
 
 
-def array_data(paths, inputs, samples=None, evaluate=None, seed=0, labels: str | None = None) -> Dataset:
+def array_data(
+    paths: Sequence[str],
+    inputs: Sequence[TensorInfo],
+    samples: int | None = None,
+    evaluate: int | None = None,
+    seed: int = 0,
+    labels: str | None = None,
+) -> Dataset:
     """The arrays of some files as data for a graph.
 
     An array is for the input of its name; the only one that fits is for the only other input. Bytes (uint8)
@@ -54,8 +60,8 @@ def array_data(paths, inputs, samples=None, evaluate=None, seed=0, labels: str |
     arrays: dict[str, StoredArray] = {}
     for path in paths:
         arrays.update(stored_arrays(path))
-    names, label_array, unused = _matched(arrays, inputs)
-    layout = _checked(names)
+    names, label_array, unused = _match_inputs(arrays, inputs)
+    layout = _find_layout(names)
     rows = _rows(names)
     known = None if label_array is None else _known_labels(label_array, rows)
     if labels is not None:
@@ -65,7 +71,7 @@ def array_data(paths, inputs, samples=None, evaluate=None, seed=0, labels: str |
     split = Split(tuple(sorted(drawn[:first])), tuple(sorted(drawn[first:])))
     warnings = tuple(f"the array {array.label} is no input of the graph, and is not used" for array in unused)
 
-    def make_feed(part, mode, batch_size):
+    def make_feed(part: Sequence[int], mode: preprocess.Mode, batch_size: int | None) -> ArrayFeed:
         return ArrayFeed(names, part, layout, mode, batch_size, known)
 
     what = f"{rows} rows of {', '.join(array.label for array in names.values())}"
@@ -86,7 +92,13 @@ class ArrayFeed:
     """
 
     def __init__(
-        self, arrays, rows, layout: Layout | None, mode: preprocess.Mode, batch_size: int | None, labels
+        self,
+        arrays: Arrays,
+        rows: Sequence[int],
+        layout: Layout | None,
+        mode: preprocess.Mode,
+        batch_size: int | None,
+        labels: np.ndarray | None,
     ) -> None:
         if layout is not None:
             preprocess.check(mode, layout.dtype, layout.channels)
@@ -99,10 +111,10 @@ class ArrayFeed:
         self._fixed = fixed[0] if fixed else None
         self.batch_size = self._fixed or batch_size or DEFAULT_BATCH
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[dict[str, np.ndarray]]:
         return (batch.feed for batch in self.batches())
 
-    def batches(self):
+    def batches(self) -> Iterator[Batch]:
         """The feeds together with what rows they hold, as Batch objects."""
         singles = {info.name: array.whole() for info, array in self._arrays.items() if not array.shape}
         streams = {
@@ -113,17 +125,17 @@ class ArrayFeed:
         for numbers in in_groups(self._rows, self.batch_size):
             feed = dict(singles)
             for info, stream in streams.items():
-                feed[info.name] = self._fitting(info, np.stack(filled(list(next(stream)), self._fixed)))
-            yield Batch(feed, tuple(self._image(number) for number in numbers))
+                feed[info.name] = self._fit(info, np.stack(filled(list(next(stream)), self._fixed)))
+            yield Batch(feed, tuple(self._make_image(number) for number in numbers))
 
-    def _image(self, number: int) -> Image:
+    def _make_image(self, number: int) -> Image:
         if self._labels is None:
             return Image(f"row {number}")
         if self._labels.ndim > 1:
             return Image(f"row {number}", truth=Mask(self._labels[number]))
         return Image(f"row {number}", int(self._labels[number]))
 
-    def _fitting(self, info, values: np.ndarray) -> np.ndarray:
+    def _fit(self, info: TensorInfo, values: np.ndarray) -> np.ndarray:
         if self._layout is not None and values.dtype == np.uint8:
             if self._layout.channels_first:
                 values = values.transpose(0, 2, 3, 1)
@@ -131,7 +143,9 @@ class ArrayFeed:
         return values if not info.dtype else values.astype(info.dtype, copy=False)
 
 
-def _matched(arrays, inputs):
+def _match_inputs(
+    arrays: Mapping[str, StoredArray], inputs: Sequence[TensorInfo]
+) -> tuple[Arrays, StoredArray | None, tuple[StoredArray, ...]]:
     """({TensorInfo: StoredArray}, the array of labels or None, arrays of no input)."""
     left = dict(arrays)
     found = {}
@@ -160,7 +174,7 @@ def _matched(arrays, inputs):
     return found, label, tuple(left.values())
 
 
-def _fits(array: StoredArray, info) -> bool:
+def _fits(array: StoredArray, info: TensorInfo) -> bool:
     wanted = None if not info.shape else (None, *info.shape[1:])
     return array.dtype.kind in "biuf" and (wanted is None or fits(array.shape, wanted))
 
@@ -180,7 +194,7 @@ class _False:
 _FALSE = _False()
 
 
-def _checked(names) -> Layout | None:
+def _find_layout(names: Arrays) -> Layout | None:
     """The layout of the input that takes pixels.
 
     Raises:
@@ -205,7 +219,7 @@ def _checked(names) -> Layout | None:
     return layout
 
 
-def _shape_remedy(given, wanted) -> str:
+def _shape_remedy(given: Sequence[int], wanted: Sequence[int | None] | None) -> str:
     if wanted is not None and len(given) == len(wanted) == 4:
         if fits((given[0], given[2], given[3], given[1]), wanted):
             return "its channels come first, the graph's last: save array.transpose(0, 2, 3, 1)"
@@ -216,7 +230,7 @@ def _shape_remedy(given, wanted) -> str:
     return "save an array of that shape, the first dimension the samples"
 
 
-def _rows(names) -> int:
+def _rows(names: Arrays) -> int:
     counts = {array.label: array.shape[0] for array in names.values() if array.shape}
     if not counts or not all(counts.values()):
         raise BadInputError("the arrays hold no rows", "their first dimension must be the samples")

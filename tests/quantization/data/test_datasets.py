@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import pkgutil
+
 import numpy as np
 import pytest
 
-from intel_quantization.data.datasets import open_dataset
+from intel_quantization.contract.words import DATA_FORMATS
+from intel_quantization.data import datasets, formats
+from intel_quantization.data.datasets import load_formats, open_dataset
+from intel_quantization.data.formats.data_format import DataFormat
 from intel_quantization.errors import BadInputError
 from intel_quantization.reading.interface import TensorInfo
 from tests.quantization.pictures import encode, plain, write, write_records
@@ -92,3 +97,28 @@ def test_other_files(tmp_path, name):
 def test_an_empty_folder(tmp_path):
     with pytest.raises(BadInputError, match="no images in"):
         open_dataset(str(tmp_path), INPUTS)
+
+
+def test_each_format_is_a_file_and_a_row():
+    files = {module.name for module in pkgutil.iter_modules(formats.__path__)} - {"data_format"}
+    assert files == set(DATA_FORMATS)
+    assert all(isinstance(known, DataFormat) for known in load_formats())
+
+
+def test_a_format_opens_what_it_finds(tmp_path, monkeypatch):
+    """Whatever a format finds is its own: the first one that finds something is handed just that."""
+
+    class Words(DataFormat):
+        def find(self, path):
+            return (path + "/first",) if path.endswith("words") else ()
+
+        def open(self, found, wanted):
+            return found, wanted
+
+    monkeypatch.setattr(datasets, "load_formats", lambda: [*load_formats(), Words()])
+    (tmp_path / "words").mkdir()
+    found, wanted = open_dataset(str(tmp_path / "words"), INPUTS, 3, 4, 5, "l.txt")
+    assert found == (str(tmp_path / "words" / "first"),)
+    assert (wanted.inputs, wanted.samples, wanted.evaluate, wanted.seed, wanted.labels) == (INPUTS, 3, 4, 5, "l.txt")
+    pictures(tmp_path / "words", "a.png")
+    assert open_dataset(str(tmp_path / "words"), INPUTS).total == 1
