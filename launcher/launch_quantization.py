@@ -49,11 +49,11 @@ def main() -> int:
         return interruption.exit_code
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] not in _DEPENDENCIES:
-            return _internal(error)
+            return _tell_internal(error)
         _complain(f"the Python package {error.name} is missing", f"{sys.executable} -m pip install {_ROOT}")
         return _INTERNAL
     except Exception as error:  # noqa: BLE001 - the outermost frame: exit code 70 instead of Python's 1
-        return _internal(error)
+        return _tell_internal(error)
     finally:
         signals.retire()
 
@@ -80,7 +80,7 @@ def _open_standard_streams() -> None:
             os.open(os.devnull, os.O_RDWR)  # the lowest free number: this very one
 
 
-def _internal(error: Exception) -> int:
+def _tell_internal(error: Exception) -> int:
     """A defect: one line, and the traceback for the report only on request."""
     if "--verbose" in sys.argv:
         import traceback

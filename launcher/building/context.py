@@ -67,7 +67,7 @@ def supported_pythons(lock: Path) -> tuple[str, ...]:
     Raises:
         BuildError: there is no such line.
     """
-    return tuple(_said(lock, "python", "python: 3.11 3.10").split())
+    return tuple(_read_comment(lock, "python", "python: 3.11 3.10").split())
 
 
 def registry_base(lock: Path) -> str:
@@ -78,7 +78,7 @@ def registry_base(lock: Path) -> str:
     Raises:
         BuildError: there is no such line.
     """
-    return _said(lock, "base", "base: python:3.11.13-slim-bookworm")
+    return _read_comment(lock, "base", "base: python:3.11.13-slim-bookworm")
 
 
 def local_base(lock: Path) -> str:
@@ -90,7 +90,7 @@ def local_base(lock: Path) -> str:
     return f"quantization-base:py{supported_pythons(lock)[0]}"
 
 
-def _said(lock: Path, key: str, example: str) -> str:
+def _read_comment(lock: Path, key: str, example: str) -> str:
     source = lock.with_suffix(".in")
     text = source.read_text("utf-8") if source.is_file() else ""
     match = re.search(rf"^#\s*{key}:\s*(\S.*)$", text, re.MULTILINE)
@@ -109,7 +109,7 @@ def context_files(variant: str) -> dict[str, bytes]:
     root = context_root()
     paths = [root / name for name in _FIXED_FILES]
     paths += [lock_file(variant), *_package_files(root / _PACKAGE)]
-    return {path.relative_to(root).as_posix(): _content(path) for path in paths}
+    return {path.relative_to(root).as_posix(): _read_content(path) for path in paths}
 
 
 def _package_files(folder: Path) -> Iterator[Path]:
@@ -122,7 +122,7 @@ def _package_files(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def _content(path: Path) -> bytes:
+def _read_content(path: Path) -> bytes:
     if path.is_symlink() or not path.is_file():
         raise BuildError(f"{path}: not a regular file; the build context takes no symlinks", "restore the checkout")
     try:

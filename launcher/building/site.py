@@ -85,10 +85,10 @@ def build_site(ca_bundle: Path | None, log: BuildLog) -> BuildSite:
         UsageError: ``ca_bundle`` is no file of PEM certificates.
     """
     settings = dict(_pip_settings())
-    return BuildSite(_proxies(), _certificates(ca_bundle, settings.get("cert"), log), _pip_conf(settings))
+    return BuildSite(_find_proxies(), _find_certificates(ca_bundle, settings.get("cert"), log), _pip_conf(settings))
 
 
-def _proxies() -> dict[str, str]:
+def _find_proxies() -> dict[str, str]:
     found = {}
     for name in _PROXIES:
         value = os.environ.get(name.lower()) or os.environ.get(name)
@@ -97,14 +97,14 @@ def _proxies() -> dict[str, str]:
     return found if found.keys() - {"NO_PROXY", "no_proxy"} else {}
 
 
-def _certificates(named: Path | None, from_pip: str | None, log: BuildLog) -> bytes | None:
+def _find_certificates(named: Path | None, from_pip: str | None, log: BuildLog) -> bytes | None:
     if named is not None:
         return named_certificates(named)
     candidates = [(name, os.environ.get(name)) for name in CA_VARIABLES] + [("cert in pip's settings", from_pip)]
     for name, value in candidates:
         if not value:
             continue
-        data = _pem(Path(value).expanduser())
+        data = _read_pem(Path(value).expanduser())
         if data is not None:
             return data
         log(f"{name}={value} is not a readable file of PEM certificates; left out of the build")
@@ -120,13 +120,13 @@ def named_certificates(path: Path) -> bytes:
     remedy = "name a file with the CA in PEM format: --ca-bundle FILE"
     if not path.is_file():
         raise UsageError(f"--ca-bundle {path}: there is no such file", remedy)
-    data = _pem(path)
+    data = _read_pem(path)
     if data is None:
         raise UsageError(f"--ca-bundle {path}: not a readable file of PEM certificates", remedy)
     return data
 
 
-def _pem(path: Path) -> bytes | None:
+def _read_pem(path: Path) -> bytes | None:
     try:
         data = path.read_bytes() if path.is_file() else b""
     except OSError:

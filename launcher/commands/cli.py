@@ -44,11 +44,11 @@ def main(argv: list[str]) -> int:
     try:
         command, view = _prepare(argv, view)
     except LauncherError as error:
-        return _ended(view, error)
+        return _tell_end(view, error)
     except Interrupted as interruption:
         with shield():
-            return _interrupted(view, interruption)
-    return _guarded(lambda: command(view), view)
+            return _tell_interruption(view, interruption)
+    return _run_guarded(lambda: command(view), view)
 
 
 def _prepare(argv: list[str], view: View) -> tuple[Callable[[View], int], View]:
@@ -98,7 +98,7 @@ def _view(options: ViewOptions) -> View:
     return choose_view(as_json=options.json, quiet=options.quiet, verbose=options.verbose)
 
 
-def _guarded(body: Callable[[], int], view: View) -> int:
+def _run_guarded(body: Callable[[], int], view: View) -> int:
     """Run the body; whatever ends it, the user is told and the view closed."""
     try:
         code = body()
@@ -106,14 +106,14 @@ def _guarded(body: Callable[[], int], view: View) -> int:
             view.close(code)
     except LauncherError as error:
         with shield():
-            return _ended(view, error)
+            return _tell_end(view, error)
     except Interrupted as interruption:
         with shield():
-            return _interrupted(view, interruption)
+            return _tell_interruption(view, interruption)
     return code
 
 
-def _ended(view: View, error: LauncherError) -> int:
+def _tell_end(view: View, error: LauncherError) -> int:
     try:
         view.failed(error)
         view.close(error.exit_code)
@@ -124,7 +124,7 @@ def _ended(view: View, error: LauncherError) -> int:
     return error.exit_code
 
 
-def _interrupted(view: View, interruption: Interrupted) -> int:
+def _tell_interruption(view: View, interruption: Interrupted) -> int:
     if interruption.signum == signal.SIGPIPE:
         return interruption.exit_code
     name = signal.Signals(interruption.signum).name

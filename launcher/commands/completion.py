@@ -30,16 +30,16 @@ def make_script(shell: str) -> str:
 def _whole_parser() -> argparse.ArgumentParser:
     """One with the sub-commands in it, as shtab reads it; nothing is parsed by it."""
     parser = make_parser(PROGRAM, RUN.table, tuple(GENERAL), shown_only=True)
-    _hint(parser, RUN.table)
+    _add_hints(parser, RUN.table)
     commands = parser.add_subparsers(dest="command", parser_class=argparse.ArgumentParser)
     for command in SUB_COMMANDS:
         inner = make_parser(command.program, command.table, shown_only=True)
-        _hint(inner, command.table)
+        _add_hints(inner, command.table)
         commands.add_parser(command.name, help=command.summary, parents=[inner], add_help=False)
     return parser
 
 
-def _hint(parser: argparse.ArgumentParser, table: Any) -> None:
+def _add_hints(parser: argparse.ArgumentParser, table: Any) -> None:
     """Tell shtab which options take files or folders, and which one of a few words."""
     import shtab
 

@@ -62,31 +62,31 @@ def examine(options: DoctorOptions) -> Iterator[Finding]:
         UsageError: there is no such variant.
     """
     lock_file(options.tensorflow)
-    yield _python()
-    yield _architecture()
-    yield _cpu()
+    yield _check_python()
+    yield _check_architecture()
+    yield _check_cpu()
     for kind in load_kinds():
         yield from kind.examine(options)
-    yield from _variants(options)
-    yield _cache()
-    yield _ca(options)
-    yield _proxies()
-    yield _leftovers()
+    yield from _check_variants(options)
+    yield _check_cache()
+    yield _check_ca(options)
+    yield _check_proxies()
+    yield _check_leftovers()
 
 
-def _variants(options: DoctorOptions) -> Iterator[Finding]:
+def _check_variants(options: DoctorOptions) -> Iterator[Finding]:
     """Each TensorFlow variant, and what there is of it here; none of them is a problem."""
     found = [kind.list_variants(options) for kind in load_kinds()]
     for variant in variants():
         yield Finding(f"variant {variant}", OK, "; ".join(each[variant] for each in found if variant in each))
 
 
-def _python() -> Finding:
+def _check_python() -> Finding:
     version = platform.python_version()
     return Finding("python", OK, f"{version} at {sys.executable}")
 
 
-def _architecture() -> Finding:
+def _check_architecture() -> Finding:
     machine = platform.machine()
     if machine in _MACHINES:
         return Finding("architecture", OK, f"{platform.system()} on {machine}")
@@ -98,7 +98,7 @@ def _architecture() -> Finding:
     )
 
 
-def _cpu() -> Finding:
+def _check_cpu() -> Finding:
     try:
         text = Path("/proc/cpuinfo").read_text("utf-8", errors="replace")
     except OSError:
@@ -121,14 +121,14 @@ def _cpu() -> Finding:
     return Finding("cpu", OK, ", ".join(flags))
 
 
-def _cache() -> Finding:
+def _check_cache() -> Finding:
     try:
-        return _room("disk (cache)", runs_root(), NEEDED_BYTES)
+        return _check_room("disk (cache)", runs_root(), NEEDED_BYTES)
     except UsageError as error:
         return Finding("disk (cache)", PROBLEM, error.message, error.remedy)
 
 
-def _room(check: str, path: Path, needed: int) -> Finding:
+def _check_room(check: str, path: Path, needed: int) -> Finding:
     free = shutil.disk_usage(path).free
     text = f"{free / 1e9:.1f} GB free at {path}"
     if free < needed:
@@ -138,7 +138,7 @@ def _room(check: str, path: Path, needed: int) -> Finding:
     return Finding(check, OK, text)
 
 
-def _ca(options: DoctorOptions) -> Finding:
+def _check_ca(options: DoctorOptions) -> Finding:
     named = [("--ca-bundle", options.ca_bundle), *((name, os.environ.get(name)) for name in CA_VARIABLES)]
     for source, value in named:
         if value:
@@ -148,7 +148,7 @@ def _ca(options: DoctorOptions) -> Finding:
     return Finding("company CA", OK, "none named; builds trust the usual certificates")
 
 
-def _proxies() -> Finding:
+def _check_proxies() -> Finding:
     names = [
         name
         for name in ("http_proxy", "https_proxy", "no_proxy")
@@ -157,7 +157,7 @@ def _proxies() -> Finding:
     return Finding("proxies", OK, f"builds use {', '.join(names)}" if names else "none set")
 
 
-def _leftovers() -> Finding:
+def _check_leftovers() -> Finding:
     try:
         dead = dead_runs()
     except UsageError:

@@ -33,7 +33,7 @@ def run_options(argv: Sequence[str]) -> RunOptions[str]:
         UsageError: an unknown option or word, a missing or a bad value; so do the other functions here.
         SystemExit: the help or the version was asked for, and is printed; likewise.
     """
-    options: RunOptions[str] = _parsed(commands.RUN, argv)
+    options: RunOptions[str] = _parse(commands.RUN, argv)
     return options
 
 
@@ -41,25 +41,25 @@ def graph_options(command: Command, argv: Sequence[str]) -> RunOptions[str]:
     """Those of a sub-command on graphs, which are words without a hyphen; argv is without the sub-command's name."""
     task = ["--tune"] if command.name == TUNE else ["--task", command.name]
     graphs = ("--in_graph",) if command.name == TUNE else ("--in_graph", "--other_graph")
-    options: RunOptions[str] = _parsed(command, [*argv, *task], graphs)
+    options: RunOptions[str] = _parse(command, [*argv, *task], graphs)
     return options
 
 
 def build_options(argv: Sequence[str]) -> BuildOptions:
     """Those of ``build``; argv is without that word."""
-    options: BuildOptions = _parsed(commands.BUILD, argv)
+    options: BuildOptions = _parse(commands.BUILD, argv)
     return options
 
 
 def doctor_options(argv: Sequence[str]) -> DoctorOptions:
     """Those of ``doctor``."""
-    options: DoctorOptions = _parsed(commands.DOCTOR, argv)
+    options: DoctorOptions = _parse(commands.DOCTOR, argv)
     return options
 
 
 def clean_options(argv: Sequence[str]) -> CleanOptions:
     """Those of ``clean``."""
-    options: CleanOptions = _parsed(commands.CLEAN, argv)
+    options: CleanOptions = _parse(commands.CLEAN, argv)
     return options
 
 
@@ -77,11 +77,11 @@ def replay_options(argv: Sequence[str]) -> ReplayOptions:
 
 def completion_options(argv: Sequence[str]) -> CompletionOptions:
     """Those of ``completion``."""
-    options: CompletionOptions = _parsed(commands.COMPLETION, argv)
+    options: CompletionOptions = _parse(commands.COMPLETION, argv)
     return options
 
 
-def _parsed(command: Command, argv: Sequence[str], graphs: Sequence[str] = ()) -> Any:
+def _parse(command: Command, argv: Sequence[str], graphs: Sequence[str] = ()) -> Any:
     general = ("help",) if command.name else tuple(GENERAL)
     names = () if command.name else tuple(one.name for one in SUB_COMMANDS)
     try:

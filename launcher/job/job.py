@@ -89,7 +89,7 @@ class Job(RunOptions[Path]):
         """
         kept = () if self.kept is None else (Mount(self.kept, f"{WORKSPACE}/{KEPT_FOLDER}"),)
         return kept + tuple(
-            Mount(source, f"{WORKSPACE}/{self._place(option, source)}")
+            Mount(source, f"{WORKSPACE}/{self._find_place(option, source)}")
             for option in _INSIDE
             if option.place is not None and (source := getattr(self, option.name)) is not None
         )
@@ -134,10 +134,10 @@ class Job(RunOptions[Path]):
             return value
         if option.place is None:
             return f"{FOLDER}/{value.name}"
-        place = self._place(option, value)
+        place = self._find_place(option, value)
         return f"{place}:{getattr(self, f'{option.name}_name')}" if option.value is FUNCTION else place
 
-    def _place(self, option: Option, source: Path) -> str:
+    def _find_place(self, option: Option, source: Path) -> str:
         """Where below the workspace a path of the user appears."""
         place = option.place
         assert place is not None

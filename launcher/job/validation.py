@@ -47,8 +47,8 @@ def checked_job(options: RunOptions[str]) -> Job:
         "metric": metric_file,
         "other_graph": None if options.other_graph is None else input_graph(options.other_graph),
         "statistics": statistics_file(options),
-        "models_zoo": _directory(options.models_zoo, "--models_zoo"),
-        "models_source_dir": _directory(options.models_source_dir, "--models_source_dir"),
+        "models_zoo": _check_directory(options.models_zoo, "--models_zoo"),
+        "models_source_dir": _check_directory(options.models_source_dir, "--models_source_dir"),
         "models_config": models_config(options),
     }
     given = {
@@ -99,7 +99,7 @@ def _check_combinations(options: RunOptions[str]) -> None:
     check_zoo(options)
 
 
-def _directory(text: str | None, option: str) -> Path | None:
+def _check_directory(text: str | None, option: str) -> Path | None:
     if text is None:
         return None
     path = absolute(text, option)

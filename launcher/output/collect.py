@@ -72,8 +72,8 @@ def collect(
     stem = outputs.stem_of(out_graph.name)
     directory = _open(source.name, None, _DIRECTORY, source.parent)
     try:
-        entries = _manifest(directory, stem, form)
-        mask = _umask()
+        entries = _read_manifest(directory, stem, form)
+        mask = _read_umask()
         for entry in entries:
             _check(directory, entry, mask)
         report = _check_report(directory, stem, form, entries)
@@ -81,7 +81,7 @@ def collect(
         if record is not None:
             _write_manifest(directory, manifest, entries, record(report))
         _check_mode(directory, manifest, mask, MANIFEST_LIMIT if record is None else FILE_LIMIT)
-        graph = _graph(directory, stem, form, entries, mask)
+        graph = _collect_graph(directory, stem, form, entries, mask)
         others = sorted(entry.name for entry in entries if not _is_part(entry.name, graph))
         names = [*others, manifest, graph]
         place(source, out_graph.parent, names)
@@ -90,7 +90,7 @@ def collect(
     return tuple(out_graph.parent / name for name in reversed(names))
 
 
-def _graph(directory: int, stem: str, form: str, entries: Sequence[_Entry], mask: int) -> str:
+def _collect_graph(directory: int, stem: str, form: str, entries: Sequence[_Entry], mask: int) -> str:
     """The name of what is the graph: a file, or a folder, in which there is nothing but what the manifest lists."""
     if form != SAVED_MODEL:
         return stem + outputs.GRAPH
@@ -130,14 +130,14 @@ def _open_regular(directory: int, name: str, limit: int) -> int:
     finally:
         os.close(parent)
     found = os.fstat(descriptor)
-    complaint = _complaint(found, limit)
+    complaint = _complain(found, limit)
     if complaint:
         os.close(descriptor)
         raise _refuse(f"{safe_text(name, 300)} {complaint}")
     return descriptor
 
 
-def _complaint(found: os.stat_result, limit: int) -> str:
+def _complain(found: os.stat_result, limit: int) -> str:
     if not stat.S_ISREG(found.st_mode):
         return "is no regular file"
     if found.st_nlink != 1:
@@ -149,7 +149,7 @@ def _complaint(found: os.stat_result, limit: int) -> str:
     return ""
 
 
-def _manifest(directory: int, stem: str, form: str) -> Sequence[_Entry]:
+def _read_manifest(directory: int, stem: str, form: str) -> Sequence[_Entry]:
     name = stem + outputs.MANIFEST
     descriptor = _open_regular(directory, name, MANIFEST_LIMIT)
     with os.fdopen(descriptor, "rb") as file:
@@ -164,7 +164,7 @@ def _manifest(directory: int, stem: str, form: str) -> Sequence[_Entry]:
     if len(value["files"]) > FILES_LIMIT:
         raise _refuse(f"{name} lists more than {FILES_LIMIT} files")
     expected = outputs.listed_names(stem)
-    entries = [_entry(item, expected, name) for item in value["files"]]
+    entries = [_read_entry(item, expected, name) for item in value["files"]]
     names = {entry.name for entry in entries}
     if len(names) != len(entries):
         raise _refuse(f"{name} lists a file twice")
@@ -177,7 +177,7 @@ def _manifest(directory: int, stem: str, form: str) -> Sequence[_Entry]:
     return entries
 
 
-def _entry(item: object, expected: re.Pattern[str], manifest: str) -> _Entry:
+def _read_entry(item: object, expected: re.Pattern[str], manifest: str) -> _Entry:
     if not isinstance(item, dict):
         raise _refuse(f"{manifest} has an entry that is no object")
     name, size, digest = item.get("name"), item.get("size"), item.get("sha256")
@@ -196,7 +196,7 @@ def _check(directory: int, entry: _Entry, mask: int) -> None:
     try:
         if os.fstat(descriptor).st_size != entry.size:
             raise _refuse(f"{entry.name} has {os.fstat(descriptor).st_size} bytes instead of {entry.size}")
-        if _sha256(descriptor) != entry.sha256:
+        if _hash_file(descriptor) != entry.sha256:
             raise _refuse(f"{entry.name} does not have the hash that its manifest gives")
         wrong = _complaint_of_graph(descriptor, entry.name)
         if wrong:
@@ -254,14 +254,14 @@ def _check_mode(directory: int, name: str, mask: int, limit: int) -> None:
         os.close(descriptor)
 
 
-def _sha256(descriptor: int) -> str:
+def _hash_file(descriptor: int) -> str:
     digest = hashlib.sha256()
     while chunk := os.read(descriptor, _CHUNK):
         digest.update(chunk)
     return digest.hexdigest()
 
 
-def _umask() -> int:
+def _read_umask() -> int:
     """The process's umask; it can only be read by setting it."""
     mask = os.umask(0o077)
     os.umask(mask)

@@ -41,7 +41,7 @@ def complaint(descriptor: int) -> str:
     Args:
         descriptor: of the file, open for reading.
     """
-    return _mapped(descriptor, _check_graph)
+    return _read_mapped(descriptor, _check_graph)
 
 
 def complaint_of_saved_model(descriptor: int) -> str:
@@ -50,10 +50,10 @@ def complaint_of_saved_model(descriptor: int) -> str:
     Args:
         descriptor: of the file, open for reading.
     """
-    return _mapped(descriptor, _check_saved_model)
+    return _read_mapped(descriptor, _check_saved_model)
 
 
-def _mapped(descriptor: int, check: Callable[[mmap.mmap, int, int], None]) -> str:
+def _read_mapped(descriptor: int, check: Callable[[mmap.mmap, int, int], None]) -> str:
     try:
         with mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ) as data:
             check(data, 0, len(data))
@@ -64,9 +64,9 @@ def _mapped(descriptor: int, check: Callable[[mmap.mmap, int, int], None]) -> st
 
 def _check_saved_model(data: mmap.mmap, begin: int, end: int) -> None:
     graphs = 0
-    for field in _fields(data, begin, end, _MODEL):
+    for field in _walk_fields(data, begin, end, _MODEL):
         if field.number == _META:
-            for part in _fields(data, field.begin, field.end, _META_FIELDS):
+            for part in _walk_fields(data, field.begin, field.end, _META_FIELDS):
                 if part.number == _GRAPH_DEF:
                     graphs += 1
                     _check_graph(data, part.begin, part.end)
@@ -77,7 +77,7 @@ def _check_saved_model(data: mmap.mmap, begin: int, end: int) -> None:
 def _check_graph(data: mmap.mmap, begin: int, end: int) -> None:
     nodes = 0
     try:
-        for field in _fields(data, begin, end, _GRAPH):
+        for field in _walk_fields(data, begin, end, _GRAPH):
             if field.number == _NODE:
                 nodes += 1
                 _check_node(data, field)
@@ -89,7 +89,7 @@ def _check_graph(data: mmap.mmap, begin: int, end: int) -> None:
 
 def _check_node(data: mmap.mmap, node: _Field) -> None:
     found = {}
-    for field in _fields(data, node.begin, node.end, _NODE_FIELDS):
+    for field in _walk_fields(data, node.begin, node.end, _NODE_FIELDS):
         if field.number in (_NAME, _OP):
             found[field.number] = data[field.begin : field.end]
     for number, what in ((_NAME, "name"), (_OP, "op")):
@@ -102,19 +102,19 @@ def _check_node(data: mmap.mmap, node: _Field) -> None:
             raise _DamagedError(f"a node has no {what}")
 
 
-def _fields(data: mmap.mmap, begin: int, end: int, known: dict[int, int]) -> Iterator[_Field]:
+def _walk_fields(data: mmap.mmap, begin: int, end: int, known: dict[int, int]) -> Iterator[_Field]:
     """The fields of a message; what is known must be of its wire type, others only whole."""
     position = begin
     while position < end:
-        key, position = _varint(data, position, end)
+        key, position = _read_varint(data, position, end)
         number, kind = key >> 3, key & 7
         if not number or known.get(number, kind) != kind:
             raise _DamagedError(f"a field {number} of wire type {kind} has no place there")
         start = position
         if kind == _VARINT:
-            _, position = _varint(data, position, end)
+            _, position = _read_varint(data, position, end)
         elif kind == _BYTES:
-            length, start = _varint(data, position, end)
+            length, start = _read_varint(data, position, end)
             position = start + length
         elif kind in (_FIXED64, _FIXED32):
             position += 8 if kind == _FIXED64 else 4
@@ -125,7 +125,7 @@ def _fields(data: mmap.mmap, begin: int, end: int, known: dict[int, int]) -> Ite
         yield _Field(number, start, position)
 
 
-def _varint(data: mmap.mmap, position: int, end: int) -> tuple[int, int]:
+def _read_varint(data: mmap.mmap, position: int, end: int) -> tuple[int, int]:
     """A number, and where the next thing begins."""
     value = 0
     for shift in range(0, 7 * _LONGEST_VARINT, 7):

@@ -54,16 +54,16 @@ class _Move:
         try:
             backup.mkdir(mode=0o700)
             for name in names:
-                self._one(name, backup)
+                self._place_one(name, backup)
             self._sync()
         except OSError as error:
-            self._back()
+            self._put_back()
             raise OutputRefusedError(
                 f"cannot move the results into {self._target}: {error.strerror}: {error.filename2 or error.filename}",
                 "free the name or make room, and run again",
             ) from error
 
-    def _one(self, name: str, backup: Path) -> None:
+    def _place_one(self, name: str, backup: Path) -> None:
         final = self._target / name
         if (self._source / name).is_dir():
             self._folders.append(move_folder(self._source / name, final))
@@ -91,7 +91,7 @@ class _Move:
             if folder.is_symlink():
                 raise NotADirectoryError(errno.ENOTDIR, "is a symlink", os.fspath(folder)) from None
 
-    def _back(self) -> None:
+    def _put_back(self) -> None:
         for undo in reversed(self._folders):
             undo()
         for final, kept in reversed(self._undo):

@@ -82,15 +82,15 @@ def _private_root() -> Path:
 
 def runs_root() -> Path:
     """Where the records are; made on the way."""
-    return _made("runs")
+    return _make_folder("runs")
 
 
 def shells_root() -> Path:
     """Where the workspaces of --debug shells are; made on the way."""
-    return _made("shells")
+    return _make_folder("shells")
 
 
-def _made(name: str) -> Path:
+def _make_folder(name: str) -> Path:
     root = cache_root() / name
     with _writing(root):
         root.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -66,7 +66,7 @@ def abandoned(path: Path) -> bool:
     except OSError:
         return False
     try:
-        return _lock(held)
+        return _is_locked(held)
     except LauncherError:  # no locks there: nobody can tell
         return False
     finally:
@@ -98,7 +98,7 @@ def remove_stale(path: Path) -> bool:
         return True
     except OSError:
         return False
-    if os.fstat(held).st_uid != os.getuid() or not _lock(held):
+    if os.fstat(held).st_uid != os.getuid() or not _is_locked(held):
         os.close(held)
         return False
     try:
@@ -136,7 +136,7 @@ def _locked_in_place(path: Path, held: int) -> bool:
         raise OutputRefusedError(
             f"{path} belongs to another user", "choose another --out_graph, or remove it as that user"
         )
-    if not _lock(held):
+    if not _is_locked(held):
         raise BusyError(
             f"another launcher is writing {path.name[1:].removesuffix(_SUFFIX)} in {path.parent}",
             "wait for it, or choose another --out_graph",
@@ -148,7 +148,7 @@ def _locked_in_place(path: Path, held: int) -> bool:
     return (now.st_dev, now.st_ino) == (found.st_dev, found.st_ino)
 
 
-def _lock(held: int) -> bool:
+def _is_locked(held: int) -> bool:
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -26,17 +26,58 @@ _LAST_RESORT_SECONDS = 5.0
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
+_MEMORY_REMEDY = "lower --batch_size or --samples, or give it more with --memory"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a command may take; None: as much as it likes.
+
+    Attributes:
+        cpus: how many CPUs, rounded up to whole ones.
+        memory: bytes that all its processes together may hold resident.
+        timeout: seconds.
+        file_size: bytes that a file of it may have.
+        processes: how many it may be at once.
+    """
+
+    cpus: float | None = None
+    memory: int | None = None
+    timeout: float | None = None
+    file_size: int | None = None
+    processes: int | None = None
+
+    def check(self, root: int) -> None:
+        """Look at all descendants of a process.
+
+        Raises:
+            OutOfMemoryError: they hold too much.
+            QuantizationFailedError: they are too many.
+        """
+        if self.memory is None and self.processes is None:
+            return
+        pids = _list_descendants(root)
+        if self.processes is not None and len(pids) > self.processes:
+            raise QuantizationFailedError(
+                f"the job started more than {self.processes} processes; it was ended",
+                "do not trust this graph or its --callback",
+            )
+        if self.memory is not None and (held := _count_resident(pids)) > self.memory:
+            raise OutOfMemoryError(
+                f"the job held {held >> 20} MiB, more than its limit of {self.memory >> 20} MiB", _MEMORY_REMEDY
+            )
+
+
+UNLIMITED = Limits()
+
+
 def run_supervised(
     command: Sequence[str],
     *,
     variables: Mapping[str, str],
     directory: Path,
     on_line: LineSink,
-    cpus: float | None = None,
-    memory: int | None = None,
-    timeout: float | None = None,
-    file_size: int | None = None,
-    processes: int | None = None,
+    limits: Limits = UNLIMITED,
     descriptors: Sequence[int] = (),
     check: Callable[[], None] = lambda: None,
 ) -> int:
@@ -47,11 +88,7 @@ def run_supervised(
         variables: its whole environment.
         directory: where it starts.
         on_line: takes its output.
-        cpus: how many CPUs it may use, rounded up to whole ones; None: all.
-        memory: bytes all its processes together may hold resident; None: no limit.
-        timeout: seconds it may take; None: no limit.
-        file_size: bytes that a file of it may have; None: no limit.
-        processes: how many it may be at once; None: no limit.
+        limits: what it may take.
         descriptors: open ones of ours that it inherits.
         check: called some times a second; what it raises ends the command.
 
@@ -59,9 +96,9 @@ def run_supervised(
         Its exit status; 128 + number where a signal ended it.
 
     Raises:
-        OutOfMemoryError: it held more than ``memory``, or the kernel ran out and killed it.
-        QuantizationFailedError: it was more than ``processes``.
-        DeadlineError: it took longer than ``timeout``.
+        OutOfMemoryError: it held more than its limit, or the kernel ran out and killed it.
+        QuantizationFailedError: it was more processes than its limit.
+        DeadlineError: it took longer than its limit.
         Interrupted: a signal came; the job was asked to end, and killed on a second signal.
     """
     killed_before = own_oom_kills()
@@ -69,18 +106,9 @@ def run_supervised(
     pump: _Pump | None = None
     try:
         with shield():  # a signal during the start is raised when we know what to end
-            process = subprocess.Popen(
-                supervised(command, cpus, file_size),
-                env=dict(variables),
-                cwd=directory,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                start_new_session=True,
-                pass_fds=descriptors,
-            )
+            process = _start(command, variables, directory, limits, descriptors)
             pump = _Pump(process)
-        pump.run(on_line, _Limits(memory, processes), timeout, check)
+        pump.run(on_line, limits, check)
         status = process.wait()
     except Interrupted:
         if process is not None and pump is not None:
@@ -97,30 +125,19 @@ def run_supervised(
     return status
 
 
-_MEMORY_REMEDY = "lower --batch_size or --samples, or give it more with --memory"
-
-
-@dataclass(frozen=True)
-class _Limits:
-    """What the processes of a job may be together; None: as much as they like."""
-
-    memory: int | None
-    processes: int | None
-
-    def check(self, root: int) -> None:
-        """Look at all descendants of a process."""
-        if self.memory is None and self.processes is None:
-            return
-        pids = _descendants(root)
-        if self.processes is not None and len(pids) > self.processes:
-            raise QuantizationFailedError(
-                f"the job started more than {self.processes} processes; it was ended",
-                "do not trust this graph or its --callback",
-            )
-        if self.memory is not None and (held := _resident(pids)) > self.memory:
-            raise OutOfMemoryError(
-                f"the job held {held >> 20} MiB, more than its limit of {self.memory >> 20} MiB", _MEMORY_REMEDY
-            )
+def _start(
+    command: Sequence[str], variables: Mapping[str, str], directory: Path, limits: Limits, descriptors: Sequence[int]
+) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        supervised(command, limits.cpus, limits.file_size),
+        env=dict(variables),
+        cwd=directory,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        pass_fds=descriptors,
+    )
 
 
 class _Pump:
@@ -134,16 +151,16 @@ class _Pump:
             if stream is not None:
                 self._selector.register(stream, selectors.EVENT_READ, name)
 
-    def run(self, on_line: LineSink, limits: _Limits, timeout: float | None, check: Callable[[], None]) -> None:
+    def run(self, on_line: LineSink, limits: Limits, check: Callable[[], None]) -> None:
         """Read until both streams end."""
         began = time.monotonic()
         watched = began
         while self._selector.get_map():
             self._read(on_line, _TICK_SECONDS)
             now = time.monotonic()
-            if timeout is not None and now - began > timeout:
+            if limits.timeout is not None and now - began > limits.timeout:
                 raise DeadlineError(
-                    f"the job took longer than --timeout {timeout:g} s", "give it more time, or fewer --samples"
+                    f"the job took longer than --timeout {limits.timeout:g} s", "give it more time, or fewer --samples"
                 )
             check()
             if now - watched >= _WATCH_SECONDS:
@@ -207,7 +224,7 @@ def _cpu_list(cpus: float | None) -> str:
     return ",".join(str(cpu) for cpu in allowed[: max(1, -int(-cpus // 1))])
 
 
-def _descendants(root: int) -> list[int]:
+def _list_descendants(root: int) -> list[int]:
     below = children(process_table())
     found: list[int] = []
     waiting = list(below.get(root, ()))
@@ -218,7 +235,7 @@ def _descendants(root: int) -> list[int]:
     return found
 
 
-def _resident(pids: Sequence[int]) -> int:
+def _count_resident(pids: Sequence[int]) -> int:
     """Resident bytes of processes; pages that they share are counted once each."""
     total = 0
     for pid in pids:

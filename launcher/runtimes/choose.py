@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from itertools import pairwise
 from typing import TypeVar
 
 from launch_quantization.building.context import lock_file
@@ -21,9 +20,16 @@ Found = TypeVar("Found")
 
 def load_kinds(name: str = AUTO) -> list[Kind]:
     """Those that ``--runtime`` means; ``auto`` means those it tries, in that order."""
-    names = TRIED if name == AUTO else (name,)
-    kinds: list[Kind] = [importlib.import_module(f"launch_quantization.runtimes.{one}.kind").KIND for one in names]
-    return kinds
+    return [_load(one) for one in _list_names(name)]
+
+
+def _list_names(name: str) -> tuple[str, ...]:
+    return TRIED if name == AUTO else (name,)
+
+
+def _load(name: str) -> Kind:
+    kind: Kind = importlib.import_module(f"launch_quantization.runtimes.{name}.kind").KIND
+    return kind
 
 
 def try_kinds(
@@ -42,15 +48,18 @@ def try_kinds(
     """
     lock_file(options.tensorflow)  # an unknown variant is a usage error before anything else
     ca_path(options)
-    kinds = load_kinds(options.runtime)
-    for kind, other in pairwise(kinds):
+    first, *others = _list_names(options.runtime)
+    kind = _load(first)
+    for name in others:
         try:
             return attempt(kind)
         except LauncherError as error:
             if not error.elsewhere:
                 raise
+            other = _load(name)  # only now: each takes its time to import
             going_on(kind, other, error.message)
-    return attempt(kinds[-1])
+            kind = other
+    return attempt(kind)
 
 
 def choose_runtime(options: RunOptions[str], told: Told, run_id: str | None) -> Runtime:

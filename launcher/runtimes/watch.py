@@ -61,11 +61,11 @@ def output_limit(job: Job) -> int:
     """Bytes that a job may write into its output."""
     if job.output_limit is not None:
         return job.output_limit
-    graph = 0 if job.in_graph is None else _size(job.in_graph)
+    graph = 0 if job.in_graph is None else _measure_size(job.in_graph)
     return OUTPUT_BYTES + graph * (_GRAPHS_OF_STAGES if job.intermediate else _GRAPHS)
 
 
-def _size(path: Path) -> int:
+def _measure_size(path: Path) -> int:
     """Of a file, or of all files in a folder; what has just gone is told by whoever needs it."""
     files = [Path(folder, name) for folder, _, names in os.walk(path) for name in names] or [path]
     total = 0
@@ -104,11 +104,11 @@ class Watch:
                 f"the job printed more than {LOG_BYTES >> 20} MiB", "see with --verbose what it prints"
             )
         event = parse(line) if stream == "stdout" else None
-        if event is not None and event.name in _PROGRESS and not self._same(event):
+        if event is not None and event.name in _PROGRESS and not self._is_same(event):
             self._last, self._moved = event, time.monotonic()
         self._on_line(line, stream)
 
-    def _same(self, event: Event) -> bool:
+    def _is_same(self, event: Event) -> bool:
         """Whether it only says again what the last one said."""
         return self._last is not None and (event.name, event.data) == (self._last.name, self._last.data)
 
@@ -122,7 +122,7 @@ class Watch:
         now = time.monotonic()
         if self._patience and now - self._moved > self._patience:
             raise DeadlineError(
-                f"the job made no progress for {_minutes(self._patience)}, {self._where()}",
+                f"the job made no progress for {_tell_minutes(self._patience)}, {self._tell_where()}",
                 "see with --verbose what it does; if it only takes its time, allow more with --stall_timeout",
             )
         if now - self._measured >= _MEASURE_SECONDS:
@@ -130,7 +130,7 @@ class Watch:
                 _measure(room)
             self._measured = time.monotonic()
 
-    def _where(self) -> str:
+    def _tell_where(self) -> str:
         event = self._last
         if event is None or event.name == "start":
             return "at its start"
@@ -143,7 +143,7 @@ class Watch:
         return f"after it said: {data['message'][:200]}" if event.name == "log" else "after its result"
 
 
-def _minutes(seconds: float) -> str:
+def _tell_minutes(seconds: float) -> str:
     return f"{seconds / 60:g} min" if seconds >= 60 else f"{seconds:g} s"
 
 
@@ -160,7 +160,7 @@ def _measure(room: Room) -> None:
                         left.append(entry.path)
                     taken += entry.stat(follow_symlinks=False).st_blocks * _BLOCK
                     if taken > room.limit or found > FILES:
-                        raise _over(room, found)
+                        raise _refuse_room(room, found)
         except (FileNotFoundError, NotADirectoryError):
             continue  # it has just gone
         except PermissionError as error:
@@ -170,6 +170,6 @@ def _measure(room: Room) -> None:
             ) from error
 
 
-def _over(room: Room, found: int) -> OutputRefusedError:
+def _refuse_room(room: Room, found: int) -> OutputRefusedError:
     what = f"{FILES} files" if found > FILES else f"{room.limit >> 20} MiB"
     return OutputRefusedError(f"the job wrote more than {what} into {room.what}; it was ended", room.remedy)

@@ -58,7 +58,7 @@ def parse(line: bytes) -> Event | None:
     if shape is None:
         return None
     try:
-        time = None if value.get("time") is None else _number(value["time"])
+        time = None if value.get("time") is None else _read_number(value["time"])
         return Event(str(name), clean(shape, value), time or 0.0)
     except ValueError:
         return None
@@ -77,13 +77,13 @@ def clean(shape: object, value: Any) -> Any:
     if isinstance(shape, shapes.Boolean):
         return _require(value, bool)
     if isinstance(shape, shapes.Integer):
-        return _integer(value)
+        return _read_integer(value)
     if isinstance(shape, shapes.Number):
-        return _number(value)
+        return _read_number(value)
     if isinstance(shape, shapes.ListOf):
         return [clean(shape.of, item) for item in _require(value, list)[: shape.limit]]
     if isinstance(shape, shapes.Numbers):
-        return _numbers(_require(value, dict), shape.limit)
+        return _read_numbers(_require(value, dict), shape.limit)
     assert isinstance(shape, shapes.Object)
     found = _require(value, dict)
     return {key: clean(item, found.get(key)) for key, item in shape.fields.items()}
@@ -95,13 +95,13 @@ def _require(value: Any, kind: type) -> Any:
     return value
 
 
-def _integer(value: Any) -> int:
+def _read_integer(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 53:
         raise ValueError
     return value
 
 
-def _number(value: Any) -> float | None:
+def _read_number(value: Any) -> float | None:
     """A float; what JSON cannot hold (the ratio of a perfect match is infinite) becomes None."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ValueError
@@ -112,8 +112,8 @@ def _number(value: Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _numbers(value: dict[Any, Any], limit: int) -> dict[str, float | None]:
+def _read_numbers(value: dict[Any, Any], limit: int) -> dict[str, float | None]:
     return {
-        safe_text(_require(key, str), 64): None if item is None else _number(item)
+        safe_text(_require(key, str), 64): None if item is None else _read_number(item)
         for key, item in list(value.items())[:limit]
     }

@@ -54,16 +54,16 @@ def safe_line(line: bytes, limit: int = 4000) -> str:
 
 def pasteable(words: Iterable[str]) -> str:
     """A command line for a shell that says exactly these words, and for a terminal nothing else."""
-    return " ".join(_quoted(word) for word in words)
+    return " ".join(_quote(word) for word in words)
 
 
-def _quoted(word: str) -> str:
+def _quote(word: str) -> str:
     if word.isprintable():
         return shlex.quote(word)
-    return "$'" + "".join(_escaped(character) for character in word) + "'"
+    return "$'" + "".join(_escape(character) for character in word) + "'"
 
 
-def _escaped(character: str) -> str:
+def _escape(character: str) -> str:
     if character in "'\\":
         return "\\" + character
     if character.isprintable():

@@ -75,7 +75,7 @@ class Listener:
         if event is None:
             self._tail.append(line)
             if self._log:
-                self._view.log_line(self._shown(line))
+                self._view.log_line(self._show(line))
             return
         if event.name == "log":
             event = replace(event, data={**event.data, "message": self._translate(event.data["message"])})
@@ -105,8 +105,8 @@ class Listener:
         if (self.result or self.looked) is not None and status == (AccuracyError.exit_code if self.broken else 0):
             return
         for line in self._tail:
-            self._view.warn(self._shown(line))
-        raise self._unexplained(status)
+            self._view.warn(self._show(line))
+        raise self._explain_status(status)
 
     @property
     def broken(self) -> bool:
@@ -115,14 +115,14 @@ class Listener:
         verdict = None if told is None else told.data["verdict"]
         return verdict is not None and verdict["word"] == "broken"
 
-    def _shown(self, line: bytes) -> str:
+    def _show(self, line: bytes) -> str:
         return self._translate(safe_line(line))
 
-    def _unexplained(self, status: int) -> LauncherError:
+    def _explain_status(self, status: int) -> LauncherError:
         if status > 128 and status - 128 in _SIGNALS:
             number = signal.Signals(status - 128)
-            if number == signal.SIGABRT and (why := self._fatal()):
-                return self._aborted(why)
+            if number == signal.SIGABRT and (why := self._find_fatal()):
+                return self._tell_abort(why)
             what, remedy = _SIGNALS[number]
             return QuantizationFailedError(f"the job {what} ({number.name})", remedy)
         if status == 0:
@@ -135,12 +135,12 @@ class Listener:
             "the lines above are the end of its log; --verbose shows all",
         )
 
-    def _fatal(self) -> str:
+    def _find_fatal(self) -> str:
         """What TensorFlow says of why it ended the process; empty where it says nothing."""
-        found = [match["why"] for line in self._tail if (match := _FATAL.search(self._shown(line)))]
+        found = [match["why"] for line in self._tail if (match := _FATAL.search(self._show(line)))]
         return found[-1][:300] if found else ""
 
-    def _aborted(self, why: str) -> LauncherError:
+    def _tell_abort(self, why: str) -> LauncherError:
         if self._stage in _FP32_STAGES:
             return BadInputError(
                 f"TensorFlow gave up, with the whole process, while it ran the FP32 graph: {why}",

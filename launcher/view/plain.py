@@ -21,21 +21,21 @@ class PlainView:
         self._verbose = verbose
         self._tenth = -1
 
-    def _progress(self, line: str) -> None:
+    def _tell_progress(self, line: str) -> None:
         if not self._quiet:
             write_line(sys.stderr, safe_text(line, LINE_LIMIT))
 
     def note(self, message: str) -> None:
         """Print it unless quiet."""
-        self._progress(message)
+        self._tell_progress(message)
 
     def warn(self, message: str) -> None:
         """Print it unless quiet."""
-        self._progress(f"warning: {message}")
+        self._tell_progress(f"warning: {message}")
 
     def build_line(self, line: str) -> None:
         """Print it unless quiet."""
-        self._progress(f"  {line}")
+        self._tell_progress(f"  {line}")
 
     def starting(self) -> None:
         """Nothing: the first stage says it."""
@@ -43,20 +43,20 @@ class PlainView:
     def log_line(self, line: str) -> None:
         """Print it with --verbose."""
         if self._verbose:
-            self._progress(f"  | {line}")
+            self._tell_progress(f"  | {line}")
 
     def event(self, event: Event) -> None:
         """Print stages, every tenth of the progress, and messages."""
         data = event.data
         if event.name == "stage":
             self._tenth = -1
-            self._progress(f"[{data['index']}/{data['total']}] {data['name']}")
+            self._tell_progress(f"[{data['index']}/{data['total']}] {data['name']}")
         elif event.name == "progress":
             self._count(data["stage"], data["done"], data["total"], data["unit"])
         elif event.name == "log":
-            self._progress(f"  {'warning: ' if data['level'] == 'warning' else ''}{data['message']}")
+            self._tell_progress(f"  {'warning: ' if data['level'] == 'warning' else ''}{data['message']}")
         elif event.name == "start":
-            self._progress(start_line(event))
+            self._tell_progress(start_line(event))
 
     def _count(self, stage: str, done: int, total: int | None, unit: str) -> None:
         if not total:
@@ -64,7 +64,7 @@ class PlainView:
         tenth = 10 * done // total
         if tenth and tenth != self._tenth:
             self._tenth = tenth
-            self._progress(f"  {stage} {done}/{total} {unit}")
+            self._tell_progress(f"  {stage} {done}/{total} {unit}")
 
     def finished(self, result: Event | None, files: Sequence[Path]) -> None:
         """Print the summary on stdout; with quiet nothing but alarms, on stderr."""

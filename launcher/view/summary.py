@@ -40,7 +40,7 @@ def alarms(result: Mapping[str, Any], *, notices: bool = True) -> list[tuple[boo
     lines = verdict(result, notices=notices)
     for index, alarm in enumerate(found):
         grave = alarm["severity"] == _GRAVE
-        what = f"{'ALARM' if grave else 'notice'}: {alarm['what']}{_of(alarm['output'])}"
+        what = f"{'ALARM' if grave else 'notice'}: {alarm['what']}{_name_output(alarm['output'])}"
         again = [each["try"] for each in found[index + 1 : index + 2]] == [alarm["try"]]  # once is enough
         lines.append((grave, what, "" if again else f"  try {alarm['try']}"))
     return lines
@@ -59,7 +59,7 @@ def verdict(result: Mapping[str, Any], *, notices: bool = True) -> list[tuple[bo
     return [(said["word"] == "broken", said["text"], "")]
 
 
-def _of(output: str) -> str:
+def _name_output(output: str) -> str:
     return f" ({output})" if output else ""
 
 
@@ -70,14 +70,14 @@ def facts(result: Mapping[str, Any], files: Sequence[Path]) -> list[tuple[str, s
         result: data of a result event.
         files: what is in place now, the graph first.
     """
-    found = [("size", _size(result["size"]))]
+    found = [("size", _tell_size(result["size"]))]
     if result["latency"] is not None:
-        found.append(("latency", _latency(result["latency"])))
+        found.append(("latency", _tell_latency(result["latency"])))
     if result["accuracy"] is not None:
-        texts = _accuracy(result["accuracy"])
+        texts = _tell_accuracy(result["accuracy"])
         found.extend(("" if number else "accuracy", text) for number, text in enumerate(texts))
     if result["calibration"] is not None:
-        found.append(("calibrated", _calibration(result["calibration"])))
+        found.append(("calibrated", _tell_calibration(result["calibration"])))
     if files:
         found.append(("graph", safe_path(files[0])))
         found.extend(("report", safe_path(file)) for file in files if file.name.endswith(REPORT_HTML))
@@ -90,13 +90,13 @@ def reasons(result: Mapping[str, Any]) -> list[str]:
     for item in result["reasons"]:
         by_reason.setdefault(item["reason"], []).append(item["node"])
     ordered = sorted(by_reason.items(), key=lambda pair: (-len(pair[1]), pair[0]))
-    lines = [f"{len(nodes)} x {reason}: {_some(nodes)}" for reason, nodes in ordered[:_REASONS_SHOWN]]
+    lines = [f"{len(nodes)} x {reason}: {_list_some(nodes)}" for reason, nodes in ordered[:_REASONS_SHOWN]]
     if len(ordered) > _REASONS_SHOWN:
         lines.append(f"and {len(ordered) - _REASONS_SHOWN} more reasons, all in the report")
     return lines
 
 
-def _some(nodes: Sequence[str]) -> str:
+def _list_some(nodes: Sequence[str]) -> str:
     more = "" if len(nodes) <= _NODES_SHOWN else ", …"
     return ", ".join(nodes[:_NODES_SHOWN]) + more
 
@@ -114,12 +114,12 @@ def _three_digits(number: float) -> str:
     return f"{number:.{2 if number < 10 else 1 if number < 100 else 0}f}"
 
 
-def _size(size: Mapping[str, int]) -> str:
+def _tell_size(size: Mapping[str, int]) -> str:
     ratio = f" ({size['fp32'] / size['int8']:.2f} x smaller)" if size["int8"] else ""
     return f"{human_bytes(size['fp32'])} -> {human_bytes(size['int8'])}{ratio}"
 
 
-def _latency(latency: Mapping[str, Any]) -> str:
+def _tell_latency(latency: Mapping[str, Any]) -> str:
     speedup = latency["speedup"]
     if speedup is None or latency["fp32_ms"] is None or latency["int8_ms"] is None:
         return "not measured"
@@ -130,7 +130,7 @@ def _latency(latency: Mapping[str, Any]) -> str:
     )
 
 
-def _calibration(calibration: Mapping[str, Any]) -> str:
+def _tell_calibration(calibration: Mapping[str, Any]) -> str:
     if calibration.get("made_up") is not None:
         how = calibration["made_up"]
     elif calibration.get("command") is not None:
@@ -144,10 +144,10 @@ def _calibration(calibration: Mapping[str, Any]) -> str:
     else:
         chosen = " (chosen automatically)" if calibration["preprocess_chosen"] else ""
         how = f"preprocess {calibration['preprocess']}{chosen}"
-    return f"on {calibration['samples']} {_unit(calibration)} ({calibration['algorithm']}), {how}"
+    return f"on {calibration['samples']} {_name_unit(calibration)} ({calibration['algorithm']}), {how}"
 
 
-def _unit(counted: Mapping[str, Any]) -> str:
+def _name_unit(counted: Mapping[str, Any]) -> str:
     """What samples are called: images of before unless the job says it."""
     return counted.get("unit") or ("samples" if counted.get("command") is not None else "images")
 
@@ -156,18 +156,18 @@ def _first_words(command: str) -> str:
     return command if len(command) <= _COMMAND_SHOWN else command[: _COMMAND_SHOWN - 2] + " …"
 
 
-def _accuracy(accuracy: Mapping[str, Any]) -> list[str]:
+def _tell_accuracy(accuracy: Mapping[str, Any]) -> list[str]:
     """A line of what is known of classes, and one for each output that is compared as something else."""
     parts = []
     if accuracy["top1_fp32"] is not None and accuracy["top1_int8"] is not None:
-        parts.append(f"top-1 {accuracy['top1_fp32']:.2f} % -> {accuracy['top1_int8']:.2f} %{_interval(accuracy)}")
+        parts.append(f"top-1 {accuracy['top1_fp32']:.2f} % -> {accuracy['top1_int8']:.2f} %{_tell_interval(accuracy)}")
     parts += [_measure(each) for each in accuracy.get("measures") or () if each["metric"] != "top-1"]
     if accuracy["agreement"] is not None:
         parts.append(f"same answer {accuracy['agreement']:.2f} %")
     outputs: Sequence[Mapping[str, Any]] = accuracy.get("outputs") or ()
     if accuracy["sqnr_db"] is not None and (parts or not outputs):
         parts.append(f"SQNR {accuracy['sqnr_db']:.1f} dB")
-    unit = _unit(accuracy)
+    unit = _name_unit(accuracy)
     lines = [f"{', '.join(parts)} on {accuracy['images']} {unit}"] if parts else []
     if lines:  # class scores, and an ArgMax of them, say the same once more
         outputs = [each for each in outputs if each["figures"].get("agreement") != accuracy["agreement"]]
@@ -188,7 +188,7 @@ def _measure(measure: Mapping[str, Any]) -> str:
     return f"{figures} (lost {low:+.1f} to {high:+.1f}, 95 %)"
 
 
-def _interval(accuracy: Mapping[str, Any]) -> str:
+def _tell_interval(accuracy: Mapping[str, Any]) -> str:
     drop = accuracy.get("drop")
     if drop is None or drop["low"] is None or drop["high"] is None:
         return ""

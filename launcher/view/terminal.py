@@ -37,7 +37,7 @@ class TerminalView:
         self._stage = ""
         self._began = 0.0
 
-    def _terminal(self) -> Console:
+    def _make_console(self) -> Console:
         if self._console is None:
             from rich.console import Console
 
@@ -45,7 +45,7 @@ class TerminalView:
         return self._console
 
     def _say(self, message: str, style: str = "") -> None:
-        self._terminal().print(safe_text(message, LINE_LIMIT), style=style or None)
+        self._make_console().print(safe_text(message, LINE_LIMIT), style=style or None)
 
     def note(self, message: str) -> None:
         """A dim line."""
@@ -102,7 +102,7 @@ class TerminalView:
             BarColumn(bar_width=30),
             TextColumn("{task.fields[counted]}", markup=False),
             TimeRemainingColumn(elapsed_when_finished=False),
-            console=self._terminal(),
+            console=self._make_console(),
             transient=True,
         )
 
@@ -114,7 +114,7 @@ class TerminalView:
         from rich.text import Text
 
         seconds = time.monotonic() - self._began
-        self._terminal().print(Text.assemble((tick, style), f" {self._stage:<12}", (f"{seconds:6.1f} s", "dim")))
+        self._make_console().print(Text.assemble((tick, style), f" {self._stage:<12}", (f"{seconds:6.1f} s", "dim")))
 
     def finished(self, result: Event | None, files: Sequence[Path]) -> None:
         """The table and the figures."""
@@ -122,7 +122,7 @@ class TerminalView:
         if result is None or not is_terminal(sys.stdout):
             PlainView().finished(result, files)
             if result is not None:
-                self._alarm(result)
+                self._show_alarm(result)
             return
         from rich.console import Console, Group, RenderableType
         from rich.table import Table
@@ -151,7 +151,7 @@ class TerminalView:
         ]
         Console(highlight=False, markup=False, emoji=False).print(Group(*parts))
 
-    def _alarm(self, result: Event) -> None:
+    def _show_alarm(self, result: Event) -> None:
         """What is wrong, where the summary went into a pipe or a file."""
         for grave, what, remedy in summary.alarms(result.data):
             self._say(what, _ALARM_STYLE[grave])

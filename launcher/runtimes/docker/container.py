@@ -135,7 +135,7 @@ class Container:
         """
         try:
             # A signal between the engine's work and our knowing of it would leave a container behind.
-            with shield(), self._explained("creating"):
+            with shield(), self._explain_errors("creating"):
                 self._engine.client.create_container(name=self._name, **self._profile.create_arguments(self._engine))
         except BaseException:
             self._remove()
@@ -148,11 +148,11 @@ class Container:
         self._remove()
 
     def _remove(self) -> None:
-        with self._tried():
+        with self._try():
             remove(self._engine, self._name)
 
     @contextmanager
-    def _tried(self) -> Iterator[None]:
+    def _try(self) -> Iterator[None]:
         """The body cleans up; that it failed is told, and nothing else is lost by it."""
         try:
             yield
@@ -161,7 +161,7 @@ class Container:
 
     def attach(self) -> Attachment:
         """Connect to its streams. Before ``start``, so that nothing of the output is missed."""
-        with self._explained("attaching to"):
+        with self._explain_errors("attaching to"):
             params = {"stdout": 1, "stderr": 1, "stream": 1, "stdin": int(self._profile.stdin)}
             if self._profile.tty:
                 return Attachment(
@@ -171,14 +171,14 @@ class Container:
 
     def start(self) -> None:
         """Start it."""
-        with self._explained("starting"):
+        with self._explain_errors("starting"):
             self._engine.client.start(self._name)
 
     def resize(self, rows: int, columns: int) -> None:
         """Tell its terminal how big it is; an engine that cannot is no reason to end the shell."""
         import docker.errors
 
-        with self._explained("resizing"):
+        with self._explain_errors("resizing"):
             try:
                 self._engine.client.resize(self._name, rows, columns)
             except docker.errors.APIError:
@@ -188,7 +188,7 @@ class Container:
         """Ask it to end, and kill it after the grace."""
         import docker.errors
 
-        with self._tried(), translated("stopping", self._name):
+        with self._try(), translated("stopping", self._name):
             try:
                 self._engine.client.stop(self._name, timeout=GRACE_SECONDS)
             except docker.errors.NotFound:
@@ -207,7 +207,7 @@ class Container:
 
         pause = 0.01
         while True:
-            with self._explained("looking at"):
+            with self._explain_errors("looking at"):
                 try:
                     state = self._engine.client.inspect_container(self._name)["State"]
                 except docker.errors.NotFound as error:
@@ -222,7 +222,7 @@ class Container:
             pause = min(pause * 1.5, 0.5)
 
     @contextmanager
-    def _explained(self, doing: str) -> Iterator[None]:
+    def _explain_errors(self, doing: str) -> Iterator[None]:
         """Errors that have an own meaning here; the rest as ``translated`` says."""
         import docker.errors
 

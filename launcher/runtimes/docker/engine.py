@@ -84,19 +84,19 @@ def connect(timeout: int = ANSWER_SECONDS) -> Engine:
         EngineUnreachableError: none answers, or the settings name none that can be reached.
         EngineTooOldError: one answers, and speaks an API before 1.41 (engine 20.10).
     """
-    address, tls = _address()
+    address, tls = _find_address()
     with translated("connecting to", address or f"unix://{_DEFAULT_SOCKET}"):
         import docker
 
         client = docker.APIClient(base_url=address, tls=tls, timeout=timeout)
         try:
-            return _checked(client, address or f"unix://{_DEFAULT_SOCKET}")
+            return _check_version(client, address or f"unix://{_DEFAULT_SOCKET}")
         except BaseException:
             client.close()
             raise
 
 
-def _address() -> tuple[str | None, Any]:
+def _find_address() -> tuple[str | None, Any]:
     """Where the engine listens, None for the default socket; and the SDK's TLS settings or False."""
     with translated("reading the Docker settings (DOCKER_HOST, DOCKER_CONTEXT, the current context) for", "the engine"):
         from docker.context import ContextAPI
@@ -120,7 +120,7 @@ def _address() -> tuple[str | None, Any]:
     return None, False
 
 
-def _checked(client: Any, address: str) -> Engine:
+def _check_version(client: Any, address: str) -> Engine:
     version, info = client.version(), client.info()
     api_version = str(version["ApiVersion"])
     if tuple(int(part) for part in api_version.split(".")[:2]) < MINIMUM_API:
@@ -192,7 +192,7 @@ def translated(doing: str, subject: str = "the engine") -> Iterator[None]:
         http.client.HTTPException,
         OSError,
     ) as error:
-        reason, remedy = _why(error)
+        reason, remedy = _explain(error)
         raise EngineUnreachableError(f"{doing} {subject}: {reason}", remedy) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         # No JSON, or JSON of another shape: what listens there is no engine, or it is ill.
@@ -210,9 +210,9 @@ def explanation(error: Any) -> str:
     return safe_text(str(text or error)).removeprefix("Error response from daemon: ")
 
 
-def _why(error: BaseException) -> tuple[str, str]:
+def _explain(error: BaseException) -> tuple[str, str]:
     """Reason and remedy, by the deepest cause that tells something."""
-    causes = list(_causes(error))
+    causes = list(_walk_causes(error))
     text = safe_text(str(error), 300)
     for cause in causes:
         if isinstance(cause, FileNotFoundError):
@@ -228,7 +228,7 @@ def _why(error: BaseException) -> tuple[str, str]:
     return text or type(error).__name__, "check DOCKER_HOST and DOCKER_CONTEXT, or use --runtime local"
 
 
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
+def _walk_causes(error: BaseException | None) -> Iterator[BaseException]:
     """An error, what caused it, and the errors that it carries as arguments, as urllib3's do."""
     seen: set[int] = set()
     left = [error]

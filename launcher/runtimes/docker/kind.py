@@ -68,7 +68,7 @@ class Docker(Kind):
             return
         text = f"{engine.describe()}, API {engine.api_version}, {engine.cpus} CPUs, {engine.memory / 1e9:.1f} GB"
         yield Finding(self.need, OK, text)
-        yield _image(engine, options)
+        yield _check_image(engine, options)
         engine.close()
 
     def list_variants(self, options: DoctorOptions) -> Mapping[str, str]:
@@ -77,7 +77,7 @@ class Docker(Kind):
             engine = engines.connect()
         except LauncherError:
             return {}
-        found = {variant: _variant(engine, variant, options.base_image) for variant in variants()}
+        found = {variant: _describe_variant(engine, variant, options.base_image) for variant in variants()}
         engine.close()
         return found
 
@@ -105,7 +105,7 @@ class Docker(Kind):
 KIND = Docker()
 
 
-def _image(engine: Engine, options: DoctorOptions) -> Finding:
+def _check_image(engine: Engine, options: DoctorOptions) -> Finding:
     try:
         tag = image.find_image(engine, ImageSpec(options.tensorflow, options.base_image, ca_path(options)))
     except LauncherError as error:
@@ -117,7 +117,7 @@ def _image(engine: Engine, options: DoctorOptions) -> Finding:
     return Finding("image", OK, tag)
 
 
-def _variant(engine: Engine, variant: str, base: str | None) -> str:
+def _describe_variant(engine: Engine, variant: str, base: str | None) -> str:
     try:
         tag = image.find_image(engine, ImageSpec(variant, base))
     except LauncherError as error:

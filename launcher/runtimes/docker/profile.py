@@ -152,13 +152,13 @@ def job_profile(
     return Profile(
         image=image,
         command=command,
-        user=_user(engine),
+        user=_choose_user(engine),
         mounts=(*job.mounts(), output),
         environment=job.variables(home="/tmp", workspace=WORKSPACE),
         memory=memory,
         cpus=job.cpus,
         file_size=None if job.debug else max(output_limit(job), (memory or 0) // TMP_SHARE),
-        groups=_groups(engine),
+        groups=_choose_groups(engine),
         security=tuple(security),
         host_users=engine.remapped,
         labels=labels,
@@ -185,12 +185,12 @@ def default_memory(engine: Engine) -> int | None:
     return int(engine.memory * MEMORY_SHARE) or None
 
 
-def _user(engine: Engine) -> str:
+def _choose_user(engine: Engine) -> str:
     """The caller. Under a rootless engine root inside is the caller outside, and uid 1000 somebody else."""
     return "0:0" if engine.rootless else f"{os.getuid()}:{os.getgid()}"
 
 
-def _groups(engine: Engine) -> tuple[int, ...]:
+def _choose_groups(engine: Engine) -> tuple[int, ...]:
     """The caller's other groups; a rootless engine cannot map them."""
     return () if engine.rootless else tuple(sorted(set(os.getgroups()) - {os.getgid()}))
 

@@ -62,9 +62,9 @@ def labels(run_id: str) -> dict[str, str]:
     return {
         RUN: run_id,
         OWNER: str(os.getuid()),
-        _HOST: _host(),
+        _HOST: _read_host(),
         _BOOT: _boot_id(),
-        _PROCESS: _process(os.getpid()),
+        _PROCESS: _read_process(os.getpid()),
     }
 
 
@@ -76,7 +76,7 @@ def our_containers(engine: Engine) -> list[OurContainer]:
     """
     with translated("listing the containers of", "the engine"):
         found = engine.client.containers(all=True, filters={"label": RUN})
-        listed = [_ours(entry) for entry in found]
+        listed = [_read_entry(entry) for entry in found]
     return [container for container in listed if container.name == container_name(container.run_id)]
 
 
@@ -114,14 +114,14 @@ def remove(engine: Engine, container: str) -> bool:
     return True
 
 
-def _ours(entry: dict[str, object]) -> OurContainer:
+def _read_entry(entry: dict[str, object]) -> OurContainer:
     found = entry.get("Labels")
     tags: dict[str, str] = found if isinstance(found, dict) else {}
     owner = int(tags[OWNER]) if tags.get(OWNER, "").isdecimal() else -1
     names = entry.get("Names")
     name = str(names[0]).lstrip("/") if isinstance(names, list) and names else str(entry["Id"])[:12]
-    local = tags.get(_HOST) == _host()
-    lives = _lives(tags.get(_BOOT, ""), tags.get(_PROCESS, ""))
+    local = tags.get(_HOST) == _read_host()
+    lives = _is_alive(tags.get(_BOOT, ""), tags.get(_PROCESS, ""))
     created = entry.get("Created")
     return OurContainer(
         id=str(entry["Id"]),
@@ -136,18 +136,18 @@ def _ours(entry: dict[str, object]) -> OurContainer:
     )
 
 
-def _lives(boot: str, process: str) -> bool:
+def _is_alive(boot: str, process: str) -> bool:
     if boot != _boot_id():
         return False
     pid = process.partition(":")[0]
     if not pid.isdecimal():
         return False
-    found = _process(int(pid))
+    found = _read_process(int(pid))
     # Of another user's process nothing may be seen but that it is there (/proc with hidepid).
-    return found == process or (not found and _signalable(int(pid)))
+    return found == process or (not found and _can_signal(int(pid)))
 
 
-def _host() -> str:
+def _read_host() -> str:
     """The machine as far as process ids mean the same on it: containers may share its name, not its processes."""
     try:
         namespace = os.readlink("/proc/self/ns/pid")
@@ -163,17 +163,17 @@ def _boot_id() -> str:
         return ""
 
 
-def _process(pid: int) -> str:
+def _read_process(pid: int) -> str:
     """``pid:start time``, which tells a process from a later one with the same pid; without /proc ``pid:``."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text("utf-8", errors="replace")
     except (FileNotFoundError, ProcessLookupError):  # the latter when it ends between opening and reading
-        return f"{pid}:" if not Path("/proc/self").exists() and _signalable(pid) else ""
+        return f"{pid}:" if not Path("/proc/self").exists() and _can_signal(pid) else ""
     # The name in the second field may hold anything, parentheses included; the 22nd field is the start.
     return f"{pid}:{stat.rpartition(')')[2].split()[19]}"
 
 
-def _signalable(pid: int) -> bool:
+def _can_signal(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

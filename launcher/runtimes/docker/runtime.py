@@ -130,7 +130,7 @@ class DockerRuntime:
             QuantizationFailedError: somebody removed the container.
             Interrupted: a signal came; the job was asked to end, and killed on a second signal.
         """
-        profile = self._profile(job, staging / "output", job.command())
+        profile = self._make_profile(job, staging / "output", job.command())
         lacks = _PackageLacking(on_line)
         watch = Watch(lacks, job, [output_room(job, staging / "output")])
         until = None if job.timeout is None else time.monotonic() + job.timeout
@@ -202,7 +202,9 @@ class DockerRuntime:
 
         It mounts the real output directory instead of the staging one, which does not exist yet.
         """
-        profile = self._shell_profile(job, tty=True) if job.debug else self._profile(job, job.output_dir, job.command())
+        profile = (
+            self._shell_profile(job, tty=True) if job.debug else self._make_profile(job, job.output_dir, job.command())
+        )
         return {
             "runtime": self.name,
             "engine": self._engine.describe(),
@@ -227,13 +229,13 @@ class DockerRuntime:
                 self._image = self._named
         return self._image
 
-    def _profile(self, job: Job, output: Path, command: Iterable[str]) -> Profile:
+    def _make_profile(self, job: Job, output: Path, command: Iterable[str]) -> Profile:
         image = self._find() or self._named or LATEST
         writable = Mount(output, OUTPUT, read_only=False)
         return job_profile(self._engine, job, image, writable, tuple(command), labels(self.run_id))
 
     def _shell_profile(self, job: Job, *, tty: bool) -> Profile:
-        profile = self._profile(job, job.output_dir, ["bash"])
+        profile = self._make_profile(job, job.output_dir, ["bash"])
         environment = {**profile.environment, "TERM": os.environ.get("TERM", "dumb")} if tty else profile.environment
         return replace(profile, tty=tty, stdin=True, environment=environment)
 
@@ -290,7 +292,7 @@ def _pass_on(
     heard = time.monotonic()
     while True:
         with translated("reading the output of", "the job"):
-            data = attachment.receive(_TICK_SECONDS if until is None else _until(until))
+            data = attachment.receive(_TICK_SECONDS if until is None else _count_seconds(until))
         if data == b"":
             break
         if data or time.monotonic() - heard > _SILENT_SECONDS:
@@ -309,6 +311,6 @@ def _pass_on(
     return True
 
 
-def _until(moment: float) -> float:
+def _count_seconds(moment: float) -> float:
     """Seconds to wait: to the next look at the job, or to the deadline."""
     return min(_TICK_SECONDS, max(0.001, moment - time.monotonic()))

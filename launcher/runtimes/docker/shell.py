@@ -38,8 +38,8 @@ def interact(attachment: Attachment, resize: Resize) -> None:
         attachment: to a container with a pseudo-terminal, started.
         resize: told the size of the window now, and each time it changes.
     """
-    with _raw(0), _window_changes() as changes:
-        _relay(attachment, lambda data: _write(1, data), changes, lambda: resize(*_size()))
+    with _make_raw(0), _window_changes() as changes:
+        _relay(attachment, lambda data: _write(1, data), changes, lambda: resize(*_read_size()))
 
 
 def pipe(attachment: Attachment) -> None:
@@ -139,7 +139,7 @@ def _is_open(descriptor: int) -> bool:
 
 
 @contextmanager
-def _raw(descriptor: int) -> Iterator[None]:
+def _make_raw(descriptor: int) -> Iterator[None]:
     before = termios.tcgetattr(descriptor)
     try:
         tty.setraw(descriptor, termios.TCSADRAIN)  # the default would drop what was typed while the container started
@@ -169,6 +169,6 @@ def _window_changes() -> Iterator[int]:
         os.close(writer)
 
 
-def _size() -> tuple[int, int]:
+def _read_size() -> tuple[int, int]:
     size = os.get_terminal_size(1)
     return size.lines or 24, size.columns or 80  # a serial console does not know its size

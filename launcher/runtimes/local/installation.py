@@ -111,7 +111,7 @@ def _run(
                 if process.stdout is not None:
                     process.stdout.close()
     if status not in accept:
-        raise BuildError(f"{_step(command)} failed with status {status}: {last}", _remedy(last))
+        raise BuildError(f"{_name_step(command)} failed with status {status}: {last}", _find_remedy(last))
 
 
 def _told(line: bytes, log: BuildLog) -> str:
@@ -121,11 +121,11 @@ def _told(line: bytes, log: BuildLog) -> str:
     return text.strip() if "ERROR" in text or "error" in text else ""
 
 
-def _step(command: list[str]) -> str:
+def _name_step(command: list[str]) -> str:
     return f"python -m {command[command.index('-m') + 1]}"
 
 
-def _remedy(last: str) -> str:
+def _find_remedy(last: str) -> str:
     if "HASH" in last.upper():
         return "a package differs from the lock file: check the index or proxy you download from"
     if "No matching distribution" in last or "Could not find a version" in last:

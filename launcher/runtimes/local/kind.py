@@ -55,11 +55,11 @@ class Local(Kind):
             return
         state = "environment ready" if found.complete else "environment not made yet; the first local run makes it"
         yield Finding("local python", OK, f"{found.base.full} at {found.base.path}; {state}")
-        yield _wall(found, options.runtime)
+        yield _check_wall(found, options.runtime)
 
     def list_variants(self, options: DoctorOptions) -> Mapping[str, str]:
         """The environment of each."""
-        return {variant: _variant(lock_file(variant)) for variant in variants()}
+        return {variant: _describe_variant(lock_file(variant)) for variant in variants()}
 
     def clean(self, options: CleanOptions, told: Told) -> Iterator[str]:
         """Environments, on request."""
@@ -70,7 +70,7 @@ class Local(Kind):
 KIND = Local()
 
 
-def _wall(found: environment.Environment, runtime: str) -> Finding:
+def _check_wall(found: environment.Environment, runtime: str) -> Finding:
     wall = find_wall(found)
     if wall.holds:
         return Finding("wall", OK, f"bubblewrap {wall.version} at {wall.program} walls local jobs in")
@@ -78,7 +78,7 @@ def _wall(found: environment.Environment, runtime: str) -> Finding:
     return Finding("wall", level, f"local jobs have your rights, as {wall.problem}", wall.remedy)
 
 
-def _variant(lock: Path) -> str:
+def _describe_variant(lock: Path) -> str:
     try:
         found = environment.find_environment(lock)
     except LauncherError as error:

@@ -67,7 +67,7 @@ def find_python(wanted: Sequence[str]) -> tuple[Python | None, list[Python]]:
     """
     rejected: list[Python] = []
     seen: set[Path] = set()
-    for path in _candidates(wanted):
+    for path in _list_candidates(wanted):
         real = Path(os.path.realpath(path))
         if real in seen:
             continue
@@ -81,7 +81,7 @@ def find_python(wanted: Sequence[str]) -> tuple[Python | None, list[Python]]:
     return None, rejected
 
 
-def _candidates(wanted: Sequence[str]) -> Iterator[Path]:
+def _list_candidates(wanted: Sequence[str]) -> Iterator[Path]:
     """Executables worth a look, the best version first; within a version the nearest first."""
     named = os.environ.get(PYTHON_VARIABLE)
     if named:
@@ -95,12 +95,12 @@ def _candidates(wanted: Sequence[str]) -> Iterator[Path]:
             candidate = Path(directory) / f"python{minor}"
             if os.access(candidate, os.X_OK):
                 yield candidate
-        yield from _managed(minor)
+        yield from _list_managed(minor)
     if own not in wanted:
         yield Path(sys.executable)  # only to say why not
 
 
-def _managed(minor: str) -> Iterator[Path]:
+def _list_managed(minor: str) -> Iterator[Path]:
     """Pythons that pyenv and uv keep, newest patch first."""
     home = Path(os.path.expanduser("~"))
     pyenv = Path(os.environ.get("PYENV_ROOT", home / ".pyenv")) / "versions"
@@ -134,10 +134,10 @@ def probe(path: Path, wanted: Sequence[str]) -> Python | None:
         version = tuple(facts["version"])
     except (OSError, subprocess.SubprocessError, ValueError, KeyError, TypeError):
         return None
-    return Python(path, (version[0], version[1], version[2]), _problem(facts, wanted))
+    return Python(path, (version[0], version[1], version[2]), _find_problem(facts, wanted))
 
 
-def _problem(facts: dict[str, object], wanted: Sequence[str]) -> str:
+def _find_problem(facts: dict[str, object], wanted: Sequence[str]) -> str:
     version = facts["version"]
     minor = ".".join(str(part) for part in version[:2]) if isinstance(version, list) else "?"
     if minor not in wanted:

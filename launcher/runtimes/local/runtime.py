@@ -21,7 +21,7 @@ from launch_quantization.contract.words import WORKSPACE
 from launch_quantization.errors import EngineUnreachableError, Interrupted, LauncherError, UsageError
 from launch_quantization.job.job import MEMORY_SHARE, PROCESSES, TMP_SHARE, Job
 from launch_quantization.output.staging import OUTPUT, refusing
-from launch_quantization.processes.process import run_supervised
+from launch_quantization.processes.process import Limits, run_supervised
 from launch_quantization.runtimes.local.environment import Environment, find_environment, in_use, make_environment
 from launch_quantization.runtimes.local.wall import Wall, find_wall
 from launch_quantization.runtimes.local.walled_job import Start, WalledJob
@@ -111,7 +111,7 @@ class LocalRuntime:
             OutputRefusedError: it wrote too much.
             QuantizationFailedError: it printed too much, or behind a wall started too many processes.
         """
-        with in_use(self.environment), self._started(job, staging, staging / OUTPUT) as start:
+        with in_use(self.environment), self._start(job, staging, staging / OUTPUT) as start:
             rooms = [output_room(job, staging / OUTPUT), _temporary_room(job, staging)]
             watch = Watch(on_line, job, rooms)
             return run_supervised(
@@ -120,18 +120,20 @@ class LocalRuntime:
                 directory=start.directory,
                 on_line=watch,
                 check=watch.check,
-                file_size=max(room.limit for room in rooms),
-                processes=PROCESSES if self.wall.holds else None,
                 descriptors=start.descriptors,
-                cpus=job.cpus,
-                memory=job.memory if job.memory is not None else default_memory(),
-                timeout=job.timeout,
+                limits=Limits(
+                    cpus=job.cpus,
+                    memory=job.memory if job.memory is not None else default_memory(),
+                    timeout=job.timeout,
+                    file_size=max(room.limit for room in rooms),
+                    processes=PROCESSES if self.wall.holds else None,
+                ),
             )
 
     def shell(self, job: Job, staging: Path) -> int:
         """bash in the workspace, on this terminal; without a terminal it reads commands from stdin."""
         terminal = {"TERM": os.environ.get("TERM", "dumb")}
-        with in_use(self.environment), self._started(job, staging, job.output_dir, terminal) as start:
+        with in_use(self.environment), self._start(job, staging, job.output_dir, terminal) as start:
             with refusing(f"cannot write to {staging / 'home'}"):
                 (staging / "home" / ".bashrc").write_text(_BASHRC, "utf-8")
             command = [*start.prefix, "bash"]
@@ -140,20 +142,20 @@ class LocalRuntime:
             return _run_shell(command, start)
 
     @contextlib.contextmanager
-    def _started(
+    def _start(
         self, job: Job, staging: Path, output: Path, terminal: Mapping[str, str] | None = None
     ) -> Iterator[Start]:
         """How a command is started, behind the wall where there is one; ``terminal``: variables of a shell."""
         more = terminal or {}
         if self.wall.holds:
-            with self._walled(job, output).started(staging, more, terminal=terminal is not None) as start:
+            with self._wall_in(job, output).started(staging, more, terminal=terminal is not None) as start:
                 yield start
             return
         workspace = make_workspace(job, staging, output)
-        variables = {**self._variables(workspace, job), **more}
+        variables = {**self._make_variables(workspace, job), **more}
         yield Start((), variables, workspace, os.fspath(staging / "home"))
 
-    def _walled(self, job: Job, output: Path) -> WalledJob:
+    def _wall_in(self, job: Job, output: Path) -> WalledJob:
         return WalledJob(self.wall, self.environment, context_root() / "quantization", job, output)
 
     def identity(self) -> dict[str, object]:
@@ -176,15 +178,15 @@ class LocalRuntime:
             "python": os.fspath(environment.base.path),
             "lock": os.fspath(environment.lock),
             "memory": job.memory if job.memory is not None else default_memory(),
-            "command": self._walled(job, job.output_dir).command_line() if wall.holds else self._unwalled_line(job),
+            "command": self._wall_in(job, job.output_dir).command_line() if wall.holds else self._unwalled_line(job),
         }
 
     def _unwalled_line(self, job: Job) -> list[str]:
         """As an argv that makes and removes a workspace."""
-        variables = self._variables(Path(WORKSPACE), job)
+        variables = self._make_variables(Path(WORKSPACE), job)
         variables["HOME"] = variables["TMPDIR"] = variables["MPLCONFIGDIR"] = "$w/home"
         variables["WORKSPACE"] = "$w"
-        links = _links(job, job.output_dir)
+        links = _list_links(job, job.output_dir)
         folders = sorted({"home", *(target.split("/")[0] for target in links if "/" in target)})
         made = " ".join(f'"$w/{folder}"' for folder in folders)
         steps = ["set -e", "w=$(mktemp -d)", f"mkdir {made}"]
@@ -198,7 +200,7 @@ class LocalRuntime:
         steps += ['cd "$w"', f"status=0; env -i {assigned} {command} || status=$?", 'rm -r "$w"', "exit $status"]
         return ["sh", "-c", "; ".join(steps)]
 
-    def _variables(self, workspace: Path, job: Job) -> dict[str, str]:
+    def _make_variables(self, workspace: Path, job: Job) -> dict[str, str]:
         """The whole environment of a job: nothing of the caller's but what is listed here."""
         home = os.fspath(workspace.parent / "home")
         return {
@@ -226,13 +228,13 @@ def make_workspace(job: Job, staging: Path, output: Path) -> Path:
     with refusing(f"cannot make {workspace}"):
         workspace.mkdir(mode=0o700)
         (staging / "home").mkdir(mode=0o700)
-        for target, source in _links(job, output).items():
+        for target, source in _list_links(job, output).items():
             (workspace / target).parent.mkdir(mode=0o700, exist_ok=True)
             (workspace / target).symlink_to(source)
     return workspace
 
 
-def _links(job: Job, output: Path) -> Mapping[str, Path]:
+def _list_links(job: Job, output: Path) -> Mapping[str, Path]:
     """Name below the workspace -> what it is on this machine."""
     links = {mount.target.removeprefix(WORKSPACE + "/"): mount.source for mount in job.mounts()}
     return {**links, "output": output, "quantization": context_root() / "quantization"}

@@ -41,34 +41,34 @@ _SOCKET_FAMILIES = (38, 40)
 
 def seccomp_filter() -> bytes:
     """The program: 8 bytes an instruction, in the order that the kernel reads them."""
-    refuse = _instruction(_RETURN, _ERRNO | errno.EPERM)
+    refuse = _pack_instruction(_RETURN, _ERRNO | errno.EPERM)
     program = [
-        _instruction(_LOAD, _ARCHITECTURE),
-        _instruction(_EQUAL, _X86_64, 1, 0),
-        _instruction(_RETURN, _KILL),
-        _instruction(_LOAD, _NUMBER),
-        _instruction(_AT_LEAST, _X32, 0, 1),
+        _pack_instruction(_LOAD, _ARCHITECTURE),
+        _pack_instruction(_EQUAL, _X86_64, 1, 0),
+        _pack_instruction(_RETURN, _KILL),
+        _pack_instruction(_LOAD, _NUMBER),
+        _pack_instruction(_AT_LEAST, _X32, 0, 1),
         refuse,
         # Its flags lie in memory, where no filter sees them; C libraries then take clone.
-        _instruction(_EQUAL, _CLONE3, 0, 1),
-        _instruction(_RETURN, _ERRNO | errno.ENOSYS),
+        _pack_instruction(_EQUAL, _CLONE3, 0, 1),
+        _pack_instruction(_RETURN, _ERRNO | errno.ENOSYS),
     ]
     for number in sorted(REFUSED.values()):
-        program += [_instruction(_EQUAL, number, 0, 1), refuse]
+        program += [_pack_instruction(_EQUAL, number, 0, 1), refuse]
     program += _by_argument(_CLONE, 0, _ANY_BIT, (_NEW_NAMESPACES,))
     program += _by_argument(_IOCTL, 1, _EQUAL, _TERMINAL_INPUT)
     program += _by_argument(_SOCKET, 0, _EQUAL, _SOCKET_FAMILIES)
-    return b"".join([*program, _instruction(_RETURN, _ALLOW)])
+    return b"".join([*program, _pack_instruction(_RETURN, _ALLOW)])
 
 
 def _by_argument(number: int, argument: int, test: int, values: tuple[int, ...]) -> list[bytes]:
     """Refuse a call by the lower half of an argument."""
-    checks = [_instruction(_LOAD, _FIRST_ARGUMENT + 8 * argument)]
+    checks = [_pack_instruction(_LOAD, _FIRST_ARGUMENT + 8 * argument)]
     for value in values:
-        checks += [_instruction(test, value, 0, 1), _instruction(_RETURN, _ERRNO | errno.EPERM)]
-    checks.append(_instruction(_LOAD, _NUMBER))
-    return [_instruction(_EQUAL, number, 0, len(checks)), *checks]
+        checks += [_pack_instruction(test, value, 0, 1), _pack_instruction(_RETURN, _ERRNO | errno.EPERM)]
+    checks.append(_pack_instruction(_LOAD, _NUMBER))
+    return [_pack_instruction(_EQUAL, number, 0, len(checks)), *checks]
 
 
-def _instruction(code: int, value: int, when_true: int = 0, when_false: int = 0) -> bytes:
+def _pack_instruction(code: int, value: int, when_true: int = 0, when_false: int = 0) -> bytes:
     return struct.pack("=HBBI", code, when_true, when_false, value)

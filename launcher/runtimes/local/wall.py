@@ -98,7 +98,7 @@ def find_wall(environment: Environment) -> Wall:
         missing = f"{PROGRAM_VARIABLE}={named} is no program" if named else "bubblewrap is not installed"
         return Wall(None, problem=missing, remedy=_INSTALL)
     program = Path(found)
-    prefix = _prefix(environment)
+    prefix = _find_prefix(environment)
     if Path.home().is_relative_to(prefix) and prefix != Path("/"):
         return Wall(
             None,
@@ -123,12 +123,12 @@ def find_wall(environment: Environment) -> Wall:
         return Wall(
             None,
             problem=f"{program} cannot start Python: {said[-1] if said else 'it gives no reason'}",
-            remedy=_remedy(),
+            remedy=_find_remedy(),
         )
     return Wall(program, version.stdout.decode("utf-8", "replace").strip().rpartition(" ")[2])
 
 
-def _remedy() -> str:
+def _find_remedy() -> str:
     for path, value, remedy in _SWITCHES:
         try:
             if Path(path).read_text("ascii").strip() == value:
@@ -160,10 +160,10 @@ def walled(wall: Wall, inside: Inside, seccomp: int | None, *, terminal: bool = 
         argv.append("--new-session")
     # The caller's own ids: what the job writes belongs to the caller.
     argv += ["--cap-drop", "ALL", "--uid", str(os.getuid()), "--gid", str(os.getgid()), "--hostname", "quantization"]
-    argv += [*_system(), "--proc", "/proc", "--dev", "/dev", "--ro-bind-try", _CPU_FACTS, _CPU_FACTS]
+    argv += [*_bind_system(), "--proc", "/proc", "--dev", "/dev", "--ro-bind-try", _CPU_FACTS, _CPU_FACTS]
     for target, source in inside.temporary.items():
         argv += ["--tmpfs", target] if source is None else ["--bind", os.fspath(source), target]
-    argv += _python(inside.environment)
+    argv += _bind_python(inside.environment)
     for mount in inside.mounts:
         argv += ["--ro-bind", os.fspath(mount.source), mount.target]
     argv += ["--ro-bind", os.fspath(inside.package), f"{WORKSPACE}/quantization"]
@@ -178,7 +178,7 @@ def walled(wall: Wall, inside: Inside, seccomp: int | None, *, terminal: bool = 
     return [*argv, "--"]
 
 
-def _system() -> list[str]:
+def _bind_system() -> list[str]:
     """The system's programs and libraries; links of the root stay links."""
     argv: list[str] = []
     for name in _SYSTEM:
@@ -192,14 +192,14 @@ def _system() -> list[str]:
     return argv
 
 
-def _prefix(environment: Environment) -> Path:
+def _find_prefix(environment: Environment) -> Path:
     """The folder that the Python was installed into."""
     return Path(os.path.realpath(environment.base.path)).parent.parent
 
 
-def _python(environment: Environment) -> list[str]:
+def _bind_python(environment: Environment) -> list[str]:
     """The environment, the Python that it was made with, and the links that lead from one to the other."""
-    real = _prefix(environment)
+    real = _find_prefix(environment)
     folders = {os.fspath(environment.path): os.fspath(environment.path)}
     if not _is_system(real):
         folders[os.fspath(real)] = os.fspath(real)

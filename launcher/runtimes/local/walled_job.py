@@ -77,7 +77,7 @@ class WalledJob:
         with refusing(f"cannot write to {staging}"):
             for folder in temporary.values():
                 folder.mkdir(mode=0o700, exist_ok=True)
-        inside = self._inside({**self._variables(), **more}, temporary)
+        inside = self._inside({**self._make_variables(), **more}, temporary)
         descriptor = filter_descriptor()
         try:
             prefix = walled(self.wall, inside, descriptor, terminal=terminal)
@@ -87,13 +87,13 @@ class WalledJob:
 
     def command_line(self) -> list[str]:
         """The same job as one argv: with folders in memory, and without the filter of system calls."""
-        inside = self._inside(self._variables(), dict.fromkeys(_WRITABLE))
+        inside = self._inside(self._make_variables(), dict.fromkeys(_WRITABLE))
         return [*walled(self.wall, inside, None), os.fspath(self.environment.python), *self.job.command()[1:]]
 
     def _inside(self, variables: Mapping[str, str], temporary: Mapping[str, Path | None]) -> Inside:
         return Inside(self.environment, self.package, self.job.mounts(), self.output, temporary, variables)
 
-    def _variables(self) -> dict[str, str]:
+    def _make_variables(self) -> dict[str, str]:
         return {
             **self.job.variables(home="/tmp", workspace=WORKSPACE),
             "PATH": f"{self.environment.path / 'bin'}:{_SYSTEM_PATH}",

@@ -67,7 +67,7 @@ def test_the_text_holds_the_same(capsys: pytest.CaptureFixture[str]) -> None:
 def test_without_an_engine_docker_is_a_problem_and_auto_is_not(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doctor, "_cpu", lambda: Finding("cpu", OK, "avx"))
+    monkeypatch.setattr(doctor, "_check_cpu", lambda: Finding("cpu", OK, "avx"))
     monkeypatch.setattr(Local, "examine", lambda *_: iter([Finding("local python", OK, "3.11")]))
     assert main(["doctor"]) == 0
     assert main(["doctor", "--runtime", "docker"]) == 4
@@ -79,7 +79,7 @@ def test_without_an_engine_docker_is_a_problem_and_auto_is_not(
 def test_without_bubblewrap_a_local_job_is_not_walled_in(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doctor, "_cpu", lambda: Finding("cpu", OK, "avx"))
+    monkeypatch.setattr(doctor, "_check_cpu", lambda: Finding("cpu", OK, "avx"))
     monkeypatch.setenv(PROGRAM_VARIABLE, "none")
     wall = findings(capsys, "--runtime", "local")["wall"]
     assert (wall["level"], wall["remedy"]) == (WARNING, "unset QUANTIZATION_BWRAP")
@@ -150,20 +150,20 @@ def test_each_variant_and_what_there_is_of_it(
 )
 def test_cpu_flags(monkeypatch: pytest.MonkeyPatch, flags: str, level: str) -> None:
     monkeypatch.setattr(Path, "read_text", lambda *_args, **_kwargs: f"processor : 0\nflags\t\t: {flags}\n")
-    finding = doctor._cpu()
+    finding = doctor._check_cpu()
     assert finding.level == level
 
 
 def test_cpu_flags_are_those_of_a_report(monkeypatch: pytest.MonkeyPatch) -> None:
     text = f"flags : {' '.join(reversed(cpu.FLAGS))} fpu\n"
     monkeypatch.setattr(Path, "read_text", lambda *_args, **_kwargs: text)
-    assert doctor._cpu().found == ", ".join(cpu.FLAGS)
+    assert doctor._check_cpu().found == ", ".join(cpu.FLAGS)
     assert {"avx512_bf16", "amx_bf16"} < set(cpu.FLAGS)
 
 
 def test_an_apple_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor.platform, "machine", lambda: "arm64")
-    assert doctor._architecture().level == PROBLEM
+    assert doctor._check_architecture().level == PROBLEM
 
 
 def test_a_ca_that_is_not_there(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,11 +173,11 @@ def test_a_ca_that_is_not_there(capsys: pytest.CaptureFixture[str], monkeypatch:
 
 
 def test_little_room(tmp_path: Path) -> None:
-    assert doctor._room("disk", tmp_path, 1 << 60).level == WARNING
+    assert doctor._check_room("disk", tmp_path, 1 << 60).level == WARNING
 
 
 def test_no_cache_is_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    assert doctor._cache().level == PROBLEM
-    assert doctor._leftovers().level == OK
+    assert doctor._check_cache().level == PROBLEM
+    assert doctor._check_leftovers().level == OK

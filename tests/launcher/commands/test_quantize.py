@@ -70,7 +70,7 @@ def signals_raise() -> Iterator[None]:
 
 @pytest.mark.usefixtures("signals_raise")
 @pytest.mark.parametrize(
-    ("step", "in_place"), [("output.collect._sha256", False), ("output.placement._Move._sync", True)]
+    ("step", "in_place"), [("output.collect._hash_file", False), ("output.placement._Move._sync", True)]
 )
 def test_an_interruption_while_results_are_collected(
     old: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], step: str, in_place: bool

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from launch_quantization import signals
 from launch_quantization.errors import DeadlineError, Interrupted, OutOfMemoryError, OutputRefusedError
 from launch_quantization.processes import process, supervisor
-from launch_quantization.processes.process import run_supervised
+from launch_quantization.processes.process import Limits, run_supervised
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -30,10 +31,16 @@ class Sink:
             self._act()  # type: ignore[operator]
 
 
-def run(script: str, sink: Sink, **limits: object) -> int:
+def run(script: str, sink: Sink, check: Callable[[], None] = lambda: None, **limits: float) -> int:
     """Run a bash script under the supervisor."""
-    variables = {"PATH": os.environ["PATH"]}
-    return run_supervised(["bash", "-c", script], variables=variables, directory=ROOT, on_line=sink, **limits)  # type: ignore[arg-type]
+    return run_supervised(
+        ["bash", "-c", script],
+        variables={"PATH": os.environ["PATH"]},
+        directory=ROOT,
+        on_line=sink,
+        limits=Limits(**limits),  # type: ignore[arg-type]
+        check=check,
+    )
 
 
 def alive(mark: str) -> list[str]:

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from launch_quantization.building.context import context_root, local_base, lock_file, supported_pythons
 from launch_quantization.errors import BuildError, DeadlineError, OutOfMemoryError
-from launch_quantization.processes.process import run_supervised
+from launch_quantization.processes.process import Limits, run_supervised
 from launch_quantization.runtimes.docker.engine import Engine
 from launch_quantization.stream.lines import BuildLog
 from launch_quantization.stream.sanitize import safe_line
@@ -53,14 +53,14 @@ def with_base(build: Callable[[], Made], log: BuildLog) -> Made:
     try:
         return build()
     except BaseUnavailableError as error:
-        why = _obstacle(error.engine, error.variant) or _made(error.engine, error.variant, log)
+        why = _find_obstacle(error.engine, error.variant) or _make_base(error.engine, error.variant, log)
         if why:
             message = f"{error.message}; and no base can be made of Debian packages here: {why}"
             raise BaseUnavailableError(message, error.remedy, error.engine, error.variant) from error
     return build()
 
 
-def _obstacle(engine: Engine, variant: str) -> str:
+def _find_obstacle(engine: Engine, variant: str) -> str:
     """Why the script cannot run here, in a few words; empty where it can. Nothing is installed on this machine."""
     python = supported_pythons(lock_file(variant))[0]
     if python != DEBIAN_PYTHON:
@@ -73,7 +73,7 @@ def _obstacle(engine: Engine, variant: str) -> str:
     return "" if os.geteuid() == 0 else "that needs root"
 
 
-def _made(engine: Engine, variant: str, log: BuildLog) -> str:
+def _make_base(engine: Engine, variant: str, log: BuildLog) -> str:
     """Run the script; returns why it failed, empty where it did not."""
     log(f"Making {local_base(lock_file(variant))} from Debian packages")
     last = ""
@@ -90,7 +90,7 @@ def _made(engine: Engine, variant: str, log: BuildLog) -> str:
             variables={**os.environ, "DOCKER_HOST": engine.address},
             directory=context_root(),
             on_line=on_line,
-            timeout=_LONGEST_SECONDS,
+            limits=Limits(timeout=_LONGEST_SECONDS),
         )
     except (DeadlineError, OutOfMemoryError) as error:
         return error.message

@@ -24,7 +24,7 @@ from launch_quantization.errors import BuildError, EngineUnreachableError
 from launch_quantization.runtimes.docker.engine import Engine, explanation, translated
 from launch_quantization.runtimes.docker.image.base import DEBIAN_PYTHON, SCRIPT, BaseUnavailableError
 from launch_quantization.runtimes.docker.image.lock import build_lock, builds_running
-from launch_quantization.runtimes.docker.image.log import run_build
+from launch_quantization.runtimes.docker.image.log import Build, run_build
 from launch_quantization.runtimes.docker.image.store import (
     INPUTS_LABEL,
     LATEST,
@@ -178,14 +178,14 @@ def remove_images(
 
 def _plan(engine: Engine, spec: ImageSpec) -> _Plan:
     files = context_files(spec.variant)
-    base, base_id = _base(engine, spec)
-    context = digest(pack(files))
+    base, base_id = _find_base(engine, spec)
+    context = digest(*(part for name in sorted(files) for part in (name.encode(), files[name])))
     inputs = digest(context.encode(), spec.variant.encode(), base.encode())
     content = None if base_id is None else image_content(engine, base)
     return _Plan(spec, files, context, base, base_id, content, inputs)
 
 
-def _base(engine: Engine, spec: ImageSpec) -> tuple[str, str | None]:
+def _find_base(engine: Engine, spec: ImageSpec) -> tuple[str, str | None]:
     named = _named_base(spec)
     if named is not None:
         return named, image_id(engine, named)
@@ -275,7 +275,8 @@ def _build(engine: Engine, plan: _Plan, log: BuildLog, *, fresh: bool) -> None:
         VARIANT_LABEL: plan.spec.variant,
     }
     arguments = {"BASE_IMAGE": plan.base, "TENSORFLOW": plan.spec.variant, **site.arguments}
-    run_build(engine, pack(plan.files), plan.tag, arguments, labels, site.network, log, fresh=fresh)
+    wanted = Build(pack(plan.files), plan.tag, arguments, labels, site.network, fresh)
+    run_build(engine, wanted, log)
     if image_id(engine, plan.tag) is None:
         raise BuildError(f"the engine ended the build of {plan.tag} without an image", "build again with --verbose")
 

@@ -39,12 +39,12 @@ def build_lock(engine: Engine, variant: str, image: str, log: BuildLog) -> Itera
         Interrupted: a signal came while waiting.
     """
     name = container_name(_PREFIX + variant)
-    taken = _taken(engine, variant, image, log)
+    taken = _take(engine, variant, image, log)
     try:
         yield
     finally:
         if taken:
-            _dropped(engine, name, log)
+            _drop(engine, name, log)
 
 
 def builds_running(engine: Engine) -> frozenset[str]:
@@ -52,21 +52,21 @@ def builds_running(engine: Engine) -> frozenset[str]:
     return frozenset(
         container.run_id.removeprefix(_PREFIX)
         for container in our_containers(engine)
-        if container.run_id.startswith(_PREFIX) and not _dead(container)
+        if container.run_id.startswith(_PREFIX) and not _is_dead(container)
     )
 
 
-def _taken(engine: Engine, variant: str, image: str, log: BuildLog) -> bool:
+def _take(engine: Engine, variant: str, image: str, log: BuildLog) -> bool:
     """Take the lock; False where a dead builder's cannot be removed, which must not keep anybody from building."""
     told = False
-    while not _created(engine, variant, image):
+    while not _create(engine, variant, image):
         name = container_name(_PREFIX + variant)
         holder = next((found for found in our_containers(engine) if found.name == name), None)
         if holder is None:
             pass  # it has just gone
-        elif _dead(holder):
+        elif _is_dead(holder):
             # By its id: the name may be that of a live builder's lock by now.
-            if not _dropped(engine, holder.id, log):
+            if not _drop(engine, holder.id, log):
                 return False
             log(f"the launcher that was building TensorFlow {variant} is gone; building it here")
         elif not told:
@@ -76,7 +76,7 @@ def _taken(engine: Engine, variant: str, image: str, log: BuildLog) -> bool:
     return True
 
 
-def _created(engine: Engine, variant: str, image: str) -> bool:
+def _create(engine: Engine, variant: str, image: str) -> bool:
     """Create the container; False where there is one of its name."""
     import docker.errors
 
@@ -99,7 +99,7 @@ def _created(engine: Engine, variant: str, image: str) -> bool:
     return True
 
 
-def _dropped(engine: Engine, container: str, log: BuildLog) -> bool:
+def _drop(engine: Engine, container: str, log: BuildLog) -> bool:
     try:
         remove(engine, container)
     except LauncherError as error:
@@ -108,7 +108,7 @@ def _dropped(engine: Engine, container: str, log: BuildLog) -> bool:
     return True
 
 
-def _dead(holder: OurContainer) -> bool:
+def _is_dead(holder: OurContainer) -> bool:
     if holder.local:
         return holder.gone
     return time.time() - holder.created > LONGEST_BUILD_SECONDS

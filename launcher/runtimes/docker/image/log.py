@@ -6,6 +6,7 @@ import io
 import re
 from collections import deque
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from launch_quantization.building.context import DOCKERFILE
@@ -33,28 +34,29 @@ _REMEDIES = {
 """A pattern in the last lines of a failed build, and what helps; the first that matches counts."""
 
 
-def run_build(
-    engine: Engine,
-    context: bytes,
-    tag: str,
-    arguments: Mapping[str, str],
-    labels: Mapping[str, str],
-    network: str | None,
-    log: BuildLog,
-    *,
-    fresh: bool = False,
-) -> None:
-    """Build and tag an image from a context.
+@dataclass(frozen=True)
+class Build:
+    """What the engine is to build.
 
-    Args:
-        engine: where.
+    Attributes:
         context: the tar.
-        tag: its tag once it is complete.
+        tag: of the image, once it is complete.
         arguments: build arguments.
-        labels: labels of the image.
+        labels: of the image.
         network: network mode of its steps; None: the engine's default.
-        log: takes each line.
         fresh: take no step from the engine's cache.
+    """
+
+    context: bytes
+    tag: str
+    arguments: Mapping[str, str]
+    labels: Mapping[str, str]
+    network: str | None
+    fresh: bool = False
+
+
+def run_build(engine: Engine, wanted: Build, log: BuildLog) -> None:
+    """Build and tag an image from a context; each line goes to ``log``.
 
     Raises:
         BuildError: a step failed, or the engine broke off.
@@ -68,20 +70,22 @@ def run_build(
     import docker.errors
 
     try:
-        with translated("building", tag):
+        with translated("building", wanted.tag):
             try:
-                entries = _start(engine, context, tag, arguments, labels, network, fresh=fresh)
+                entries = _start(engine, wanted)
                 try:
                     _follow(entries, keep)
                 finally:
                     # Closing the connection is what makes the engine give up a build.
                     entries.close()
             except docker.errors.APIError as error:
-                raise BuildError(f"building {tag}: {explanation(error)}") from error
+                raise BuildError(f"building {wanted.tag}: {explanation(error)}") from error
     except _StepError as failure:
         step = next((line for line in reversed(recent) if re.match(r"Step \d+/\d+ : ", line)), "")
         where = f" at {safe_text(step, 120)}" if step else ""
-        raise BuildError(f"building {tag} failed{where}: {failure}", _remedy([*recent, str(failure)])) from failure
+        raise BuildError(
+            f"building {wanted.tag} failed{where}: {failure}", _find_remedy([*recent, str(failure)])
+        ) from failure
     except EngineUnreachableError as error:
         raise BuildError(f"the engine broke off: {error.message}", error.remedy) from error
 
@@ -90,29 +94,20 @@ class _StepError(Exception):
     """The engine reports that a step failed."""
 
 
-def _start(
-    engine: Engine,
-    context: bytes,
-    tag: str,
-    arguments: Mapping[str, str],
-    labels: Mapping[str, str],
-    network: str | None,
-    *,
-    fresh: bool,
-) -> Any:
+def _start(engine: Engine, wanted: Build) -> Any:
     client: Any = engine.client
     # The SDK would send every registry credential of the user along. The base is pulled already.
     client._set_auth_headers = lambda _headers: None
     try:
         return client.build(
-            fileobj=io.BytesIO(context),
+            fileobj=io.BytesIO(wanted.context),
             custom_context=True,
             dockerfile=DOCKERFILE,
-            tag=tag,
-            buildargs=dict(arguments),
-            labels=dict(labels),
-            network_mode=network,
-            nocache=fresh,
+            tag=wanted.tag,
+            buildargs=dict(wanted.arguments),
+            labels=dict(wanted.labels),
+            network_mode=wanted.network,
+            nocache=wanted.fresh,
             decode=True,
             rm=True,
             forcerm=True,
@@ -137,7 +132,7 @@ def _follow(entries: Iterator[Any], log: BuildLog) -> None:
         log(rest)
 
 
-def _remedy(lines: list[str]) -> str:
+def _find_remedy(lines: list[str]) -> str:
     for pattern, remedy in _REMEDIES.items():
         if any(re.search(pattern, line) for line in lines):
             return remedy

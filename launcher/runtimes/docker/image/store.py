@@ -85,7 +85,7 @@ def own_tags(image: dict[str, Any]) -> tuple[str, ...]:
     An image that a user built on ours has all our labels, and may be in our repository; it has no tag
     that ends in a hash.
     """
-    ours = re.compile(rf"{REPOSITORY}:{re.escape(_variant(image))}-[0-9a-f]{{12}}")
+    ours = re.compile(rf"{REPOSITORY}:{re.escape(_read_variant(image))}-[0-9a-f]{{12}}")
     tags = image.get("RepoTags") or ()
     hashed = [tag for tag in tags if ours.fullmatch(tag)]
     return (*hashed, *(tag for tag in tags if tag == LATEST)) if hashed else ()
@@ -96,8 +96,10 @@ def finished_images(engine: Engine, current: Collection[str]) -> list[OurImage]:
     with translated("listing the images of", "the engine"):
         found = engine.client.images(filters={"label": INPUTS_LABEL})
         return [
-            OurImage(str(image["Id"]), _variant(image), own_tags(image), not set(current).isdisjoint(own_tags(image)))
-            for image in sorted(found, key=_created, reverse=True)
+            OurImage(
+                str(image["Id"]), _read_variant(image), own_tags(image), not set(current).isdisjoint(own_tags(image))
+            )
+            for image in sorted(found, key=_read_created, reverse=True)
             if own_tags(image)
         ]
 
@@ -109,9 +111,9 @@ def leftovers(engine: Engine, busy: Collection[str] = ()) -> list[str]:
         engine: where.
         busy: variants that are being built; theirs stay, and while there are any, so does what says no variant yet.
     """
-    found = [*_stages(engine), *_untagged(engine)]
+    found = [*_list_stages(engine), *_list_untagged(engine)]
     spared = {*busy, ""} if busy else set()
-    return [str(image["Id"]) for image in found if _variant(image) not in spared]
+    return [str(image["Id"]) for image in found if _read_variant(image) not in spared]
 
 
 def remove(engine: Engine, names: Iterable[str]) -> list[str]:
@@ -137,19 +139,19 @@ def remove_stale_stages(engine: Engine, variant: str) -> list[str]:
     Without this, every change of the code leaves another untagged image on the engine. Of other variants nothing
     is touched: a build of theirs may be going on.
     """
-    found = [image for image in _stages(engine) if _variant(image) == variant]
-    cached = sorted((image for image in found if _stage(image) in _CACHE), key=_created, reverse=True)
+    found = [image for image in _list_stages(engine) if _read_variant(image) == variant]
+    cached = sorted((image for image in found if _stage(image) in _CACHE), key=_read_created, reverse=True)
     broken_off = [image for image in found if _stage(image) == _UNFINISHED]
     return remove(engine, [str(image["Id"]) for image in (*cached[1:], *broken_off)])
 
 
-def _stages(engine: Engine) -> list[dict[str, Any]]:
+def _list_stages(engine: Engine) -> list[dict[str, Any]]:
     with translated("listing the images of", "the engine"):
         found = engine.client.images(filters={"dangling": True, "label": STAGE_LABEL})
         return [image for image in found if _stage(image) in (*_CACHE, _UNFINISHED)]
 
 
-def _untagged(engine: Engine) -> list[dict[str, Any]]:
+def _list_untagged(engine: Engine) -> list[dict[str, Any]]:
     """Finished images that lost their tag. What a user built on one has its labels, but not as its last step."""
     with translated("listing the images of", "the engine"):
         found = engine.client.images(filters={"dangling": True, "label": INPUTS_LABEL})
@@ -166,7 +168,7 @@ def _last_step(engine: Engine, image: dict[str, Any]) -> str:
     return str(steps[0]["CreatedBy"]) if steps else ""
 
 
-def _variant(image: dict[str, Any]) -> str:
+def _read_variant(image: dict[str, Any]) -> str:
     return str((image.get("Labels") or {}).get(VARIANT_LABEL, ""))
 
 
@@ -174,7 +176,7 @@ def _stage(image: dict[str, Any]) -> str:
     return str((image.get("Labels") or {}).get(STAGE_LABEL, ""))
 
 
-def _created(image: dict[str, Any]) -> int:
+def _read_created(image: dict[str, Any]) -> int:
     return int(image.get("Created", 0))
 
 

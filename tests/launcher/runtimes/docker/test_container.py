@@ -56,7 +56,7 @@ def entry(**changes: str) -> dict[str, object]:
 
 
 def test_a_container_of_this_process_is_alive() -> None:
-    ours = reaper._ours(entry())
+    ours = reaper._read_entry(entry())
     assert ours.here
     assert ours.alive
     assert (ours.name, ours.run_id, ours.owner) == ("quantization-0123456789ab", "0123456789ab", os.getuid())
@@ -64,25 +64,25 @@ def test_a_container_of_this_process_is_alive() -> None:
 
 def test_a_container_of_a_dead_process() -> None:
     child = subprocess.Popen(["true"])
-    process = reaper._process(child.pid)
+    process = reaper._read_process(child.pid)
     child.wait()
-    assert not reaper._ours(entry(process=process)).alive
+    assert not reaper._read_entry(entry(process=process)).alive
 
 
 @pytest.mark.parametrize("process", [f"{os.getpid()}:1", "", "1", "x:y", f"{os.getpid()}"])
 def test_a_recycled_pid_is_not_alive(process: str) -> None:
-    assert not reaper._ours(entry(process=process)).alive
+    assert not reaper._read_entry(entry(process=process)).alive
 
 
 def test_another_boot_is_dead_here() -> None:
-    assert not reaper._ours(entry(boot="another")).alive
+    assert not reaper._read_entry(entry(boot="another")).alive
 
 
 @pytest.mark.parametrize(
     "changes", [{"host": socket.gethostname()}, {"host": "another"}, {"owner": str(os.getuid() + 1)}]
 )
 def test_what_nobody_can_know_here_counts_as_alive(changes: dict[str, str]) -> None:
-    ours = reaper._ours(entry(boot="another", process="1:1", **changes))
+    ours = reaper._read_entry(entry(boot="another", process="1:1", **changes))
     assert not ours.here
     assert ours.alive
 
@@ -100,11 +100,11 @@ def test_a_process_that_ends_while_it_is_looked_at(monkeypatch: pytest.MonkeyPat
         raise ProcessLookupError
 
     monkeypatch.setattr(Path, "read_text", gone)
-    assert reaper._process(os.getpid()) == ""
+    assert reaper._read_process(os.getpid()) == ""
 
 
 @pytest.mark.parametrize("labels", [None, {}, {"io.github.quantization.owner": "root"}])
 def test_labels_that_are_none_are_nobodys(labels: object) -> None:
-    ours = reaper._ours({"Id": "c0ffee", "Names": None, "Labels": labels})
+    ours = reaper._read_entry({"Id": "c0ffee", "Names": None, "Labels": labels})
     assert not ours.here
     assert ours.alive

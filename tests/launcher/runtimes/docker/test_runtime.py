@@ -174,7 +174,7 @@ def test_what_a_job_may(runtime: DockerRuntime, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can start a job as somebody else")
 def test_any_uid_will_do(runtime: DockerRuntime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(profile, "_user", lambda _engine: "54321:12345")
+    monkeypatch.setattr(profile, "_choose_user", lambda _engine: "54321:12345")
     (make_staging(tmp_path) / "output").chmod(0o777)
     status, lines = run(runtime, tmp_path, "touch /workspace/output/new && id -u && python3 -c 'import tempfile'")
     assert (status, lines.of("stdout")) == (0, ["54321"])

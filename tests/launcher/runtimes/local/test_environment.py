@@ -139,7 +139,7 @@ def test_a_ca_that_is_not_there(fake: Environment, tmp_path: Path) -> None:
     ],
 )
 def test_remedies(last: str, words: str) -> None:
-    assert words in installation._remedy(last)
+    assert words in installation._find_remedy(last)
 
 
 def test_the_key_depends_on_lock_and_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,7 +187,7 @@ def test_a_python_of_pyenv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         (tmp_path / "versions" / patch / "bin" / "python3.1").symlink_to(sys.executable)
     monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
     monkeypatch.setenv("PATH", "/nowhere")
-    found = [path for path in pythons._candidates(("3.1",)) if path.is_relative_to(tmp_path)]
+    found = [path for path in pythons._list_candidates(("3.1",)) if path.is_relative_to(tmp_path)]
     assert [path.parent.parent.name for path in found] == ["3.1.10", "3.1.9"]
 
 
@@ -223,7 +223,7 @@ FACTS = {
     ],
 )
 def test_why_a_python_does_not_serve(change: dict[str, object], words: str) -> None:
-    problem = pythons._problem({**FACTS, **change}, ("3.11",))
+    problem = pythons._find_problem({**FACTS, **change}, ("3.11",))
     assert words in problem
     assert bool(problem) == bool(change)
 

@@ -284,7 +284,7 @@ def test_the_remedy_names_the_switch_that_forbids_it(tmp_path: Path, monkeypatch
     switch = tmp_path / "switch"
     switch.write_text("1\n")
     monkeypatch.setattr(wall, "_SWITCHES", ((str(tmp_path / "none"), "0", "x"), (str(switch), "1", "turn it")))
-    assert wall._remedy() == f"user namespaces are forbidden here ({switch} is 1): turn it"
+    assert wall._find_remedy() == f"user namespaces are forbidden here ({switch} is 1): turn it"
 
 
 def test_no_bubblewrap_at_all(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
