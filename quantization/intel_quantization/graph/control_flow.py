@@ -31,9 +31,9 @@ def contexts(graph: Graph) -> Dict[str, Context]:
         if node.op in MERGE and not _begins_loop(graph, node):
             data = [context for name, context in zip(inputs, around) if not tensors.is_control(name)]
             control = [context for name, context in zip(inputs, around) if tensors.is_control(name)]
-            known[node.name] = _union([data[0].intersection(*data[1:])] + control)
+            known[node.name] = _unite([data[0].intersection(*data[1:])] + control)
         else:
-            known[node.name] = _through(node, _union(around))
+            known[node.name] = _pass_through(node, _unite(around))
     return known
 
 
@@ -48,24 +48,24 @@ def context_of(graph: Graph, known: Dict[str, Context], tensor: str) -> Context:
     node = graph.producer(tensor)
     context = known[node.name]
     if node.op in SWITCH and not tensors.is_control(tensor):
-        return context | {(_depth(context), _condition(graph, node), tensors.split(tensor)[1])}
+        return context | {(_measure_depth(context), _find_condition(graph, node), tensors.split(tensor)[1])}
     return context
 
 
-def _through(node: NodeDef, context: Context) -> Context:
+def _pass_through(node: NodeDef, context: Context) -> Context:
     if node.op in ENTER:
-        return context | {(_depth(context) + 1, node.attr["frame_name"].s.decode(), _LOOP)}
+        return context | {(_measure_depth(context) + 1, node.attr["frame_name"].s.decode(), _LOOP)}
     if node.op in EXIT:
-        depth = _depth(context)
+        depth = _measure_depth(context)
         return frozenset(item for item in context if item[0] < depth)
     return context
 
 
-def _depth(context: Context) -> int:
+def _measure_depth(context: Context) -> int:
     return max((depth for depth, _, side in context if side == _LOOP), default=0)
 
 
-def _condition(graph: Graph, switch: NodeDef) -> str:
+def _find_condition(graph: Graph, switch: NodeDef) -> str:
     """The tensor that a Switch obeys; tf.cond has several aliases of it."""
     name = tensors.canonical(switch.input[1])
     while graph.producer(name).op == "Identity":
@@ -73,7 +73,7 @@ def _condition(graph: Graph, switch: NodeDef) -> str:
     return name
 
 
-def _union(parts: List[Context]) -> Context:
+def _unite(parts: List[Context]) -> Context:
     """Mostly one of the parts, so that a large graph has few contexts."""
     largest = max(parts, key=len, default=_EVERYWHERE)
     return largest if all(part <= largest for part in parts) else largest.union(*parts)

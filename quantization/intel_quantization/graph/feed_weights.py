@@ -43,7 +43,7 @@ def feed_weights(graph_def: graph_pb2.GraphDef) -> Tuple[graph_pb2.GraphDef, Dic
             placeholder.attr["dtype"].type = DT_FLOAT
             placeholder.attr["shape"].shape.CopyFrom(proto.tensor_shape)
             shape = [dim.size for dim in proto.tensor_shape.dim]
-            feeds[node.name + ":0"] = _aligned(np.frombuffer(proto.tensor_content, np.float32).reshape(shape))
+            feeds[node.name + ":0"] = _align(np.frombuffer(proto.tensor_content, np.float32).reshape(shape))
         else:
             result.node.add().CopyFrom(node)
     return result, feeds
@@ -59,7 +59,7 @@ def _is_large(node: node_def_pb2.NodeDef) -> bool:
     return size >= _SMALLEST and len(proto.tensor_content) == size
 
 
-def _aligned(values: np.ndarray) -> np.ndarray:
+def _align(values: np.ndarray) -> np.ndarray:
     memory = np.empty(values.nbytes + _ALIGNMENT, np.uint8)
     start = -memory.ctypes.data % _ALIGNMENT
     result = memory[start : start + values.nbytes].view(values.dtype).reshape(values.shape)

@@ -32,7 +32,7 @@ def frame_of(nodes: Dict[str, NodeDef], name: str, known: Dict[str, Frame]) -> F
     path: List[NodeDef] = []
     while name not in known:
         node = nodes[name]
-        source = _source(nodes, node)
+        source = _find_source(nodes, node)
         path.append(node)
         if not source:
             known[name] = ()
@@ -49,7 +49,7 @@ def frame_of(nodes: Dict[str, NodeDef], name: str, known: Dict[str, Frame]) -> F
     return frame
 
 
-def _source(nodes: Dict[str, NodeDef], node: NodeDef) -> str:
+def _find_source(nodes: Dict[str, NodeDef], node: NodeDef) -> str:
     """Any node that the node reads or waits for, except along the edge that closes a loop."""
     for tensor in node.input:
         source = tensors.node_of(tensor)

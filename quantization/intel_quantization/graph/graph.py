@@ -21,7 +21,8 @@ from intel_quantization.errors import BadInputError
 from intel_quantization.graph import tensors
 from intel_quantization.graph.attributes import attr_value
 from intel_quantization.graph.constants import constant_chain, constant_value
-from intel_quantization.graph.frames import NEXT_ITERATION, Frame, frame_of
+from intel_quantization.graph.frames import Frame, frame_of
+from intel_quantization.graph.whole import check_inputs, drop_dangling_colocation, order_nodes
 
 __all__ = ["Graph", "NodeDef"]
 
@@ -56,7 +57,7 @@ class Graph:
             copy.CopyFrom(node)
             self._index(copy)
         for node in self.nodes.values():
-            self._check_inputs(node)
+            check_inputs(node, self.nodes)
 
     @property
     def library(self) -> FunctionDefLibrary:
@@ -136,29 +137,7 @@ class Graph:
 
     def topological(self) -> List[NodeDef]:
         """The nodes, producers first; the order is a function of the graph alone. Loops are cut at NextIteration."""
-        waiting: Dict[str, int] = {}
-        ready: List[NodeDef] = []
-        for node in self.nodes.values():
-            sources = {tensors.node_of(name) for name in node.input}
-            waiting[node.name] = sum(1 for source in sources if self.nodes[source].op not in NEXT_ITERATION)
-            if not waiting[node.name]:
-                ready.append(node)
-        order: List[NodeDef] = []
-        position = 0
-        while position < len(ready):
-            node = ready[position]
-            position += 1
-            order.append(node)
-            if node.op in NEXT_ITERATION:
-                continue
-            for name in self._consumers.get(node.name, {}):
-                waiting[name] -= 1
-                if not waiting[name]:
-                    ready.append(self.nodes[name])
-        if len(order) != len(self.nodes):
-            stuck = next(name for name, count in waiting.items() if count)
-            raise BadInputError("the graph has a cycle through node '%s'" % stuck)
-        return order
+        return order_nodes(self.nodes, self._consumers)
 
     # -- writing -----------------------------------------------------------------------------
 
@@ -368,34 +347,8 @@ class Graph:
         result.CopyFrom(self._meta)
         result.node.extend(self.topological())
         for node in result.node:
-            self._drop_dangling_colocation(node)
+            drop_dangling_colocation(node, self.nodes)
         return result
-
-    def _drop_dangling_colocation(self, node: NodeDef) -> None:
-        """TensorFlow refuses a graph in which a node is to be where a node is that does not exist."""
-        if "_class" in node.attr:
-            kept = [name for name in node.attr["_class"].list.s if self._is_colocation_known(name.decode())]
-            del node.attr["_class"].list.s[:]
-            node.attr["_class"].list.s.extend(kept)
-            if not kept:
-                del node.attr["_class"]
-
-    def _is_colocation_known(self, name: str) -> bool:
-        return not name.startswith("loc:@") or name[len("loc:@") :] in self.nodes
-
-    def _check_inputs(self, node: NodeDef) -> None:
-        control = False
-        for name in node.input:
-            problem = ""
-            if tensors.node_of(name) not in self.nodes:
-                problem = "which is not in the graph"
-            elif not tensors.is_control(name) and not tensors.is_well_formed(name):
-                problem = "which is no tensor name"
-            elif control and not tensors.is_control(name):
-                problem = "behind a control input"
-            if problem:
-                raise BadInputError("node '%s' has the input '%s', %s" % (node.name, name, problem))
-            control = tensors.is_control(name)
 
     # -- the index ---------------------------------------------------------------------------
 

@@ -27,7 +27,7 @@ class InferredShapes:
         if self._imported is None:
             self._imported = _import(self._graph)
         try:
-            return _shape(self._imported, tensor)
+            return _read_shape(self._imported, tensor)
         except KeyError:
             return None
 
@@ -41,7 +41,7 @@ def infer_shape(graph: Graph, tensor: str) -> Shape:
     needed = find_upstream(graph, [tensors.node_of(tensor)])
     part = graph_pb2.GraphDef(library=graph.library)
     part.node.extend(node for name, node in graph.nodes.items() if name in needed)
-    return _shape(_import(Graph(part)), tensor)
+    return _read_shape(_import(Graph(part)), tensor)
 
 
 def _import(graph: Graph) -> tf.Graph:
@@ -51,6 +51,6 @@ def _import(graph: Graph) -> tf.Graph:
     return imported
 
 
-def _shape(imported: tf.Graph, tensor: str) -> Shape:
+def _read_shape(imported: tf.Graph, tensor: str) -> Shape:
     shape = imported.get_tensor_by_name("%s:%d" % tensors.split(tensor)).shape
     return None if shape.rank is None else [tf.compat.v1.dimension_value(size) for size in shape]

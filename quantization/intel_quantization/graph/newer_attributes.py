@@ -57,11 +57,11 @@ HasAttr = Callable[[str, str], bool]
 
 def without_newer_attributes(graph_def: graph_pb2.GraphDef) -> graph_pb2.GraphDef:
     """A graph as the running TensorFlow takes it; the graph itself where nothing is to be removed."""
-    if not any(_newer(node, registry.has_attr) for node in _nodes(graph_def.node, graph_def.library)):
+    if not any(_list_newer(node, registry.has_attr) for node in _walk_nodes(graph_def.node, graph_def.library)):
         return graph_def
     older = graph_pb2.GraphDef()
     older.CopyFrom(graph_def)
-    _strip(_nodes(older.node, older.library), registry.has_attr)
+    _strip(_walk_nodes(older.node, older.library), registry.has_attr)
     return older
 
 
@@ -75,28 +75,28 @@ def strip_newer_attributes(graph: Graph, has_attr: HasAttr) -> int:
     Returns:
         How many attributes went.
     """
-    return _strip(_nodes(graph.nodes.values(), graph.library), has_attr)
+    return _strip(_walk_nodes(graph.nodes.values(), graph.library), has_attr)
 
 
 def _strip(nodes: Iterable[NodeDef], has_attr: HasAttr) -> int:
     count = 0
     for node in nodes:
-        newer = _newer(node, has_attr)
+        newer = _list_newer(node, has_attr)
         for name in newer:
             del node.attr[name]
         count += len(newer)
     return count
 
 
-def _nodes(nodes: Iterable[NodeDef], library: FunctionDefLibrary) -> Iterator[NodeDef]:
+def _walk_nodes(nodes: Iterable[NodeDef], library: FunctionDefLibrary) -> Iterator[NodeDef]:
     yield from nodes
     for function in library.function:
         yield from function.node_def
 
 
-def _newer(node: NodeDef, has_attr: HasAttr) -> List[str]:
+def _list_newer(node: NodeDef, has_attr: HasAttr) -> List[str]:
     """The names of attributes that have their default and that are not known."""
-    defaults = _defaults(node.op)
+    defaults = _find_defaults(node.op)
     return [
         name
         for name, value in node.attr.items()
@@ -105,7 +105,7 @@ def _newer(node: NodeDef, has_attr: HasAttr) -> List[str]:
 
 
 @lru_cache(maxsize=None)
-def _defaults(op: str) -> Dict[str, attr_value_pb2.AttrValue]:
+def _find_defaults(op: str) -> Dict[str, attr_value_pb2.AttrValue]:
     """The defaults of an op's attributes, also of those that only a later version has; none for an unknown op."""
     definition = registry.op_def(op)
     if definition is None:

@@ -116,11 +116,11 @@ def match(graph: Graph, node: node_def_pb2.NodeDef, pattern: Op) -> Union[Match,
     The last node itself may be shared or an output: a rewrite replaces it under its own name.
     """
     found = Match()
-    reason = _node(graph, node, pattern, found, last=True)
+    reason = _match_node(graph, node, pattern, found, last=True)
     return Mismatch(reason, found.depth) if reason else found
 
 
-def _tensor(graph: Graph, tensor: str, pattern: Pattern, found: Match) -> str:
+def _match_tensor(graph: Graph, tensor: str, pattern: Pattern, found: Match) -> str:
     if isinstance(pattern, Any):
         found.tensors[pattern.bind] = tensor
         found.depth += 1
@@ -142,10 +142,10 @@ def _tensor(graph: Graph, tensor: str, pattern: Pattern, found: Match) -> str:
     if isinstance(pattern, OneOf):
         fitting = [option for option in pattern.options if node.op in option.op.split("|")]
         pattern = (fitting or pattern.options)[0]
-    return _node(graph, node, pattern, found, last=False)
+    return _match_node(graph, node, pattern, found, last=False)
 
 
-def _node(graph: Graph, node: node_def_pb2.NodeDef, pattern: Op, found: Match, last: bool) -> str:
+def _match_node(graph: Graph, node: node_def_pb2.NodeDef, pattern: Op, found: Match, last: bool) -> str:
     if node.op not in pattern.op.split("|"):
         return "'%s' is a %s, not a %s" % (node.name, node.op, pattern.op)
     found.depth += 1
@@ -162,7 +162,7 @@ def _node(graph: Graph, node: node_def_pb2.NodeDef, pattern: Op, found: Match, l
     reason, depth = "", found.depth
     for order in orders:
         trial = Match(dict(found.nodes), dict(found.tensors), dict(found.values), depth)
-        reasons = (_tensor(graph, tensor, part, trial) for tensor, part in zip(order, pattern.inputs))
+        reasons = (_match_tensor(graph, tensor, part, trial) for tensor, part in zip(order, pattern.inputs))
         failure = next((text for text in reasons if text), "")
         if not failure:
             found.nodes, found.tensors, found.values = trial.nodes, trial.tensors, trial.values

@@ -29,14 +29,14 @@ class Twins:
         self._graph = graph
         self._kinds: Dict[str, str] = {}  # of each tensor's node: what it computes
         for node in graph.topological():
-            self._kinds[node.name] = self._kind(node)
+            self._kinds[node.name] = self._describe_kind(node)
         self._count = Counter(kind for name, kind in self._kinds.items() if graph.nodes[name].op not in _PASSING)
 
     def has(self, name: str) -> bool:
         """Whether another node computes what a node computes."""
         return self._count[self._kinds[name]] > 1
 
-    def _kind(self, node: NodeDef) -> str:
+    def _describe_kind(self, node: NodeDef) -> str:
         inputs = self._graph.data_inputs(node)
         if not inputs and node.op != "Const":
             return "node " + node.name
