@@ -65,13 +65,13 @@ def clean_options(argv: Sequence[str]) -> CleanOptions:
 
 def verify_options(argv: Sequence[str]) -> VerifyOptions:
     """Those of ``verify``."""
-    options: VerifyOptions = _parsed(commands.VERIFY, argv)
+    options: VerifyOptions = _parse(commands.VERIFY, argv)
     return options
 
 
 def replay_options(argv: Sequence[str]) -> ReplayOptions:
     """Those of ``replay``."""
-    options: ReplayOptions = _parsed(commands.REPLAY, argv)
+    options: ReplayOptions = _parse(commands.REPLAY, argv)
     return options
 
 

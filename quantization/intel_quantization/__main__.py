@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import traceback
-from typing import Sequence
+from types import TracebackType
+from typing import Any, Optional, Sequence
 
 from intel_quantization import __version__
 from intel_quantization import job as jobs
@@ -19,7 +20,7 @@ from intel_quantization.events import EventStream
 from intel_quantization.places import is_about_writing, output_error
 
 
-def _arguments(argv: Sequence[str]) -> str:
+def _read_arguments(argv: Sequence[str]) -> str:
     """The job's text; the help and the version are printed, and end the process."""
     program = "intel_quantization"
     try:
@@ -34,7 +35,7 @@ def _arguments(argv: Sequence[str]) -> str:
     return str(options.job)
 
 
-def _job(text: str) -> jobs.Job:
+def _read_job(text: str) -> jobs.Job:
     if text.startswith("@"):
         try:
             with open(text[1:], encoding="utf-8") as stream:
@@ -54,7 +55,7 @@ class _Verdict:
     def __enter__(self) -> _Verdict:
         return self
 
-    def __exit__(self, kind, error, trace) -> bool:
+    def __exit__(self, kind: Any, error: Optional[BaseException], trace: Optional[TracebackType]) -> bool:
         if kind is not None and not issubclass(kind, Exception):
             return False
         if isinstance(error, BrokenPipeError):  # nobody listens any more
@@ -65,8 +66,8 @@ class _Verdict:
             self._fail(error, trace)
         return True
 
-    def _fail(self, error, trace) -> None:
-        known = _known(error)
+    def _fail(self, error: BaseException, trace: Optional[TracebackType]) -> None:
+        known = _find_known(error)
         if known is None:
             traceback.print_exception(type(error), error, trace)
             message, remedy = f"{type(error).__name__}: {error}", "report this with the lines above it"
@@ -77,7 +78,7 @@ class _Verdict:
             self._events.emit("error", kind=known.kind, message=known.message, remedy=known.remedy)
 
 
-def _known(error) -> QuantizationError | None:
+def _find_known(error: BaseException) -> QuantizationError | None:
     """The error as one that a user can act on; None for a defect of ours."""
     if isinstance(error, QuantizationError):
         return error
@@ -88,10 +89,10 @@ def _known(error) -> QuantizationError | None:
     return None
 
 
-def main(argv=None) -> int:
+def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the job; returns the exit status."""
     try:
-        text, usage = _arguments(sys.argv[1:] if argv is None else argv), None
+        text, usage = _read_arguments(sys.argv[1:] if argv is None else argv), None
     except UsageError as error:
         text, usage = "", error
     events = EventStream.claim_stdout()
@@ -99,7 +100,7 @@ def main(argv=None) -> int:
     with _Verdict(events) as verdict:
         if usage is not None:
             raise usage
-        job = _job(text)
+        job = _read_job(text)
         limit_threads(job.threads)
         # only now: these import TensorFlow
         if job.task == QUANTIZE:

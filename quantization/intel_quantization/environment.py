@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from typing import Any
 
 from intel_quantization.contract import cpu
 
@@ -38,7 +39,7 @@ def limit_threads(threads: int | None) -> None:
         os.environ[_BLAS_THREADS] = before
 
 
-def describe(threads: int | None) -> dict:
+def describe(threads: int | None) -> dict[str, Any]:
     """For the start event; imports TensorFlow."""
     import tensorflow as tf
 

@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 import time
+from typing import Any
 
 from intel_quantization.contract.events import LINE_LIMIT
 from intel_quantization.contract.words import STAGES
@@ -18,12 +19,12 @@ MAX_LINE = LINE_LIMIT
 _LONG_TEXT = 8 * 1024
 
 
-def _plain(value):
+def _make_plain(value: Any) -> Any:
     """``value`` as strict JSON can say it: numpy scalars become numbers, NaN and infinities become null."""
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): _make_plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [_make_plain(item) for item in value]
     if hasattr(value, "item") and not isinstance(value, (str, bytes)):
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):
@@ -33,7 +34,7 @@ def _plain(value):
     return value
 
 
-def _encode(event: dict) -> bytes:
+def _encode(event: dict[str, Any]) -> bytes:
     return json.dumps(event, allow_nan=False, separators=(",", ":")).encode("ascii") + b"\n"
 
 
@@ -56,7 +57,7 @@ class EventStream:
         os.dup2(2, 1)
         return cls(private)
 
-    def emit(self, event: str, **fields) -> None:
+    def emit(self, event: str, **fields: Any) -> None:
         """Write one event with the time, in one piece.
 
         An event that would be longer than MAX_LINE loses items from the end of its longest list.
@@ -64,7 +65,7 @@ class EventStream:
         Raises:
             BrokenPipeError: the launcher is gone.
         """
-        record = _plain(dict({"event": event, "time": time.time()}, **fields))
+        record = _make_plain(dict({"event": event, "time": time.time()}, **fields))
         line = _encode(record)
         while len(line) > MAX_LINE:
             lists = [key for key in record if isinstance(record[key], list)]

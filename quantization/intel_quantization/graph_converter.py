@@ -110,8 +110,8 @@ class GraphConverter:
 
     def __init__(
         self,
-        input_graph: Union[str, os.PathLike, graph_pb2.GraphDef],
-        output_graph: Union[str, os.PathLike, None] = NO_FILE,
+        input_graph: Union[str, os.PathLike[str], graph_pb2.GraphDef],
+        output_graph: Union[str, os.PathLike[str], None] = NO_FILE,
         inputs: Optional[Sequence[str]] = (),
         outputs: Optional[Sequence[str]] = (),
         excluded_ops: Optional[Sequence[str]] = (),
@@ -134,7 +134,7 @@ class GraphConverter:
         target_cpu: str = ANY,
         allow_op: Sequence[str] = (),
         adaptive_rounding: bool = True,
-        statistics: Union[Statistics, str, os.PathLike, None] = None,
+        statistics: Union[Statistics, str, os.PathLike[str], None] = None,
     ) -> None:
         collector(algo)  # it exists
         self.input_graph = input_graph if isinstance(input_graph, graph_pb2.GraphDef) else os.fspath(input_graph)
@@ -192,7 +192,7 @@ class GraphConverter:
         return self._convert(optimize_first=False)
 
     def _convert(self, optimize_first: bool) -> Conversion:
-        files = self._files()
+        files = self._open_files()
         capabilities = Capabilities(self.target_tensorflow)
         options = Options(
             self.excluded_ops,
@@ -205,7 +205,7 @@ class GraphConverter:
             self.adaptive_rounding,
         )
         self._on_stage("read")
-        saved = self._saved()
+        saved = self._load_saved()
         loaded = load_graph(
             self.input_graph, self.inputs, self.outputs, self.input_graph_binary_flag, self.signature, self.allow_op
         )
@@ -222,7 +222,7 @@ class GraphConverter:
             loaded, optimized, statistics, quantized, capabilities, files, self.output_graph, self.allow_op
         )
 
-    def _saved(self) -> Optional[Statistics]:
+    def _load_saved(self) -> Optional[Statistics]:
         """What an earlier run saw; None where this one calibrates."""
         if self.statistics is None or isinstance(self.statistics, Statistics):
             return self.statistics
@@ -238,7 +238,7 @@ class GraphConverter:
         path = files.debug_path(LOGGED)
         return calibrate_by(optimized, loaded, words, self.samples, self._on_progress, self._on_output, path, options)
 
-    def _files(self) -> GraphFiles:
+    def _open_files(self) -> GraphFiles:
         directory = None
         if self.debug and self.output_graph is not None:
             directory = os.path.dirname(os.path.realpath(self.output_graph))

@@ -66,8 +66,8 @@ class Summary:
             "signature": self.signature or None,
             "size": self.size,
             "nodes": self.nodes,
-            "inputs": [_tensor(info) for info in self.inputs],
-            "outputs": [dict(_tensor(info), op=op) for info, op in self.outputs],
+            "inputs": [_describe_tensor(info) for info in self.inputs],
+            "outputs": [dict(_describe_tensor(info), op=op) for info, op in self.outputs],
             "ops": dict(self.ops),
             "constants": {"nodes": self.constants[0], "values": self.constants[1]},
             "variables": list(self.variables),
@@ -106,9 +106,9 @@ def summarize(
     graph_def = frozen.graph_def
     wanted_inputs = [frozen.inputs.get(name, name) for name in inputs] or list(frozen.inputs.values())
     wanted_outputs = [frozen.outputs.get(name, name) for name in outputs] or list(frozen.outputs.values())
-    found_outputs = _found(find_outputs, graph_def, wanted_outputs, wanted_inputs)
-    found_inputs = _found(find_inputs, graph_def, wanted_inputs, [info.name for info in found_outputs])
-    decisions, obstacle = _decisions(graph_def, found_inputs, found_outputs)
+    found_outputs = _find_interface(find_outputs, graph_def, wanted_outputs, wanted_inputs)
+    found_inputs = _find_interface(find_inputs, graph_def, wanted_inputs, [info.name for info in found_outputs])
+    decisions, obstacle = _list_decisions(graph_def, found_inputs, found_outputs)
     by_name = {node.name: node.op for node in graph_def.node}
     return Summary(
         form=form,
@@ -118,7 +118,7 @@ def summarize(
         inputs=found_inputs,
         outputs=tuple((info, by_name[info.node]) for info in found_outputs),
         ops=_op_counts(graph_def),
-        constants=_constants(graph_def),
+        constants=_count_constants(graph_def),
         variables=tuple(node.name for node in graph_def.node if node.op in VARIABLES),
         decisions=decisions,
         obstacle=obstacle,
@@ -126,7 +126,7 @@ def summarize(
     )
 
 
-def _found(find: Any, graph_def: graph_pb2.GraphDef, names: Sequence[str], others: Sequence[str]) -> Any:
+def _find_interface(find: Any, graph_def: graph_pb2.GraphDef, names: Sequence[str], others: Sequence[str]) -> Any:
     try:
         return find(graph_def, names, others)
     except BadInputError:
@@ -135,7 +135,7 @@ def _found(find: Any, graph_def: graph_pb2.GraphDef, names: Sequence[str], other
         return ()  # there is none, which a summary says in its own way
 
 
-def _decisions(
+def _list_decisions(
     graph_def: graph_pb2.GraphDef, inputs: Sequence[TensorInfo], outputs: Sequence[TensorInfo]
 ) -> Tuple[Tuple[Decision, ...], str]:
     if not outputs:
@@ -162,7 +162,7 @@ def _op_counts(graph_def: graph_pb2.GraphDef) -> Tuple[Tuple[str, int], ...]:
     return tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
-def _constants(graph_def: graph_pb2.GraphDef) -> Tuple[int, int]:
+def _count_constants(graph_def: graph_pb2.GraphDef) -> Tuple[int, int]:
     sizes = [
         int(np.prod([dim.size for dim in node.attr["value"].tensor.tensor_shape.dim], dtype=np.int64))
         for node in graph_def.node
@@ -171,6 +171,6 @@ def _constants(graph_def: graph_pb2.GraphDef) -> Tuple[int, int]:
     return len(sizes), sum(sizes)
 
 
-def _tensor(info: TensorInfo) -> Dict[str, Any]:
+def _describe_tensor(info: TensorInfo) -> Dict[str, Any]:
     shape = None if info.shape is None else list(info.shape)
     return {"name": info.name, "dtype": info.dtype, "shape": shape}

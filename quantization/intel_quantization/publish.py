@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+from typing import Any, Optional
 
 from intel_quantization.contract.outputs import GRAPH, INTERMEDIATE, MANIFEST, MANIFEST_SCHEMA, SAVED_MODEL
 from intel_quantization.errors import OutputError
@@ -39,7 +40,7 @@ class Publication:
     def __enter__(self) -> Publication:
         return self
 
-    def __exit__(self, _kind, error, _trace) -> None:
+    def __exit__(self, _kind: Any, error: Optional[BaseException], _trace: Any) -> None:
         self.discard()
         # Python says which file it cannot open, but not which it cannot write to.
         if isinstance(error, OSError) and error.filename is None and is_about_writing(error):
@@ -85,7 +86,7 @@ class Publication:
         return sorted(names)
 
 
-def _entry(folder: str, name: str) -> dict:
+def _entry(folder: str, name: str) -> dict[str, Any]:
     path = os.path.join(folder, name)
     digest = sha256(path)
     _sync(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Callable, List
 
 from intel_quantization import environment
 from intel_quantization import job as jobs
@@ -22,7 +23,7 @@ from intel_quantization.reading.load import load_graph
 from intel_quantization.zoo_job import with_entry, zoo_entry
 
 
-def run_job(job: jobs.Job, events: EventStream, clean_ups: list) -> int:
+def run_job(job: jobs.Job, events: EventStream, clean_ups: List[Callable[[], None]]) -> int:
     """Do ``job``, tell ``events``, and leave the results in the workspace's output folder.
 
     Args:

@@ -38,7 +38,7 @@ def write_graph(out_graph_def: graph_pb2.GraphDef, out_graph_file: str) -> None:
     io.write_graph(out_graph_def, out_graph_file)
 
 
-def split_shared_inputs(in_graph: str, ops: tuple = ()) -> str:
+def split_shared_inputs(in_graph: str, ops: tuple[str, ...] = ()) -> str:
     """Give each node of some ops constants of its own; GraphConverter needs no such graph.
 
     Args:
@@ -67,7 +67,7 @@ def split_shared_inputs(in_graph: str, ops: tuple = ()) -> str:
             if source in taken:
                 copy = graph_def.node.add()
                 copy.CopyFrom(constants[source])
-                copy.name = _free(source, names)
+                copy.name = _find_free(source, names)
                 node.input[number] = copy.name
             taken.add(source)
     path = os.path.join(os.path.dirname(in_graph), "frozen_inference_graph_rewrite.pb")
@@ -75,7 +75,7 @@ def split_shared_inputs(in_graph: str, ops: tuple = ()) -> str:
     return path
 
 
-def _free(stem: str, names: Set[str]) -> str:
+def _find_free(stem: str, names: Set[str]) -> str:
     number = 2
     while "%s_%d" % (stem, number) in names:
         number += 1

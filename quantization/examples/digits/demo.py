@@ -14,6 +14,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import data
 
@@ -31,7 +32,7 @@ def launch(arguments: list[str], script: str | None = None) -> int:
     return subprocess.run(command, input=script, text=True, check=False).returncode
 
 
-def verdict(report: dict) -> tuple[bool, str]:
+def verdict(report: dict[str, Any]) -> tuple[bool, str]:
     """Whether INT8 is accurate enough, and the closing line, from the contents of a report.json."""
     accuracy, latency, size = report["accuracy"], report["latency"], report["size"]
     lost = accuracy["top1_fp32"] - accuracy["top1_int8"]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Any, Callable, Sequence
 
 import numpy as np
 
@@ -25,20 +26,23 @@ LEARNING_RATE = 3e-3
 DECAY = 0.9
 EPSILON = 1e-3
 
+Initial = Callable[[Sequence[int]], np.ndarray]
+"""The first value of a parameter, by its shape."""
+
 
 class Trained:
     """Parameters as variables, batch norms on the batch's own statistics."""
 
     def __init__(self) -> None:
-        self.variables: dict = {}
-        self.updates: list = []
+        self.variables: dict[str, Any] = {}
+        self.updates: list[Any] = []
 
-    def parameter(self, name, shape, initial):
+    def parameter(self, name: str, shape: Sequence[int], initial: Initial) -> Any:
         """The variable ``name``, made of the array-valued function ``initial(shape)``."""
         self.variables[name] = tf1.Variable(initial(shape).astype(np.float32), name=name)
         return self.variables[name]
 
-    def batch_norm(self, x, name):
+    def batch_norm(self, x: Any, name: str) -> Any:
         """Normalise [n, h, w, c] over n, h and w, and note the running mean and variance."""
         channels = x.shape[-1]
         gamma, beta = self._scale(name, channels)
@@ -49,7 +53,7 @@ class Trained:
             self.updates.append(tf1.assign(running, DECAY * running + (1 - DECAY) * now))
         return y
 
-    def _scale(self, name, channels):
+    def _scale(self, name: str, channels: int) -> tuple[Any, Any]:
         return self.parameter(name + "/gamma", [channels], np.ones), self.parameter(
             name + "/beta", [channels], np.zeros
         )
@@ -62,32 +66,32 @@ class Frozen:
         values: {name: array} from training.
     """
 
-    def __init__(self, values) -> None:
+    def __init__(self, values: dict[str, np.ndarray]) -> None:
         self._values = values
 
-    def parameter(self, name, _shape, _initial):
+    def parameter(self, name: str, _shape: Any, _initial: Any) -> Any:
         """The constant ``name``."""
         return tf.constant(self._values[name], name=name)
 
-    def batch_norm(self, x, name):
+    def batch_norm(self, x: Any, name: str) -> Any:
         """Normalise [n, h, w, c] by constants: one FusedBatchNorm node."""
         terms = [self.parameter(f"{name}/{part}", None, None) for part in ("gamma", "beta", "mean", "variance")]
         return tf1.nn.fused_batch_norm(x, *terms, epsilon=EPSILON, is_training=False, name=name)[0]
 
 
-def network(x, mode, rng):
+def network(x: Any, mode: Trained | Frozen, rng: np.random.RandomState) -> Any:
     """Class scores [n, 10] for images [n, 32, 32, 1] in -1..1; ``mode`` gives parameters and batch norms."""
 
-    def he(shape):
+    def he(shape: Sequence[int]) -> np.ndarray:
         return rng.normal(0, np.sqrt(2 / np.prod(shape[:-1])), shape)
 
-    def conv(x, channels, size, name, stride=1):
+    def conv(x: Any, channels: int, size: int, name: str, stride: int = 1) -> Any:
         kernel = mode.parameter(name + "/kernel", [size, size, x.shape[-1], channels], he)
         return mode.batch_norm(
             tf.nn.conv2d(x, kernel, strides=[1, stride, stride, 1], padding="SAME", name=name), name + "/norm"
         )
 
-    def depthwise(x, name):
+    def depthwise(x: Any, name: str) -> Any:
         kernel = mode.parameter(
             name + "/kernel", [3, 3, x.shape[-1], 1], lambda shape: rng.normal(0, np.sqrt(2 / 9), shape)
         )
@@ -111,12 +115,12 @@ def network(x, mode, rng):
     return tf.nn.bias_add(x, mode.parameter("dense/bias", [10], np.zeros), name="dense/biased")
 
 
-def placeholder():
+def placeholder() -> Any:
     """The network's input: one channel, any number of images."""
     return tf1.placeholder(tf.float32, [None, 32, 32, 1], name="images")
 
 
-def train(images, labels, rng):
+def train(images: np.ndarray, labels: np.ndarray, rng: np.random.RandomState) -> dict[str, np.ndarray]:
     """Learn from images float32 [n, 32, 32, 1] in -1..1 and labels [n]; returns {name: array}."""
     with tf.Graph().as_default():
         tf1.set_random_seed(0)
@@ -137,7 +141,7 @@ def train(images, labels, rng):
             return session.run(mode.variables)
 
 
-def freeze(values, path) -> None:
+def freeze(values: dict[str, np.ndarray], path: str) -> None:
     """Write the network with ``values`` as constants to ``path``."""
     with tf.Graph().as_default() as graph:
         tf.nn.softmax(network(placeholder(), Frozen(values), np.random.RandomState(0)), name="predictions")
@@ -145,7 +149,7 @@ def freeze(values, path) -> None:
             stream.write(graph.as_graph_def().SerializeToString())
 
 
-def main(source, target) -> None:
+def main(source: str, target: str) -> None:
     """Train on the npz ``source`` and write the graph to ``target``."""
     with np.load(source) as data:
         images = data["images"].astype(np.float32) / np.float32(127.5) - 1

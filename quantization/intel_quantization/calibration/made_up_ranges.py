@@ -53,22 +53,22 @@ def made_up_ranges(
         node = nodes.get(tensors.node_of(name))
         if not found.count or node is None or node.op.startswith("Placeholder"):
             continue
-        how, changed = _changed(nodes, node, found, norms)
+        how, changed = _follow_change(nodes, node, found, norms)
         counts[how] += 1
         statistics.tensors[name] = changed
     return counts
 
 
-def _changed(
+def _follow_change(
     nodes: Dict[str, node_def_pb2.NodeDef],
     node: node_def_pb2.NodeDef,
     found: TensorStatistics,
     norms: Mapping[str, Channels],
 ) -> Tuple[str, TensorStatistics]:
-    bounds = _bounds(nodes, node)
+    bounds = _find_bounds(nodes, node)
     if bounds is not None:
         return "activation", replace(found, minimum=bounds[0], maximum=bounds[1])
-    remembered = _remembered(nodes, node, norms)
+    remembered = _find_remembered(nodes, node, norms)
     if remembered is not None:
         low, high = remembered
         changed = replace(found, minimum=float(low.min()), maximum=float(high.max()))
@@ -82,7 +82,7 @@ def _changed(
     )
 
 
-def _bounds(nodes: Dict[str, node_def_pb2.NodeDef], node: node_def_pb2.NodeDef, depth: int = 8) -> Optional[Range]:
+def _find_bounds(nodes: Dict[str, node_def_pb2.NodeDef], node: node_def_pb2.NodeDef, depth: int = 8) -> Optional[Range]:
     """What an activation in front bounds a tensor to; None where none does."""
     if node.op in _BOUNDS:
         return _BOUNDS[node.op]
@@ -90,14 +90,14 @@ def _bounds(nodes: Dict[str, node_def_pb2.NodeDef], node: node_def_pb2.NodeDef, 
         return None
     sources = [name for name in node.input if not tensors.is_control(name)]
     sources = sources[:-1] if node.op == "ConcatV2" else sources[:1]
-    found = [_bounds(nodes, nodes[tensors.node_of(name)], depth - 1) for name in sources]
+    found = [_find_bounds(nodes, nodes[tensors.node_of(name)], depth - 1) for name in sources]
     known = [bounds for bounds in found if bounds is not None]
     if not known or len(known) < len(found):
         return None
     return min(low for low, _high in known), max(high for _low, high in known)
 
 
-def _remembered(
+def _find_remembered(
     nodes: Dict[str, node_def_pb2.NodeDef], node: node_def_pb2.NodeDef, norms: Mapping[str, Channels]
 ) -> Optional[Tuple[np.ndarray, np.ndarray]]:
     """The range of each channel behind a batch norm and perhaps a Relu; None where there is none."""

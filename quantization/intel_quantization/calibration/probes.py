@@ -33,7 +33,7 @@ def add_probes(graph_def: graph_pb2.GraphDef, looks: Dict[str, Look]) -> Tuple[t
     keeper = tf.Graph()
     for (tensor, look), name in zip(looks.items(), names):
         node = graph_def.node.add()
-        node.CopyFrom(_registered(keeper, look).node_def)
+        node.CopyFrom(_register(keeper, look).node_def)
         node.name = name
         node.device = ""
         del node.input[:]
@@ -41,7 +41,7 @@ def add_probes(graph_def: graph_pb2.GraphDef, looks: Dict[str, Look]) -> Tuple[t
     return keeper, names
 
 
-def _registered(keeper: tf.Graph, look: Look) -> tf.Operation:
+def _register(keeper: tf.Graph, look: Look) -> tf.Operation:
     """A PyFunc with the token under which TensorFlow knows ``look``; the function lives as long as ``keeper``."""
 
     def function(value: np.ndarray) -> List[np.ndarray]:

@@ -74,13 +74,13 @@ class TensorStatistics:
             return
         first = not self.count
         self.shape = other.shape if first else _common_shape(self.shape, other.shape)
-        self.channel_sum = _joined(np.add, self.channel_sum, other.channel_sum, first)
-        self.channel_minimum = _joined(np.minimum, self.channel_minimum, other.channel_minimum, first)
-        self.channel_maximum = _joined(np.maximum, self.channel_maximum, other.channel_maximum, first)
+        self.channel_sum = _join(np.add, self.channel_sum, other.channel_sum, first)
+        self.channel_minimum = _join(np.minimum, self.channel_minimum, other.channel_minimum, first)
+        self.channel_maximum = _join(np.maximum, self.channel_maximum, other.channel_maximum, first)
         self.count += other.count
         self.minimum = min(self.minimum, other.minimum)
         self.maximum = max(self.maximum, other.maximum)
-        self.histogram = _joined(np.add, self.histogram, other.histogram, first)
+        self.histogram = _join(np.add, self.histogram, other.histogram, first)
         told_apart = bool(other.batches and (first or self.batches))
         self.batches = self.batches + other.batches if told_apart else 0
         self.minimum_sum = self.minimum_sum + other.minimum_sum if told_apart else 0.0
@@ -153,7 +153,7 @@ def bin_edges(indices: Any) -> np.ndarray:
         return both.view(np.float32).astype(np.float64)
 
 
-def _joined(
+def _join(
     function: np.ufunc, mine: Optional[np.ndarray], other: Optional[np.ndarray], first: bool
 ) -> Optional[np.ndarray]:
     if first:

@@ -69,7 +69,7 @@ def load_statistics(path: str) -> Statistics:
                 file.seek(0)
                 content = file.read(_MOST_BYTES + 1)
                 _check_size(len(content), name)
-                return _from_data(_parsed(content, name), name)
+                return _from_data(_parse(content, name), name)
             file.seek(0)
             return _with_patches(file, name)
     except OSError as error:
@@ -80,7 +80,7 @@ def _with_patches(file: Any, name: str) -> Statistics:
     try:
         with zipfile.ZipFile(file) as archive:
             _check_size(sum(member.file_size for member in archive.infolist()), name)
-            data = _parsed(archive.read(_MEMBER), name)
+            data = _parse(archive.read(_MEMBER), name)
             result = _from_data(data, name)
             for number, op in enumerate(data.get("patches", [])):
                 with archive.open("%d.npy" % number) as member:
@@ -117,7 +117,7 @@ def _text(statistics: Statistics, indent: Optional[int] = None, patches: Optiona
     return (json.dumps(data, indent=indent, sort_keys=True) + "\n").encode()
 
 
-def _parsed(content: bytes, name: str) -> Dict[str, Any]:
+def _parse(content: bytes, name: str) -> Dict[str, Any]:
     try:
         data = json.loads(content.decode())
         json.dumps(data, ensure_ascii=False).encode()  # names that are no UTF-8, which no report can hold
@@ -135,7 +135,7 @@ def _from_data(data: Dict[str, Any], name: str) -> Statistics:
         if "options" in origin:
             origin["options"] = dict(origin["options"])
         told = dict(data.get("sensitivities") or {})
-        sensitivities = {str(tensor): _sensitivity(values) for tensor, values in told.items()}
+        sensitivities = {str(tensor): _read_sensitivity(values) for tensor, values in told.items()}
         samples = _count(data["samples"])
         return Statistics(str(data["graph"]), samples, tensors, sensitivities=sensitivities, origin=origin)
     except _DAMAGE as error:
@@ -165,11 +165,11 @@ def _from_json(data: Dict[str, Any]) -> TensorStatistics:
         _count(data["count"]),
         float(data["min"]),
         float(data["max"]),
-        _shape(data["shape"]),
-        histogram=_histogram(data["histogram"]) if "histogram" in data else None,
+        _read_shape(data["shape"]),
+        histogram=_read_histogram(data["histogram"]) if "histogram" in data else None,
         batches=_count(batches["count"]),
-        minimum_sum=_finite(batches["min_sum"]),
-        maximum_sum=_finite(batches["max_sum"]),
+        minimum_sum=_read_finite(batches["min_sum"]),
+        maximum_sum=_read_finite(batches["max_sum"]),
         empties=_count(data.get("empties", 0)),
     )
     if result.count and not -_LARGEST <= result.minimum <= result.maximum <= _LARGEST:
@@ -186,17 +186,17 @@ def _count(value: Any) -> int:
     return value
 
 
-def _finite(value: Any) -> float:
+def _read_finite(value: Any) -> float:
     if not np.isfinite(float(value)):
         raise ValueError("%r is not finite" % (value,))
     return float(value)
 
 
-def _shape(value: Any) -> Optional[Tuple[Optional[int], ...]]:
+def _read_shape(value: Any) -> Optional[Tuple[Optional[int], ...]]:
     return None if value is None else tuple(None if size is None else _count(size) for size in value)
 
 
-def _histogram(counts: Dict[str, Any]) -> np.ndarray:
+def _read_histogram(counts: Dict[str, Any]) -> np.ndarray:
     result = np.zeros(BINS, np.int64)
     for index, count in counts.items():
         if not 0 <= int(index) < BINS:
@@ -205,7 +205,7 @@ def _histogram(counts: Dict[str, Any]) -> np.ndarray:
     return result
 
 
-def _sensitivity(values: Any) -> np.ndarray:
+def _read_sensitivity(values: Any) -> np.ndarray:
     result = _by_channel(values, None)
     if (result < 0).any():
         raise ValueError("a sensitivity below zero")

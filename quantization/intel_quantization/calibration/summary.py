@@ -62,7 +62,7 @@ def _sample_step(shape: Tuple[int, ...]) -> int:
     return int(fitting.max()) if fitting.size else 1
 
 
-def _steps() -> np.ndarray:
+def _make_steps() -> np.ndarray:
     """Prime numbers, all of the small ones, then one in every 5 %: a prime divides a product or shares no factor."""
     found = []
     number = 2
@@ -74,5 +74,5 @@ def _steps() -> np.ndarray:
     return np.array(found, np.int32)
 
 
-STEPS = _steps()
+STEPS = _make_steps()
 """The steps, int32, in which a tensor may be sampled, besides 1."""

@@ -45,11 +45,11 @@ def answers_of(values: Sequence[np.ndarray], count: int) -> Answers:
         if rows is None:  # an empty array: a detector that found nothing
             return Answers()
         return Answers(rows[:count], rows[:count] if classes.probabilities else None)
-    places = (_places(array[:count]) for array in arrays if array.ndim)
+    places = (_find_places(array[:count]) for array in arrays if array.ndim)
     return Answers(None, next((found for found in places if found is not None), None))
 
 
-def _places(array: np.ndarray) -> Optional[np.ndarray]:
+def _find_places(array: np.ndarray) -> Optional[np.ndarray]:
     """Distributions at some places of each image, [images, places, C]; None where the array holds none."""
     if array.dtype.kind != "f" or array.ndim < 3 or array.shape[-1] < 2 or not array.size:
         return None

@@ -91,7 +91,7 @@ def by_layers(trials: Trials, layers: Sequence[Layer]) -> Optional[Penalties]:
     return {mode: value - least for mode, value in penalties.items()}
 
 
-def _slope_misfit(layers: Sequence[Layer], means) -> Optional[float]:
+def _slope_misfit(layers: Sequence[Layer], means: Sequence[np.ndarray]) -> Optional[float]:
     """Mean squared distance of the slopes of layers from -1, in standard errors."""
     found = []
     for layer, mean in zip(layers, means):
@@ -152,9 +152,9 @@ def fit(trial: Trial) -> Optional[float]:
     if found is None or len(found) < _FEWEST_IMAGES:
         return None
     rows = np.nan_to_num(found, nan=0.0, posinf=0.0, neginf=0.0).reshape(-1, found.shape[-1])
-    information = _entropy(rows.mean(axis=0)) - _entropy(rows).mean()
+    information = _compute_entropy(rows.mean(axis=0)) - _compute_entropy(rows).mean()
     return float(information + rows.max(axis=1).mean())
 
 
-def _entropy(rows: np.ndarray) -> np.ndarray:
+def _compute_entropy(rows: np.ndarray) -> np.ndarray:
     return -(rows * np.log(np.maximum(rows, 1e-30))).sum(axis=-1)

@@ -37,7 +37,7 @@ class Layer:
 
     def spread(self, mean: np.ndarray) -> float:
         """How much the means of channels differ, as a logarithm; ``mean`` are those of ``output``."""
-        values = self._centred(mean)
+        values = self._centre(mean)
         return float(np.log(max(np.median(np.abs(values)), 1e-12)))
 
     def slope(self, mean: np.ndarray) -> Tuple[float, float]:
@@ -45,7 +45,7 @@ class Layer:
 
         A robust regression over the channels of ``bias`` on ``mean - bias``.
         """
-        bias, added = self._centred(self.bias), self._centred(mean - self.bias)
+        bias, added = self._centre(self.bias), self._centre(mean - self.bias)
         near = np.abs(added) <= _FAR * np.median(np.abs(added))
         weight = near.astype(np.float64)
         slope, rest = 0.0, bias
@@ -57,7 +57,7 @@ class Layer:
         variance = (weight * rest * rest).sum() / max(float(weight.sum()), 1e-30)
         return slope, float(np.sqrt(variance / max(float((weight * added * added).sum()), 1e-30)))
 
-    def _centred(self, values: np.ndarray) -> np.ndarray:
+    def _centre(self, values: np.ndarray) -> np.ndarray:
         used = self.size > 1e-3 * np.median(self.size)
         values = values[used] / self.size[used]
         return values - np.median(values)

@@ -8,7 +8,7 @@ norm was folded meanwhile: ``(y - beta) / gamma`` has mean 0 and variance ``vari
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -54,7 +54,7 @@ def find_norms(graph: Graph) -> Tuple[Norm, ...]:
     for node in graph.topological():
         norm = pieces.get(node.name)
         if node.op in _FUSED and "is_training" in node.attr and not node.attr["is_training"].b:
-            norm = _fused(graph, node)
+            norm = _read_fused(graph, node)
         if norm is not None and not graph.frame(node.name) and _remembers(norm):
             found.append(norm)
     return tuple(found)
@@ -65,13 +65,13 @@ def _remembers(norm: Norm) -> bool:
     return not (np.allclose(norm.mean, 0.0, atol=1e-6) and np.allclose(norm.variance, 1.0, atol=1e-2))
 
 
-def _fused(graph: Graph, node: NodeDef) -> Optional[Norm]:
+def _read_fused(graph: Graph, node: NodeDef) -> Optional[Norm]:
     values = [graph.constant(tensor) for tensor in graph.data_inputs(node)[1:5]]
     epsilon = node.attr["epsilon"].f if "epsilon" in node.attr else 1e-4
-    return _norm(node.name, values, epsilon)
+    return _make_norm(node.name, values, epsilon)
 
 
-def _norm(name: str, values, epsilon: float) -> Optional[Norm]:
+def _make_norm(name: str, values: Sequence[Any], epsilon: float) -> Optional[Norm]:
     if any(value is None or value.ndim != 1 for value in values) or len({len(value) for value in values}) != 1:
         return None
     gamma, beta, mean, variance = (value.astype(np.float64) for value in values)
@@ -93,32 +93,32 @@ def _in_pieces(graph: Graph) -> Dict[str, Norm]:
         if len(operands) != 2 or operands[0] is None or operands[1] is None or operands[1].size != 1:
             continue
         variance, epsilon = operands[0], float(operands[1].reshape(-1)[0])
-        factor, gamma = _scaled(graph, node, variance)
-        last, mean, beta = _ends(graph, factor)
+        factor, gamma = _find_scaled(graph, node, variance)
+        last, mean, beta = _find_ends(graph, factor)
         if last is not None:
-            norm = _norm(last, (gamma, beta, mean, variance), epsilon)
+            norm = _make_norm(last, (gamma, beta, mean, variance), epsilon)
             if norm is not None:
                 found[last] = norm
     return found
 
 
-def _scaled(graph: Graph, rsqrt: NodeDef, variance: np.ndarray) -> Tuple[NodeDef, np.ndarray]:
+def _find_scaled(graph: Graph, rsqrt: NodeDef, variance: np.ndarray) -> Tuple[NodeDef, np.ndarray]:
     """The node that gives ``m``, and gamma."""
     readers = graph.consumers(rsqrt.name)
     if len(readers) == 1 and readers[0].op == "Mul":
-        gamma = graph.constant(_other(graph, readers[0], rsqrt))
+        gamma = graph.constant(_find_other(graph, readers[0], rsqrt))
         if gamma is not None:
             return readers[0], gamma
     return rsqrt, np.ones_like(variance)
 
 
-def _ends(graph: Graph, factor: NodeDef):
+def _find_ends(graph: Graph, factor: NodeDef) -> Tuple[Optional[str], Optional[np.ndarray], Optional[np.ndarray]]:
     """(name of the last node, mean, beta) behind ``m``; the name is None where the pieces are others."""
     mean = beta = last = None
     for product in graph.consumers(factor.name):
         if product.op != "Mul":
             continue
-        value = graph.constant(_other(graph, product, factor))
+        value = graph.constant(_find_other(graph, product, factor))
         for reader in graph.consumers(product.name):
             if value is None and reader.op in _ADD:
                 last = reader.name
@@ -127,7 +127,7 @@ def _ends(graph: Graph, factor: NodeDef):
     return (None if mean is None or beta is None else last), mean, beta
 
 
-def _other(graph: Graph, product: NodeDef, node: NodeDef) -> str:
+def _find_other(graph: Graph, product: NodeDef, node: NodeDef) -> str:
     """The operand of a product that is not ``node``'s."""
     first, second = graph.data_inputs(product)[:2]
     return second if tensors.node_of(first) == node.name else first

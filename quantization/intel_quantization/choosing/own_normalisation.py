@@ -57,13 +57,13 @@ def wanted_mode(own: Map) -> Optional[str]:
         for mode in modes:
             made = preprocess.apply(mode, pixels)
             for expected in (made, made[:, ::-1]):
-                if mode != wanted and _alike(values, expected):
+                if mode != wanted and _are_alike(values, expected):
                     return wanted
     # no mode that is known, but nothing else than 0..255 is ever divided by so much
     return "none" if np.all((np.abs(own[0]) > _LEAST_SCALE) & (np.abs(own[0]) < _MOST_SCALE)) else None
 
 
-def _alike(values: np.ndarray, expected: np.ndarray) -> bool:
+def _are_alike(values: np.ndarray, expected: np.ndarray) -> bool:
     """Within an eighth of the range: published means and deviations differ a bit, and those for bytes by 255/256."""
     return bool(np.abs(values - expected).max() < np.ptp(expected) / 8)
 

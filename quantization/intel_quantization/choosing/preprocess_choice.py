@@ -7,7 +7,7 @@ each way, and what they give is judged: see the modules of :mod:`intel_quantizat
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Callable, Sequence
+from typing import Any, Callable, Sequence
 
 from tensorflow.core.framework.graph_pb2 import GraphDef
 
@@ -23,6 +23,7 @@ from intel_quantization.data.feeds import Layout, image_input
 from intel_quantization.data.preprocess import Preprocessing
 from intel_quantization.graph import tensors
 from intel_quantization.graph.graph import Graph
+from intel_quantization.reading.interface import TensorInfo
 from intel_quantization.transforms.pipeline import optimize
 
 IMAGES = 32
@@ -46,7 +47,7 @@ class Candidate:
 
     graph_def: GraphDef
     fetches: Sequence[str]
-    inputs: Sequence
+    inputs: Sequence[TensorInfo]
     threads: int | None = None
 
 
@@ -66,7 +67,7 @@ def choose_for(candidate: Candidate, data: Dataset, base: Preprocessing, batch_s
 
     turns = TURNS if len(some) > 2 * TURNS else 1
 
-    def make_feed(tried: Preprocessing, turn: int):
+    def make_feed(tried: Preprocessing, turn: int) -> Any:
         wanted = replace(tried, resizing=base.resizing)
         return data.feed(some[turn::turns] if turn < turns else some[:0], wanted, batch_size)
 
@@ -75,7 +76,7 @@ def choose_for(candidate: Candidate, data: Dataset, base: Preprocessing, batch_s
 
 def choose_by_trying(
     candidate: Candidate,
-    make_feed: Callable,
+    make_feed: Callable[..., Any],
     layout: Layout,
     labelling: class_scores.Labelling,
     order: str | None = None,
@@ -90,7 +91,7 @@ def choose_by_trying(
         labelling: what the labels of the dataset mean.
         order: of the channels, where that is settled.
     """
-    modes = _modes(layout, order)
+    modes = _list_modes(layout, order)
     if len(modes) == 1:
         return Choice(modes[0], True, f"preprocessing: {modes[0]}, as the graph takes {layout.dtype} pixels")
     tensor = image_input(candidate.inputs)[0]
@@ -112,7 +113,7 @@ def choose_by_trying(
         def run(mode: str, turn: int, channels: str | None = order) -> Trial:
             return laboratory.run(mode, make_feed(Preprocessing(mode, channels), turn))
 
-        material = _tried(material, modes, run)
+        material = _try_modes(material, modes, run)
         choice = decide(material)
         if order is None and norms and layout.channels == 3 and choice.certain and choice.mode not in _BOTH_ORDERS:
             rgb = next(trial for trial in material.trials if trial.mode == choice.mode)
@@ -120,7 +121,7 @@ def choose_by_trying(
         return choice
 
 
-def _tried(material: Material, modes: Sequence[str], run: Callable[[str, int], Trial]) -> Material:
+def _try_modes(material: Material, modes: Sequence[str], run: Callable[[str, int], Trial]) -> Material:
     """The material with the trials of the modes that are worth it."""
     trials = [run(mode, 0) for mode in modes]
     for turn in range(1, TURNS):
@@ -142,7 +143,7 @@ def _same_images(like: Trial, run: Callable[[int], Trial]) -> Trial:
     return trial
 
 
-def _modes(layout: Layout, order: str | None) -> tuple[str, ...]:
+def _list_modes(layout: Layout, order: str | None) -> tuple[str, ...]:
     """In an order that is settled, vgg and caffe are the same; each is called by the name for it."""
     other = {"rgb": "caffe", "bgr": "vgg"}.get(order or "")
     return tuple(mode for mode in preprocess.modes_for(layout.dtype, layout.channels) if mode != other)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.core.framework.graph_pb2 import GraphDef
 
 from intel_quantization.choosing.answers import Answers, answers_of, joined
 from intel_quantization.data import class_scores
@@ -83,11 +84,13 @@ class Laboratory:
         threads: see :class:`intel_quantization.measure.runner.Runner`.
     """
 
-    def __init__(self, graph_def, fetches: Sequence[str], watched: Sequence[str], threads: Optional[int] = None):
+    def __init__(
+        self, graph_def: GraphDef, fetches: Sequence[str], watched: Sequence[str], threads: Optional[int] = None
+    ) -> None:
         self._session = open_session(graph_def, threads or 0)
         graph = self._session.graph
         self._outputs = [graph.get_tensor_by_name(name) for name in fetches]
-        self._moments: Dict[str, list] = {}
+        self._moments: Dict[str, List[Any]] = {}
         with graph.as_default():
             for name in watched:
                 tensor = graph.get_tensor_by_name(name)
@@ -98,18 +101,18 @@ class Laboratory:
     def __enter__(self) -> Laboratory:
         return self
 
-    def __exit__(self, *_exc) -> None:
+    def __exit__(self, *_error: object) -> None:
         self._session.close()
 
-    def run(self, mode: str, feed) -> Trial:
+    def run(self, mode: str, feed: Any) -> Trial:
         """Try the images of a feed; see :class:`Trial`.
 
         Raises:
             QuantizationError: or one of its subclasses: the graph does not take them.
         """
-        moments: List[dict] = []
+        moments: List[Dict[str, Any]] = []
         given: List[Answers] = []
-        labels: list = []
+        labels: List[Optional[int]] = []
         for batch in feed.batches():
             count = len(batch.images)
             useful = not given or given[-1].useful
@@ -126,7 +129,7 @@ class Laboratory:
         )
         return Trial(mode, means, squares, joined(given), tuple(labels))
 
-    def _run(self, fetches, feed: dict):
+    def _run(self, fetches: Any, feed: Dict[str, np.ndarray]) -> Any:
         try:
             return self._session.run(fetches, feed)
         except (ValueError, TypeError, tf.errors.OpError) as error:

@@ -60,25 +60,25 @@ class Material:
 
 def rank(material: Material) -> Dict[str, float]:
     """All penalties of each mode together, the best mode first."""
-    return _ranked(material, _kinds(material))
+    return _rank(material, _weigh_kinds(material))
 
 
-def _ranked(material: Material, kinds: Dict[str, Penalties]) -> Dict[str, float]:
+def _rank(material: Material, kinds: Dict[str, Penalties]) -> Dict[str, float]:
     modes = [trial.mode for trial in material.trials]
-    totals = {mode: sum(kind[mode] for kind in kinds.values()) + _weak(material, mode) for mode in modes}
+    totals = {mode: sum(kind[mode] for kind in kinds.values()) + _judge_weakness(material, mode) for mode in modes}
     return {mode: totals[mode] for mode in sorted(totals, key=lambda mode: totals[mode])}
 
 
 def decide(material: Material) -> Choice:
     """The mode that most speaks for."""
-    kinds = _kinds(material)
-    totals = _ranked(material, kinds)
+    kinds = _weigh_kinds(material)
+    totals = _rank(material, kinds)
     ranking = list(totals)
     chosen = ranking[0]
     near = [mode for mode in ranking[1:] if totals[mode] - totals[chosen] < SURE]
     doubts = [name for name, kind in kinds.items() if kind[chosen] >= _DISAGREES]
     far = bool(material.norms) and _least_divergence(material) >= evidence.TOO_FAR
-    details = _details(material, kinds, ranking)
+    details = _tell_details(material, kinds, ranking)
     if not kinds:
         why = "nothing in the graph or in its answers tells"
     elif near:
@@ -90,7 +90,7 @@ def decide(material: Material) -> Choice:
     else:
         return Choice(chosen, True, f"preprocessing: {chosen} fits best ({details}; --preprocess overrides)")
     more = f" ({details})" if details else ""
-    option = f"give --preprocess {chosen} if it is right, or " + _alternatives(near)
+    option = f"give --preprocess {chosen} if it is right, or " + _tell_alternatives(near)
     return Choice(chosen, False, f"preprocessing: assumed {chosen}, but not sure: {why}{more}; {option}")
 
 
@@ -111,12 +111,12 @@ def in_order(choice: Choice, rgb: Trial, bgr: Trial, norms: Sequence[Norm]) -> C
     return replace(choice, message=choice.message + more, order="bgr")
 
 
-def _alternatives(near: List[str]) -> str:
+def _tell_alternatives(near: List[str]) -> str:
     named = ", ".join(f"--preprocess {mode}" for mode in near[:_MOST_NAMED])
     return named or "another, or --mean and --std"
 
 
-def _kinds(material: Material) -> Dict[str, Penalties]:
+def _weigh_kinds(material: Material) -> Dict[str, Penalties]:
     trials = material.trials
     found: Dict[str, Penalties] = {}
     inner = evidence.by_norms(trials, material.norms) if material.norms else evidence.by_layers(trials, material.layers)
@@ -134,7 +134,7 @@ def _kinds(material: Material) -> Dict[str, Penalties]:
     return found
 
 
-def _weak(material: Material, mode: str) -> float:
+def _judge_weakness(material: Material, mode: str) -> float:
     penalty = 0.0 if mode == DEFAULT else _UNUSUAL
     if material.hint is not None and mode != material.hint:
         penalty += _HINT
@@ -147,7 +147,7 @@ def _least_divergence(material: Material) -> float:
     return min(evidence.divergence(trial, material.norms) for trial in material.trials)
 
 
-def _details(material: Material, kinds: Dict[str, Penalties], ranking: List[str]) -> str:
+def _tell_details(material: Material, kinds: Dict[str, Penalties], ranking: List[str]) -> str:
     """What was measured, for the best modes first."""
     by_mode = {trial.mode: trial for trial in material.trials}
     parts: List[str] = []

@@ -53,10 +53,10 @@ def alarms_of(findings: Iterable[Findings], others: Sequence[Concern], settings:
             # class scores and the ArgMax of them say the same
             found.setdefault(concern, []).extend(each.outputs)
     order = sorted(found, key=lambda concern: (concern.severity != ALARM, concern.cause == INT8))
-    return [_alarm(concern, ", ".join(found[concern]), settings) for concern in order[:_MOST]]
+    return [_make_alarm(concern, ", ".join(found[concern]), settings) for concern in order[:_MOST]]
 
 
-def _alarm(concern: Concern, output: str, settings: Settings) -> dict[str, Any]:
+def _make_alarm(concern: Concern, output: str, settings: Settings) -> dict[str, Any]:
     return {
         "severity": concern.severity,
         "output": output,

@@ -24,7 +24,7 @@ class Anchors(Detections):
         self._background = background
         self._empty: int | None = None
 
-    def images(self, arrays: list) -> list[Found]:
+    def images(self, arrays: list[np.ndarray]) -> list[Found]:
         """What is found in each image of a batch, before suppression."""
         scores = np.array(arrays[self._members.scores], np.float32)
         if self._background:

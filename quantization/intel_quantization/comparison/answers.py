@@ -19,12 +19,12 @@ class Answers:
         self._numbers: dict[bytes, int] = {}
         self._pairs: list[tuple[int, int]] = []
 
-    def add(self, fp32: list, int8: list) -> None:
+    def add(self, fp32: list[np.ndarray], int8: list[np.ndarray]) -> None:
         """The same samples by both graphs."""
         for before, after in zip(fp32[0], int8[0]):
-            self._pairs.append((self._number(before), self._number(after)))
+            self._pairs.append((self._number_answer(before), self._number_answer(after)))
 
-    def _number(self, answer: np.ndarray) -> int:
+    def _number_answer(self, answer: np.ndarray) -> int:
         return self._numbers.setdefault(answer.tobytes(), len(self._numbers))
 
     def finish(self) -> Findings | None:

@@ -35,12 +35,12 @@ class ClassMap:
         self._dominant: list[int] = []
         self._table = np.zeros((3, 0))  # by class: in both, in FP32, in INT8
 
-    def add(self, fp32: list, int8: list) -> None:
+    def add(self, fp32: list[np.ndarray], int8: list[np.ndarray]) -> None:
         """The same samples by both graphs."""
         if fp32[0].shape != int8[0].shape:
             return
         for before, after in zip(self.classes(fp32[0]), self.classes(int8[0])):
-            counts = _counts(before, after)
+            counts = _count_classes(before, after)
             grown = np.zeros((3, max(self._table.shape[1], counts.shape[1])))
             grown[:, : self._table.shape[1]] += self._table
             grown[:, : counts.shape[1]] += counts
@@ -82,7 +82,7 @@ class ClassMap:
         return Findings((self._name,), self.kind, len(self._equal), text, figures, concerns)
 
 
-def _counts(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+def _count_classes(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     """[3, classes]: pixels that have the class in both, in the first, in the second."""
     classes = int(max(before.max(), after.max())) + 1
     both = before[before == after]

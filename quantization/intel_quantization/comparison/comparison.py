@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Sequence
+from typing import Any, Sequence
 
 import numpy as np
 
@@ -26,11 +26,11 @@ class Comparison:
 
     def __init__(self, names: Sequence[str]) -> None:
         self._names = tuple(names)
-        self._held: list[tuple[list, list]] = []
+        self._held: list[tuple[list[np.ndarray], list[np.ndarray]]] = []
         self._samples = 0
         self._tasks: list[Task] | None = None
 
-    def add(self, fp32: list, int8: list, count: int, fed: int) -> None:
+    def add(self, fp32: list[np.ndarray], int8: list[np.ndarray], count: int, fed: int) -> None:
         """What both graphs give for a batch of ``count`` samples; ``fed`` with those that only fill it up."""
         pair = (own_rows(fp32, count, fed), own_rows(int8, count, fed))
         self._samples += count
@@ -48,7 +48,7 @@ class Comparison:
             self._compare(pair)
         self._held = []
 
-    def _compare(self, pair: tuple[list, list]) -> None:
+    def _compare(self, pair: tuple[list[np.ndarray], list[np.ndarray]]) -> None:
         for task in self._tasks or ():
             task.comparer.add(*([arrays[index] for index in task.indices] for arrays in pair))
 
@@ -56,9 +56,9 @@ class Comparison:
         """What was found of each output that could be compared."""
         if self._tasks is None:
             self._recognise()
-        return _without_guesses([self._findings(task) for task in self._tasks or ()])
+        return _without_guesses([self._find(task) for task in self._tasks or ()])
 
-    def _findings(self, task: Task) -> Findings:
+    def _find(self, task: Task) -> Findings:
         found = task.comparer.finish()
         if found is not None:
             return found
@@ -79,12 +79,12 @@ def _without_guesses(found: list[Findings]) -> list[Findings]:
     ]
 
 
-def own_rows(arrays: list, count: int, fed: int) -> list:
+def own_rows(arrays: list[np.ndarray], count: int, fed: int) -> list[Any]:
     """Arrays without the rows that only fill a batch up; what has no row for each sample becomes one row."""
-    return [_rows(np.asarray(array), count, fed) for array in arrays]
+    return [_take_rows(np.asarray(array), count, fed) for array in arrays]
 
 
-def _rows(array: np.ndarray, count: int, fed: int) -> np.ndarray:
+def _take_rows(array: np.ndarray, count: int, fed: int) -> np.ndarray:
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         array = np.nan_to_num(array)  # only where FP32 gives such values, too: else it is an error before
     if array.ndim and array.shape[0] == fed:

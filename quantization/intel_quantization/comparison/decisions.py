@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from intel_quantization.comparison import thresholds
@@ -18,9 +20,9 @@ class Decisions:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._pairs: list = []
+        self._pairs: list[Any] = []
 
-    def add(self, fp32: list, int8: list) -> None:
+    def add(self, fp32: list[np.ndarray], int8: list[np.ndarray]) -> None:
         """The same samples by both graphs."""
         if fp32[0].shape == int8[0].shape:
             self._pairs.append(np.stack([each.reshape(len(each), -1) >= 0.5 for each in (fp32[0], int8[0])]))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from intel_quantization.comparison import thresholds
 from intel_quantization.comparison.bounds import share_bounds
 from intel_quantization.comparison.degenerate import nothing, same_answer
-from intel_quantization.comparison.findings import Findings, judge
+from intel_quantization.comparison.findings import Concern, Findings, judge
 
 _MOST = 100  # boxes of an image that count, the surest first
 
@@ -53,11 +54,11 @@ class Detections:
         self._members = members
         self._pairs: list[tuple[Found, Found]] = []
 
-    def add(self, fp32: list, int8: list) -> None:
+    def add(self, fp32: list[np.ndarray], int8: list[np.ndarray]) -> None:
         """The same samples by both graphs."""
         self._pairs.extend(zip(self.images(fp32), self.images(int8)))
 
-    def images(self, arrays: list) -> list[Found]:
+    def images(self, arrays: list[np.ndarray]) -> list[Found]:
         """What is found in each image of a batch, of the arrays that are this detector's."""
         members = self._members
         boxes, scores = arrays[members.boxes], arrays[members.scores]
@@ -87,12 +88,12 @@ class Detections:
         back = [match(after.above(least), before.above(least / 2)) for before, after in self._pairs]
         sure = [before.above(least) for before, _ in self._pairs]
         # finding nothing in most images is all right
-        keys = [_rounded(found) if len(found.scores) else index for index, found in enumerate(sure)]
+        keys = [_round(found) if len(found.scores) else index for index, found in enumerate(sure)]
         alike = same_answer(keys, thresholds.MANY_CLASSES, "the same boxes")
-        findings = self._findings(least, again, back)
+        findings = self._tell_findings(least, again, back)
         return replace(findings, concerns=findings.concerns + alike)
 
-    def _findings(self, least: float, again: list, back: list) -> Findings:
+    def _tell_findings(self, least: float, again: list[Any], back: list[Any]) -> Findings:
         found, known = _share(again), _share(back)
         overlaps = np.concatenate([each[1] for each in again])
         scores = np.concatenate([each[2] for each in again])
@@ -111,24 +112,24 @@ class Detections:
             f"{found:.1f} % of FP32's {boxes} boxes (score >= {least:.2g}) found again at IoU >= 0.5 with their class, "
             f"mean IoU {overlap:.1f} %, mean score difference {difference:.3f}; {known:.1f} % of INT8's are FP32's"
         )
-        concerns = _judged(again, found, f"INT8 finds only {found:.1f} % of FP32's {boxes} boxes again")
+        concerns = _judge(again, found, f"INT8 finds only {found:.1f} % of FP32's {boxes} boxes again")
         if not concerns:
-            concerns = _judged(back, known, f"only {known:.1f} % of INT8's boxes are boxes of FP32")
+            concerns = _judge(back, known, f"only {known:.1f} % of INT8's boxes are boxes of FP32")
         return Findings(self._names, self.kind, len(again), text, figures, concerns)
 
 
-def _rounded(found: Found) -> bytes:
+def _round(found: Found) -> bytes:
     """The same for detections that differ by rounding only."""
     size = max(float(np.abs(found.boxes).max()), 1e-9)
     return found.classes.tobytes() + np.rint(100 * found.boxes / size).astype(np.int64).tobytes()
 
 
-def _share(matches: list) -> float:
+def _share(matches: list[Any]) -> float:
     hits = np.concatenate([each[0] for each in matches])
     return 100.0 * float(hits.mean()) if len(hits) else 100.0
 
 
-def _judged(matches: list, share: float, what: str):
+def _judge(matches: list[Any], share: float, what: str) -> tuple[Concern, ...]:
     # boxes of one image fail together, so that the images are what is counted
     images = sum(1 for each in matches if len(each[0]))
     if images < thresholds.FEWEST_ANSWERS:
@@ -136,7 +137,7 @@ def _judged(matches: list, share: float, what: str):
     return judge(share, 100 * share_bounds(share / 100 * images, images)[1], thresholds.BOXES, what)
 
 
-def sure_enough(scores: list) -> float | None:
+def sure_enough(scores: list[np.ndarray]) -> float | None:
     """From which score on boxes count: 0.5, or less for a graph that is seldom so sure; None if it never is.
 
     Args:
@@ -173,7 +174,7 @@ def match(wanted: Found, given: Found) -> tuple[np.ndarray, np.ndarray, np.ndarr
 
 def iou(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Intersection over union of boxes [n, 4] and [m, 4], two opposite corners each: [n, m]."""
-    first, second = (_ordered(boxes.astype(np.float64)) for boxes in (first, second))
+    first, second = (_order(boxes.astype(np.float64)) for boxes in (first, second))
     low = np.maximum(first[:, np.newaxis, :2], second[np.newaxis, :, :2])
     high = np.minimum(first[:, np.newaxis, 2:], second[np.newaxis, :, 2:])
     common = np.maximum(high - low, 0.0).prod(axis=2)
@@ -182,6 +183,6 @@ def iou(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return common / np.where(union > 0, union, 1.0)
 
 
-def _ordered(boxes: np.ndarray) -> np.ndarray:
+def _order(boxes: np.ndarray) -> np.ndarray:
     corners = boxes.reshape(-1, 2, 2)
     return np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from intel_quantization.comparison import thresholds
@@ -18,9 +20,9 @@ class Embedding:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._pairs: list = []
+        self._pairs: list[Any] = []
 
-    def add(self, fp32: list, int8: list) -> None:
+    def add(self, fp32: list[np.ndarray], int8: list[np.ndarray]) -> None:
         """The same samples by both graphs."""
         if fp32[0].shape == int8[0].shape:
             self._pairs.append(np.stack([each.reshape(len(each), -1) for each in (fp32[0], int8[0])]))
@@ -41,7 +43,7 @@ class Embedding:
         middle = before.mean(axis=0)
         apart = cosines(before - middle, after - middle)
         centred = float(np.mean(apart))
-        nearest = (_unit(after - middle) @ _unit(before - middle).T).argmax(axis=1)
+        nearest = (_normalise(after - middle) @ _normalise(before - middle).T).argmax(axis=1)
         itself = 100.0 * float((nearest == np.arange(count)).mean())
         figures.update(centred_cosine=centred, nearest_itself=itself)
         text += f", {centred:.4f} about the mean; {itself:.1f} % of samples are nearest to themselves in FP32"
@@ -52,5 +54,5 @@ class Embedding:
         return Findings((self._name,), self.kind, count, text, figures, concerns)
 
 
-def _unit(rows: np.ndarray) -> np.ndarray:
+def _normalise(rows: np.ndarray) -> np.ndarray:
     return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)

@@ -6,7 +6,7 @@ the other modes on a few samples: under the right one its answers are sure and d
 
 from __future__ import annotations
 
-from typing import Callable, Iterable
+from typing import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -22,7 +22,9 @@ _MOST_ROWS = 4096
 _MOST_CLASSES = 256
 
 
-def judge_mode(mode: str, modes: Iterable[str], run: Callable[[str], list], names) -> tuple[Concern, ...]:
+def judge_mode(
+    mode: str, modes: Iterable[str], run: Callable[[str], list[list[np.ndarray]]], names: Sequence[str]
+) -> tuple[Concern, ...]:
     """The concern that another of ``modes`` fits far better than ``mode``.
 
     Args:
@@ -55,10 +57,10 @@ def guessed_mode(why: str) -> Concern:
     return Concern(NOTICE, FP32, why, 0.0, 1.0, "", remedy)
 
 
-def fit(names, batches: list) -> float | None:
+def fit(names: Sequence[str], batches: list[list[np.ndarray]]) -> float | None:
     """Information that answers give of the sample, in nats, plus mean top probability; None where none is a class."""
     for task in recognise(names, batches) if batches else ():
-        rows = _rows(task.comparer, [batch[task.indices[0]] for batch in batches])
+        rows = _find_rows(task.comparer, [batch[task.indices[0]] for batch in batches])
         if rows is not None:
             entropies = -(rows * np.log(np.maximum(rows, 1e-30))).sum(axis=1)
             mean = rows.mean(axis=0)
@@ -67,21 +69,23 @@ def fit(names, batches: list) -> float | None:
     return None
 
 
-def _rows(comparer: object, arrays: list) -> np.ndarray | None:
+def _find_rows(comparer: object, arrays: list[np.ndarray]) -> np.ndarray | None:
     """Distributions over classes, one a row, of what is not too much."""
     if isinstance(comparer, Scores) and comparer.probabilities:
         found = [class_scores.scores(array) for array in arrays]
         return np.concatenate([rows for rows in found if rows is not None])
     if isinstance(comparer, Sequences):
-        return _some(np.concatenate([array.reshape(-1, array.shape[-1]) for array in arrays]))
+        return _draw_some(np.concatenate([array.reshape(-1, array.shape[-1]) for array in arrays]))
     if not isinstance(comparer, ClassMap) or comparer.axis == MASK:
         return None
     if comparer.axis is not INTEGERS:
         axis = comparer.axis
-        return _some(np.concatenate([np.moveaxis(array, axis, -1).reshape(-1, array.shape[axis]) for array in arrays]))
-    pixels = _some(np.concatenate([array.reshape(-1) for array in arrays]))
+        return _draw_some(
+            np.concatenate([np.moveaxis(array, axis, -1).reshape(-1, array.shape[axis]) for array in arrays])
+        )
+    pixels = _draw_some(np.concatenate([array.reshape(-1) for array in arrays]))
     return np.eye(_MOST_CLASSES)[np.clip(pixels, 0, _MOST_CLASSES - 1).astype(np.int64)]
 
 
-def _some(rows: np.ndarray) -> np.ndarray:
+def _draw_some(rows: np.ndarray) -> np.ndarray:
     return rows[:: max(len(rows) // _MOST_ROWS, 1)].astype(np.float64)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Sequence
 
 import numpy as np
 
@@ -24,7 +24,7 @@ _UNIT = 1e-2  # of the length of a row of an embedding
 _FEWEST_FEATURES = 16
 
 
-def recognise(names, batches: list) -> list[Task]:
+def recognise(names: Sequence[str], batches: list[list[np.ndarray]]) -> list[Task]:
     """The comparers for a graph's outputs; each output is in at most one.
 
     Args:
@@ -40,13 +40,13 @@ def recognise(names, batches: list) -> list[Task]:
     widths = {output.first.shape[-1] for output in floats if holds_distributions(output.first)}
     alone = sum(output.first.dtype.kind == "f" for output in found) == 1
     for output in rest:
-        comparer = _comparer(output, alone or output.first.shape[-1] in widths)
+        comparer = _make_comparer(output, alone or output.first.shape[-1] in widths)
         if comparer is not None:
             tasks.append(Task((output.index,), comparer))
     return tasks
 
 
-def _comparer(output: Output, may_be_logits: bool) -> Any:
+def _make_comparer(output: Output, may_be_logits: bool) -> Any:
     """What compares one output that belongs to no detector; None where nothing can be said, as of texts."""
     array = output.first
     map_like = array.ndim in (3, 4) and min(array.shape[1:3]) >= _LEAST_SIDE

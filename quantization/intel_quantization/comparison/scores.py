@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from intel_quantization.comparison import thresholds
@@ -27,12 +29,12 @@ class Scores:
         self._name = name
         self.probabilities = probabilities
         self._noise = Noise()
-        self._answers: list = []
+        self._answers: list[Any] = []
         self._classes = 0
         self._mean: np.ndarray | None = None
         self._entropy = 0.0
 
-    def add(self, fp32: list, int8: list) -> None:
+    def add(self, fp32: list[np.ndarray], int8: list[np.ndarray]) -> None:
         """The same samples by both graphs."""
         before, after = class_scores.scores(fp32[0]), class_scores.scores(int8[0])
         if before is None or after is None or before.shape != after.shape:
@@ -57,18 +59,18 @@ class Scores:
         if noise is not None:
             figures["sqnr_db"] = noise
             text += f", SQNR {noise:.1f} dB"
-        return Findings((self._name,), self.kind, count, text, figures, self._concerns(before, after, noise))
+        return Findings((self._name,), self.kind, count, text, figures, self._find_concerns(before, after, noise))
 
-    def _concerns(self, before: np.ndarray, after: np.ndarray, noise: float | None) -> tuple[Concern, ...]:
+    def _find_concerns(self, before: np.ndarray, after: np.ndarray, noise: float | None) -> tuple[Concern, ...]:
         found = judge_answers(before, after)
         if not self.probabilities:
             return () if noise is None or noise > thresholds.SQNR[1] else found
         if not found and noise is not None:
             what = f"INT8's scores differ from FP32's by noise of {noise:.1f} dB"
             found = judge(noise, noise, thresholds.SCORES_SQNR, what, "dB")
-        return found + (same_answer(before, self._classes) or self._even(len(before)))
+        return found + (same_answer(before, self._classes) or self._judge_evenness(len(before)))
 
-    def _even(self, count: int) -> tuple[Concern, ...]:
+    def _judge_evenness(self, count: int) -> tuple[Concern, ...]:
         """The concern that FP32's rows hardly depend on the sample, whichever class is best."""
         assert self._mean is not None  # of probabilities
         information = float(_entropy(self._mean[np.newaxis] / count)[0]) - self._entropy / count

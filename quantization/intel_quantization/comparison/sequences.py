@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from intel_quantization.comparison import thresholds
@@ -17,10 +19,10 @@ class Sequences:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._pairs: list = []
+        self._pairs: list[Any] = []
         self._classes = 0
 
-    def add(self, fp32: list, int8: list) -> None:
+    def add(self, fp32: list[np.ndarray], int8: list[np.ndarray]) -> None:
         """The same samples by both graphs."""
         if fp32[0].shape != int8[0].shape:
             return
@@ -33,7 +35,7 @@ class Sequences:
             return None
         steps = np.concatenate([before for before, _ in self._pairs])
         blank = int(np.bincount(steps).argmax())  # most steps of a text are between its letters
-        read = [(_merged(before, blank), _merged(after, blank)) for before, after in self._pairs]
+        read = [(_merge(before, blank), _merge(after, blank)) for before, after in self._pairs]
         errors = [edits(before, after) for before, after in read]
         lengths = [max(len(before), len(after), 1) for before, after in read]
         alike = [100.0 * (1 - error / length) for error, length in zip(errors, lengths)]
@@ -48,7 +50,7 @@ class Sequences:
         return Findings((self._name,), self.kind, len(read), text, figures, concerns)
 
 
-def _merged(steps: np.ndarray, blank: int) -> tuple[int, ...]:
+def _merge(steps: np.ndarray, blank: int) -> tuple[int, ...]:
     """Repeated answers as one, without blanks."""
     changes = np.concatenate([[True], steps[1:] != steps[:-1]])
     return tuple(int(step) for step in steps[changes] if step != blank)

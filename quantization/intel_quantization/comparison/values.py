@@ -22,7 +22,7 @@ class Values:
         self._sum: np.ndarray | None = None
         self._compared = self._count = 0
 
-    def add(self, fp32: list, int8: list) -> None:
+    def add(self, fp32: list[np.ndarray], int8: list[np.ndarray]) -> None:
         """The same samples by both graphs."""
         before, after = fp32[0], int8[0]
         if before.shape != after.shape or not before.size:
@@ -43,7 +43,7 @@ class Values:
         cosine = float(np.mean(self._cosines))
         figures, text = {"sqnr_db": noise, "cosine": cosine}, f"SQNR {noise:.1f} dB, cosine {cosine:.4f}"
         what, limits, measured = f"INT8 differs from FP32 by noise of {noise:.1f} dB", thresholds.SQNR, noise
-        variance = self._variance()
+        variance = self._compute_variance()
         concerns: tuple[Concern, ...] = ()
         if variance is not None:
             concerns = alike(variance, self._noise.signal, self._count)
@@ -55,7 +55,7 @@ class Values:
         concerns += judge(measured, measured, limits, what, "dB")
         return Findings((self._name,), self.kind, self._count, text, figures, concerns)
 
-    def _variance(self) -> float | None:
+    def _compute_variance(self) -> float | None:
         """Power of what differs between samples; None where they are too few or of different sizes."""
         if self._sum is None or self._compared < max(self._count, thresholds.FEWEST_ALIKE):
             return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Sequence
 
 import numpy as np
 
@@ -40,7 +41,7 @@ def is_distribution(rows: np.ndarray) -> bool:
     return bool(np.isfinite(rows).all() and rows.min() >= 0 and np.abs(sums - 1).max() < _SUM_TOLERANCE)
 
 
-def find_classes(arrays: list) -> Classes | None:
+def find_classes(arrays: Sequence[np.ndarray]) -> Classes | None:
     """The output that scores classes: a distribution if there is one, else the only output of floats.
 
     Args:
@@ -85,7 +86,7 @@ class Labelling:
         return tuple(offset for offset in (0, 1) if self.classes + offset == outputs)
 
 
-def best_offset(labelling: Labelling, outputs: int, labels, answers: np.ndarray) -> int | None:
+def best_offset(labelling: Labelling, outputs: int, labels: Sequence[int | None], answers: np.ndarray) -> int | None:
     """The offset (see Labelling) with which an FP32 graph is right most often; None: none fits.
 
     Args:

@@ -40,11 +40,11 @@ class Dataset:
     resizes: bool = True
     unit: str = "images"
 
-    def feed(self, part, mode: Mode | None, batch_size: int | None = None):
+    def feed(self, part: Any, mode: Mode | None, batch_size: int | None = None) -> Any:
         """A feed of one of the parts, or of a slice of it; ``mode`` None: as they are."""
         return self.make_feed(part, mode or "none", batch_size)
 
 
-def batch_of(feed: dict) -> int:
+def batch_of(feed: dict[str, np.ndarray]) -> int:
     """How many samples a feed dict holds, with those that only fill it up."""
     return max((len(value) for value in feed.values() if np.ndim(value)), default=1)

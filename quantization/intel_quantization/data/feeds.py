@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Iterable, Iterator, Sequence, TypeVar
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from intel_quantization.data import preprocess
 from intel_quantization.data.decode import Decoder
 from intel_quantization.data.images import Image, discover
 from intel_quantization.errors import BadInputError
+from intel_quantization.reading.interface import TensorInfo
 
 # Larger ones are not faster, but the tensors of a batch are in memory together.
 DEFAULT_BATCH = 2
@@ -47,7 +49,7 @@ class Layout:
         return wanted or DEFAULT_BATCH
 
 
-def layout_of(info) -> Layout:
+def layout_of(info: TensorInfo) -> Layout:
     """How the placeholder ``info`` (a TensorInfo) wants images.
 
     Raises:
@@ -68,7 +70,7 @@ def layout_of(info) -> Layout:
     raise BadInputError(f"{what}; images have 1 or 3 channels, as its first or last dimension", remedy)
 
 
-def _shape_text(shape) -> str:
+def _shape_text(shape: Sequence[int | None] | None) -> str:
     if shape is None:
         return "of unknown shape"
     return "[{}]".format(",".join("?" if size is None else str(size) for size in shape))
@@ -78,7 +80,7 @@ def _shape_text(shape) -> str:
 class Batch:
     """One feed and the images in it. Rows past ``len(images)`` repeat the last image to fill a fixed batch."""
 
-    feed: dict
+    feed: dict[str, np.ndarray]
     images: tuple[Image, ...]
 
 
@@ -97,11 +99,19 @@ class ImageFeed:
         BadInputError: the placeholder takes no images, or ``mode`` does not fit it; while iterating: a bad file.
     """
 
-    def __init__(self, root, tensor, mode="none", batch_size=None, files=None, constants=None):
+    def __init__(
+        self,
+        root: str | None,
+        tensor: TensorInfo,
+        mode: preprocess.Mode = "none",
+        batch_size: int | None = None,
+        files: Any = None,
+        constants: dict[str, np.ndarray] | None = None,
+    ) -> None:
         self.layout = layout_of(tensor)
         preprocess.check(mode, self.layout.dtype, self.layout.channels)
         self.mode = preprocess.preprocessing(mode)
-        self.files = discover(root).files if files is None else files
+        self.files = discover(str(root)).files if files is None else files
         self.batch_size = self.layout.batch_size(batch_size)
         self._name = tensor.name
         self._constants = dict(constants or {})
@@ -111,24 +121,27 @@ class ImageFeed:
         """Number of batches."""
         return (len(self.files) + self.batch_size - 1) // self.batch_size
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[dict[str, np.ndarray]]:
         return (batch.feed for batch in self.batches())
 
-    def batches(self):
+    def batches(self) -> Iterator[Batch]:
         """The feeds together with the images they hold, as Batch objects."""
         for images in in_groups(self.files, self.batch_size):
-            yield Batch(dict(self._constants, **{self._name: self._array(images)}), images)
+            yield Batch(dict(self._constants, **{self._name: self._make_array(images)}), images)
 
-    def _array(self, images: tuple[Image, ...]) -> np.ndarray:
+    def _make_array(self, images: tuple[Image, ...]) -> np.ndarray:
         """Shape [batch, height, width, channels] or [batch, channels, height, width], of the placeholder's dtype."""
         size, resizing = self.layout.size, self.mode.resizing
         pixels = [self._decoder.read(image.path, size, image.data, resizing) for image in images]
         return as_input(np.stack(filled(pixels, self.layout.batch)), self.layout, self.mode)
 
 
-def in_groups(items, size: int):
+Item = TypeVar("Item")
+
+
+def in_groups(items: Iterable[Item], size: int) -> Iterator[tuple[Item, ...]]:
     """Tuples of ``size`` successive items; the last may be shorter."""
-    group: list = []
+    group: list[Item] = []
     for item in items:
         group.append(item)
         if len(group) == size:
@@ -138,7 +151,7 @@ def in_groups(items, size: int):
         yield tuple(group)
 
 
-def filled(rows: list, batch: int | None) -> list:
+def filled(rows: list[np.ndarray], batch: int | None) -> list[np.ndarray]:
     """``rows`` with the last repeated to fill a fixed batch."""
     return rows if batch is None else rows + rows[-1:] * (batch - len(rows))
 
@@ -153,7 +166,7 @@ def as_input(pixels: np.ndarray, layout: Layout, mode: preprocess.Mode) -> np.nd
     return np.ascontiguousarray(array, layout.dtype)
 
 
-def image_input(inputs) -> tuple:
+def image_input(inputs: Sequence[TensorInfo]) -> tuple[TensorInfo, dict[str, np.ndarray]]:
     """Which of a graph's inputs takes the images, and what to feed to the others.
 
     A bool (``is_training`` and the like) is fed False.

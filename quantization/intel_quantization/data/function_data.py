@@ -7,23 +7,33 @@ import inspect
 import os
 import sys
 import traceback
+from typing import Any, Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
 from intel_quantization.data.class_scores import Labelling
 from intel_quantization.data.dataset import Dataset, batch_of
 from intel_quantization.data.feeds import Batch
-from intel_quantization.data.given import as_feed
+from intel_quantization.data.given import FeedDict, as_feed
 from intel_quantization.data.images import DEFAULT_EVALUATE, DEFAULT_SAMPLES, Image, Split
+from intel_quantization.data.preprocess import Mode
 from intel_quantization.data.truth import Mask
 from intel_quantization.errors import BadInputError, QuantizationError
+from intel_quantization.reading.interface import TensorInfo
 
 _PLAIN = inspect.Parameter.POSITIONAL_OR_KEYWORD
 LABELS = ("labels", "label")
 """Keys of a feed dict that are no inputs, but the labels of the batch."""
 
 
-def function_data(path: str, name: str, inputs, samples=None, evaluate=None, data_location=None) -> Dataset:
+def function_data(
+    path: str,
+    name: str,
+    inputs: Sequence[TensorInfo],
+    samples: int | None = None,
+    evaluate: int | None = None,
+    data_location: str | None = None,
+) -> Dataset:
     """What a function gives as data for a graph: the first samples calibrate, those behind them compare.
 
     Args:
@@ -44,7 +54,7 @@ def function_data(path: str, name: str, inputs, samples=None, evaluate=None, dat
     second = DEFAULT_EVALUATE if evaluate is None else evaluate
     split = Split(Window(0, first), Window(first, second))
 
-    def make_feed(part, _mode, _batch_size):
+    def make_feed(part: Window, _mode: Mode, _batch_size: int | None) -> FunctionFeed:
         return FunctionFeed(call, what, inputs, part)
 
     return Dataset(f"the function {what}", None, split, Labelling(numbered=True), None, make_feed, unit="samples")
@@ -78,24 +88,24 @@ class FunctionFeed:
     mode = "none"
     batch_size = None
 
-    def __init__(self, call, what: str, inputs, window: Window) -> None:
+    def __init__(self, call: Callable[[], Any], what: str, inputs: Sequence[TensorInfo], window: Window) -> None:
         self._call = call
         self._what = what
         self._inputs = inputs
         self._window = window
         self._flags = {info.name: np.zeros((), bool) for info in inputs if info.dtype == "bool" and not info.shape}
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[FeedDict]:
         return (batch.feed for batch in self.batches())
 
-    def batches(self):
+    def batches(self) -> Iterator[Batch]:
         """The feeds together with what samples they hold, as Batch objects.
 
         Raises:
             BadInputError: the function fails, or gives what does not fit the graph.
         """
         skipped = taken = 0
-        for feed, labels in self._all():
+        for feed, labels in self._walk_all():
             count = batch_of(feed)
             if skipped < self._window.start:
                 skipped += count
@@ -103,9 +113,9 @@ class FunctionFeed:
             if taken >= len(self._window):
                 return
             taken += count
-            yield Batch(feed, self._images(labels, count))
+            yield Batch(feed, self._make_images(labels, count))
 
-    def _images(self, labels, count: int) -> tuple[Image, ...]:
+    def _make_images(self, labels: Any, count: int) -> tuple[Image, ...]:
         if labels is None:
             return (Image(self._what),) * count
         rows = np.asarray(labels)
@@ -121,9 +131,9 @@ class FunctionFeed:
             )
         return tuple(Image(self._what, int(number)) for number in numbers)
 
-    def _all(self):
+    def _walk_all(self) -> Iterator[tuple[FeedDict, Any]]:
         """(feed dict, labels or None) of every batch."""
-        labels: list = []
+        labels: list[Any] = []
         feeds = None
         others = [info for info in self._inputs if info.name not in self._flags]
         while True:
@@ -139,7 +149,7 @@ class FunctionFeed:
                 raise BadInputError(f"{self._what} failed: {told_error(error)}", "correct the function") from error
             yield dict(self._flags, **feed), labels.pop() if labels else None
 
-    def _without_labels(self, labels: list):
+    def _without_labels(self, labels: list[Any]) -> Any:
         result = self._call()
         if result is None:
             raise BadInputError("it gives None", "yield feed dicts: {'INPUT': array}")
@@ -149,7 +159,7 @@ class FunctionFeed:
             return result  # the latter is refused by name
         return self._taken_apart(result, labels)
 
-    def _taken_apart(self, items, labels: list):
+    def _taken_apart(self, items: Iterable[Any], labels: list[Any]) -> Iterator[Any]:
         names = {info.name.rsplit(":", 1)[0] for info in self._inputs}
         for given in items:
             item = given
@@ -161,7 +171,7 @@ class FunctionFeed:
             yield item
 
 
-def load_function(path: str, name: str, option: str = "--data_function"):
+def load_function(path: str, name: str, option: str = "--data_function") -> Callable[..., Any]:
     """A function of a Python file, which is imported; what lies beside the file can be imported by it.
 
     Args:
@@ -196,7 +206,7 @@ def load_function(path: str, name: str, option: str = "--data_function"):
     return function
 
 
-def _takes_a_path(function, path) -> bool:
+def _takes_a_path(function: Callable[..., Any], path: str | None) -> bool:
     """Whether the function has an argument for the path, and cannot or need not be called without."""
     try:
         parameters = list(inspect.signature(function).parameters.values())

@@ -41,18 +41,18 @@ class _Given:
 
     def feeds(self, data: Any) -> Iterator[FeedDict]:
         count = 0
-        for number, item in enumerate(self._batches(data)):
+        for number, item in enumerate(self._walk_batches(data)):
             if self.samples is not None and count >= self.samples:
                 return
             feed = self._feed(item, "batch %d" % number)
             count += max((len(value) if value.ndim else 1) for value in feed.values())
             yield feed
 
-    def _batches(self, data: Any) -> Iterable[Any]:
+    def _walk_batches(self, data: Any) -> Iterable[Any]:
         if isinstance(data, dict):
             return [data]
         if isinstance(data, np.ndarray):
-            return self._slices(data)
+            return self._cut_slices(data)
         try:
             return iter(data)
         except TypeError:
@@ -61,7 +61,7 @@ class _Given:
                 "give an array, a feed dict, an iterable of feed dicts, or a function that returns one",
             ) from None
 
-    def _slices(self, array: np.ndarray) -> Iterator[np.ndarray]:
+    def _cut_slices(self, array: np.ndarray) -> Iterator[np.ndarray]:
         info = self._only_input()
         if array.ndim == 0:
             raise BadInputError("calibration_data is a single number", "its first dimension must be the samples")
@@ -83,12 +83,12 @@ class _Given:
                 raise BadInputError("%s of the calibration data is empty" % what, "name the inputs: {'input': array}")
             feed = {}
             for key, value in item.items():
-                name = self._name(key, what)
-                feed[name] = self._fitting(name, value, what)
+                name = self._find_name(key, what)
+                feed[name] = self._fit(name, value, what)
             return feed
         if isinstance(item, (np.ndarray, list, tuple, np.generic)):
             info = self._only_input()
-            return {info.name: self._fitting(info.name, item, what)}
+            return {info.name: self._fit(info.name, item, what)}
         raise BadInputError(
             "%s of the calibration data is a %s, no feed dict" % (what, type(item).__name__),
             "give dicts of input name -> array",
@@ -103,7 +103,7 @@ class _Given:
             )
         return next(iter(self.inputs.values()))
 
-    def _name(self, key: Any, what: str) -> str:
+    def _find_name(self, key: Any, what: str) -> str:
         name = key if isinstance(key, str) else getattr(key, "name", None)  # a tensor of TensorFlow has a name
         if not isinstance(name, str):
             raise BadInputError("%s of the calibration data has the key %r" % (what, key), "keys are names of inputs")
@@ -115,7 +115,7 @@ class _Given:
                 did_you_mean(name, self.inputs, "write NODE or NODE:OUTPUT", quoted=True),
             ) from None
 
-    def _fitting(self, name: str, value: Any, what: str) -> np.ndarray:
+    def _fit(self, name: str, value: Any, what: str) -> np.ndarray:
         array = np.asarray(value)
         info = self.inputs.get(name)
         if info is None:

@@ -43,12 +43,12 @@ def check_image_size(name: str, kind: str, data: bytes) -> None:
         )
 
 
-def _png(data: bytes) -> tuple[int, int, int]:
+def _read_png(data: bytes) -> tuple[int, int, int]:
     width, height = struct.unpack_from(">II", data, 16)
     return width, height, 1
 
 
-def _bmp(data: bytes) -> tuple[int, int, int]:
+def _read_bmp(data: bytes) -> tuple[int, int, int]:
     width, height = struct.unpack_from("<ii", data, 18)
     return abs(width), abs(height), 1
 
@@ -76,10 +76,10 @@ def _jpeg(data: bytes) -> tuple[int, int, int]:
     return 0, 0, 1  # no frame, which the decoder says
 
 
-def _gif(data: bytes) -> tuple[int, int, int]:
+def _read_gif(data: bytes) -> tuple[int, int, int]:
     """The canvas, or the largest picture where that is larger, and the number of pictures; all are decoded."""
     width, height, flags = struct.unpack_from("<HHB", data, 6)
-    position = 13 + _colours(flags)
+    position = 13 + _count_colours(flags)
     pictures = 0
     while position < len(data) and data[position] != 0x3B:
         if data[position] == 0x21:  # an extension
@@ -88,7 +88,7 @@ def _gif(data: bytes) -> tuple[int, int, int]:
             columns, rows, flags = struct.unpack_from("<HHB", data, position + 5)
             width, height = max(width, columns), max(height, rows)
             pictures += 1
-            position += 11 + _colours(flags)
+            position += 11 + _count_colours(flags)
         else:
             break  # damaged: the decoder ends here, too
         while position < len(data) and data[position]:
@@ -97,9 +97,9 @@ def _gif(data: bytes) -> tuple[int, int, int]:
     return width, height, max(pictures, 1)
 
 
-def _colours(flags: int) -> int:
+def _count_colours(flags: int) -> int:
     """Bytes of a table of colours."""
     return 3 << (flags & 7) + 1 if flags & 0x80 else 0
 
 
-_READERS = {"png": _png, "jpeg": _jpeg, "gif": _gif, "bmp": _bmp}
+_READERS = {"png": _read_png, "jpeg": _jpeg, "gif": _read_gif, "bmp": _read_bmp}

@@ -43,7 +43,7 @@ def labelled(images: Images, root: str, path: str) -> tuple[Images, bool]:
             )
         texts.append(text)
     if all(_is_number(text) for text in texts):
-        files = tuple(Image(image.path, _number(text, path)) for image, text in zip(images.files, texts))
+        files = tuple(Image(image.path, _read_number(text, path)) for image, text in zip(images.files, texts))
         return Images(files, (), images.ignored), True
     classes = tuple(sorted(set(found.values())))
     number = {name: index for index, name in enumerate(classes)}
@@ -70,11 +70,11 @@ def row_labels(path: str, rows: int) -> np.ndarray:
             return array.whole().astype(np.int64, copy=False)
         values = array.whole().reshape(-1)
     else:
-        words = [line.replace(",", " ").split() for line in _lines(path)]
+        words = [line.replace(",", " ").split() for line in _read_lines(path)]
         texts = [found[-1] for found in words if found]
         if not all(_is_number(text) for text in texts):
             raise BadInputError(f"{path} has other lines than numbers", "expected a number a line, for each row")
-        values = np.array([_number(text, path) for text in texts], np.int64)
+        values = np.array([_read_number(text, path) for text in texts], np.int64)
     if values.dtype.kind not in "iu" or len(values) != rows:
         raise BadInputError(
             f"{path} has {len(values)} labels of type {values.dtype} for {rows} rows", "expected a whole number a row"
@@ -87,13 +87,13 @@ def _is_number(text: str) -> bool:
     return text.isdigit() and text.isascii()
 
 
-def _number(text: str, path: str) -> int:
+def _read_number(text: str, path: str) -> int:
     if len(text.lstrip("0")) > _MOST_DIGITS:
         raise BadInputError(f"{path} has the label {text[:40]}, which is no number of a class", _FORM)
     return int(text)
 
 
-def _lines(path: str) -> list[str]:
+def _read_lines(path: str) -> list[str]:
     try:
         with open(path, encoding="utf-8-sig") as stream:
             return stream.read().splitlines()
@@ -105,7 +105,7 @@ def _lines(path: str) -> list[str]:
 
 def _read(path: str) -> dict[str, str]:
     """Labels by the names of images."""
-    lines = [line for line in _lines(path) if line.strip() and not line.startswith("#")]
+    lines = [line for line in _read_lines(path) if line.strip() and not line.startswith("#")]
     try:
         rows = _csv_rows(lines) if path.lower().endswith((".csv", ".tsv")) else [line.rsplit(None, 1) for line in lines]
     except csv.Error as error:

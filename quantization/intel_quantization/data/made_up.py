@@ -43,7 +43,7 @@ def made_up_data(inputs: Sequence[Any], seed: int, samples: Optional[int] = None
     try:
         tensor, constants = image_input(inputs)
     except BadInputError:
-        return _rows(inputs, part, numbers)
+        return _make_rows(inputs, part, numbers)
     layout = layout_of(tensor)
 
     def make_feed(some: Sequence[Image], mode: preprocess.Mode, batch_size: Optional[int]) -> _Feed:
@@ -110,13 +110,13 @@ class _Rows(_Feed):
 
     def arrays(self, numbers: List[int]) -> Dict[str, np.ndarray]:
         rows = numbers + numbers[-1:] * (self.batch_size - len(numbers)) if self._is_fixed() else numbers
-        return {info.name: _values(info, rows) for info in self.inputs}
+        return {info.name: _make_values(info, rows) for info in self.inputs}
 
     def _is_fixed(self) -> bool:
         return any(info.shape and info.shape[0] is not None for info in self.inputs)
 
 
-def _rows(inputs: Sequence[Any], part: Tuple[Image, ...], numbers: Dict[str, int]) -> Dataset:
+def _make_rows(inputs: Sequence[Any], part: Tuple[Image, ...], numbers: Dict[str, int]) -> Dataset:
     for info in inputs:
         if info.dtype not in (*_FLOATS, "bool") or info.shape is None or None in info.shape[1:]:
             raise BadInputError(
@@ -132,7 +132,7 @@ def _rows(inputs: Sequence[Any], part: Tuple[Image, ...], numbers: Dict[str, int
     return Dataset(what, len(part), Split(part, ()), Labelling(), None, make_feed, (), False, "rows")
 
 
-def _values(info: Any, numbers: Sequence[int]) -> np.ndarray:
+def _make_values(info: Any, numbers: Sequence[int]) -> np.ndarray:
     if info.dtype == "bool" or not info.shape:
         return np.zeros(info.shape or (), info.dtype)
     rows = [np.random.RandomState(number).normal(size=info.shape[1:]) for number in numbers]
@@ -143,33 +143,33 @@ def picture(number: int, height: int, width: int, channels: int) -> np.ndarray:
     """A picture, the same for the same number: float32 [height, width, channels], 0..255."""
     random = np.random.RandomState(number)
     canvas = np.empty((height, width, channels))
-    canvas[:] = _colour(random, channels)
+    canvas[:] = _draw_colour(random, channels)
     rows, columns = np.mgrid[:height, :width]
     side = min(height, width)
-    for radius in sorted(_radii(random, side), reverse=True):
+    for radius in sorted(_draw_radii(random, side), reverse=True):
         row, column = random.uniform(0, height), random.uniform(0, width)
         if random.uniform() < 0.5:
             inside = np.hypot(rows - row, columns - column) < radius
         else:
             inside = (abs(rows - row) < radius * random.uniform(0.3, 1)) & (abs(columns - column) < radius)
-        canvas[inside] = _colour(random, channels)
-    canvas += random.uniform(5, 25) * _texture(random, height, width)[..., np.newaxis]
+        canvas[inside] = _draw_colour(random, channels)
+    canvas += random.uniform(5, 25) * _draw_texture(random, height, width)[..., np.newaxis]
     return np.clip(canvas, 0, 255).astype(np.float32)
 
 
-def _radii(random: np.random.RandomState, side: int) -> np.ndarray:
+def _draw_radii(random: np.random.RandomState, side: int) -> np.ndarray:
     """Of leaves, so that each size covers as much: their number falls as the cube."""
     least, most = max(side / 40.0, 1.0), side / 2.0
     share = random.uniform(size=_LEAVES)
     return 1.0 / np.sqrt(share / most**2 + (1 - share) / least**2)
 
 
-def _colour(random: np.random.RandomState, channels: int) -> np.ndarray:
+def _draw_colour(random: np.random.RandomState, channels: int) -> np.ndarray:
     """Gray with a little colour, as photos are."""
     return np.clip(random.normal(115, 60) + random.normal(0, 18, channels), 0, 255)
 
 
-def _texture(random: np.random.RandomState, height: int, width: int) -> np.ndarray:
+def _draw_texture(random: np.random.RandomState, height: int, width: int) -> np.ndarray:
     """Noise whose amplitude falls with the frequency, of variance 1: [height, width]."""
     frequency = np.hypot(np.fft.fftfreq(height)[:, np.newaxis], np.fft.rfftfreq(width)[np.newaxis])
     spectrum = np.fft.rfft2(random.normal(size=(height, width))) / np.maximum(frequency, 1.0 / max(height, width))

@@ -13,7 +13,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Callable, Optional, Tuple
+from typing import Callable, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -73,11 +73,11 @@ def to_size(pixels: np.ndarray, size: Size, resizing: Resizing, resize: Resize) 
         return values if values.shape[:2] == tuple(wanted) else resize(values, wanted)
 
     if resizing.rule == "crop":
-        return _centre(scaled(pixels, _covering(pixels.shape, size, resizing.number)), size)
+        return _cut_centre(scaled(pixels, _cover(pixels.shape, size, resizing.number)), size)
     if resizing.rule == "central_crop":
         share = _DEFAULTS["central_crop"] if resizing.number is None else resizing.number
         inner = tuple(max(1, round(side * share)) for side in pixels.shape[:2])
-        return scaled(_centre(pixels, inner), size)
+        return scaled(_cut_centre(pixels, inner), size)
     if resizing.rule == "pad":
         factor = min(size[0] / pixels.shape[0], size[1] / pixels.shape[1])
         inner = tuple(min(most, max(1, round(side * factor))) for side, most in zip(pixels.shape[:2], size))
@@ -88,7 +88,7 @@ def to_size(pixels: np.ndarray, size: Size, resizing: Resizing, resize: Resize) 
     return scaled(pixels, size)
 
 
-def _covering(shape, size: Size, shorter: Optional[float]) -> Size:
+def _cover(shape: Sequence[int], size: Size, shorter: Optional[float]) -> Size:
     """The size of a picture whose shorter side has a margin around the input; both sides cover the input."""
     margin = _MARGIN if shorter is None else shorter / min(size)
     if margin < 1:
@@ -100,6 +100,6 @@ def _covering(shape, size: Size, shorter: Optional[float]) -> Size:
     return max(size[0], round(shape[0] * factor)), max(size[1], round(shape[1] * factor))
 
 
-def _centre(pixels: np.ndarray, size) -> np.ndarray:
+def _cut_centre(pixels: np.ndarray, size: Size) -> np.ndarray:
     top, left = ((outer - inner) // 2 for outer, inner in zip(pixels.shape[:2], size))
     return pixels[top : top + size[0], left : left + size[1]]

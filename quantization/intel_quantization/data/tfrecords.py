@@ -6,6 +6,7 @@ import os
 import random
 import re
 import struct
+from typing import Iterator
 
 import tensorflow as tf
 from google.protobuf.message import DecodeError
@@ -32,7 +33,7 @@ def is_record_name(name: str) -> bool:
 def holds_records(path: str) -> bool:
     """Whether the file begins with a whole TFRecord."""
     try:
-        next(_records(path))
+        next(_read_records(path))
     except (BadInputError, StopIteration):
         return False
     return True
@@ -56,7 +57,7 @@ class RecordImages:
     def __getitem__(self, which: slice) -> RecordImages:
         return RecordImages(self._files, self._places[which])
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Image]:
         """The images, as Image objects with their bytes.
 
         Raises:
@@ -66,9 +67,9 @@ class RecordImages:
         for file, number in self._places:
             wanted.setdefault(file, set()).add(number)
         for file, numbers in wanted.items():
-            for number, record in enumerate(_records(self._files[file])):
+            for number, record in enumerate(_read_records(self._files[file])):
                 if number in numbers:
-                    yield _image(self._files[file], number, record)
+                    yield _make_image(self._files[file], number, record)
                     numbers.remove(number)
                     if not numbers:
                         break
@@ -114,7 +115,7 @@ def _count(path: str) -> int:
         size = os.path.getsize(path)
         with open(path, "rb") as stream:
             if stream.read(2) == _GZIP:
-                return sum(1 for _ in _records(path))
+                return sum(1 for _ in _read_records(path))
             count = position = 0
             while position < size:
                 stream.seek(position)
@@ -122,14 +123,14 @@ def _count(path: str) -> int:
                 if len(header) == 12:
                     position += 16 + struct.unpack("<Q", header[:8])[0]
                 if len(header) < 12 or position > size:
-                    raise _damaged(path, count, "it ends in the middle")
+                    raise _tell_damage(path, count, "it ends in the middle")
                 count += 1
             return count
     except OSError as error:
         raise BadInputError(f"cannot read {path}: {error.strerror}", "check its permissions") from None
 
 
-def _records(path: str):
+def _read_records(path: str) -> Iterator[bytes]:
     """The records' bytes, by TensorFlow's own reader, which checks their checksums."""
     kind = tf1.python_io.TFRecordCompressionType
     try:
@@ -144,16 +145,16 @@ def _records(path: str):
             yield record
             number += 1
     except tf.errors.OpError as error:
-        raise _damaged(path, number, first_line(error)[:200]) from None
+        raise _tell_damage(path, number, first_line(error)[:200]) from None
 
 
-def _damaged(path: str, number: int, why: str) -> BadInputError:
+def _tell_damage(path: str, number: int, why: str) -> BadInputError:
     return BadInputError(
         f"{path} is no TFRecord file, or is damaged, at record {number}: {why}", "copy or make it anew"
     )
 
 
-def _image(path: str, number: int, record: bytes) -> Image:
+def _make_image(path: str, number: int, record: bytes) -> Image:
     name = f"record {number} of {path}"
     try:
         features = tf.train.Example.FromString(record).features.feature

@@ -22,7 +22,7 @@ class Thumbnails:
     def __enter__(self) -> Thumbnails:
         return self
 
-    def __exit__(self, *_exc) -> None:
+    def __exit__(self, *_error: object) -> None:
         self._session.close()
 
     def jpeg(self, values: np.ndarray, flipped: bool = False) -> bytes | None:
@@ -49,12 +49,12 @@ def as_pixels(values: np.ndarray) -> np.ndarray | None:
         values = values.transpose(1, 2, 0)
     if min(values.shape[:2]) < 8:  # a row of numbers that happens to have three dimensions
         return None
-    values = _shrunk(np.nan_to_num(values.astype(np.float32)))
+    values = _shrink(np.nan_to_num(values.astype(np.float32)))
     low, high = float(values.min()), float(values.max())
     return np.rint((values - low) * (255.0 / max(high - low, 1e-12))).astype(np.uint8)
 
 
-def _shrunk(values: np.ndarray) -> np.ndarray:
+def _shrink(values: np.ndarray) -> np.ndarray:
     """The means of equal squares, as many as fit."""
     step = -(-max(values.shape[:2]) // SIDE)
     if step == 1:

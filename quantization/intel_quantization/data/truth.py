@@ -49,13 +49,13 @@ class Mask:
         Raises:
             BadInputError: it is no image of classes.
         """
-        array = self._array()
+        array = self._read_array()
         rows, columns = (
             np.minimum((np.arange(new) + 0.5) * old / new, old - 1).astype(int) for new, old in zip(size, array.shape)
         )
         return array[rows][:, columns].astype(np.int64)
 
-    def _array(self) -> np.ndarray:
+    def _read_array(self) -> np.ndarray:
         array = self.source if isinstance(self.source, np.ndarray) else _read(self.source)
         if array.dtype.kind not in "iu" or array.ndim != 2:
             raise BadInputError(
@@ -83,7 +83,7 @@ def _read(source: str | bytes) -> np.ndarray:
         if not data:
             with open(name, "rb") as stream:
                 data = stream.read()
-        return _decoder().read(name, data=indices_as_gray(data))[..., 0].astype(np.int64)
+        return _make_decoder().read(name, data=indices_as_gray(data))[..., 0].astype(np.int64)
     except BadInputError:
         raise
     except (*READING_ERRORS, MemoryError) as error:
@@ -94,7 +94,7 @@ def _read(source: str | bytes) -> np.ndarray:
 
 
 @lru_cache(maxsize=1)
-def _decoder() -> Decoder:
+def _make_decoder() -> Decoder:
     return Decoder(1)
 
 

@@ -33,12 +33,12 @@ def with_boxes(images: Images, path: str) -> Images:
         with open(path, encoding="utf-8") as stream:
             data = json.load(stream)
         by_id = {entry["id"]: entry for entry in data["images"]}
-        objects: dict[Any, list] = {key: [] for key in by_id}
+        objects: dict[Any, list[Any]] = {key: [] for key in by_id}
         for entry in data["annotations"]:
             objects[entry["image_id"]].append(entry)
         known = {entry["file_name"]: key for key, entry in by_id.items()}
         files = tuple(
-            replace(image, label=None, truth=_boxes(by_id[known[name]], objects[known[name]]))
+            replace(image, label=None, truth=_read_boxes(by_id[known[name]], objects[known[name]]))
             for image, name in ((image, os.path.basename(image.path)) for image in images.files)
             if name in known
         )
@@ -100,7 +100,7 @@ def truth_of_record(features: Mapping[str, Any]) -> Boxes | Mask | None:
     )
 
 
-def _boxes(image: Mapping[str, Any], objects: Sequence[Mapping[str, Any]]) -> Boxes:
+def _read_boxes(image: Mapping[str, Any], objects: Sequence[Mapping[str, Any]]) -> Boxes:
     width, height = float(image["width"]), float(image["height"])
     if not (0 < width < np.inf and 0 < height < np.inf):
         raise ValueError("an image of %r x %r pixels" % (image["width"], image["height"]))

@@ -20,7 +20,7 @@ from intel_quantization.job_stages.prepare import Prepared
 from intel_quantization.job_stages.run_context import RunContext
 from intel_quantization.measure.of_job import points_lost
 from intel_quantization.report import write_report
-from intel_quantization.report.content import build
+from intel_quantization.report.content import Parts, build_report
 from intel_quantization.report.model_explorer import node_data
 from intel_quantization.tune.tune import Tuning
 
@@ -42,9 +42,7 @@ def finish_job(
     save_statistics(converted.conversion.statistics, publication.path(outputs.STATISTICS))
     if job.intermediate:
         save_statistics(converted.conversion.statistics, publication.path(outputs.WITH_PATCHES))
-    report = build(
-        job,
-        converted.conversion,
+    parts = Parts(
         in_graph=jobs.path(job.in_graph),
         int8_graph=publication.path(outputs.graph_suffix(job.format)),
         accuracy=None if accuracy is None else accuracy.as_dict(),
@@ -59,6 +57,7 @@ def finish_job(
         samples=() if accuracy is None else [each.as_dict() for each in accuracy.differing],
         times=_times(blame),
     )
+    report = build_report(job, converted.conversion, parts)
     suffixes = (outputs.REPORT_HTML, outputs.REPORT_JSON, outputs.REPORT_MARKDOWN)
     pictures = () if accuracy is None else [each.jpeg for each in accuracy.differing]
     html, data, markdown = map(publication.path, suffixes)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from typing import Sequence
+
+import numpy as np
 
 from intel_quantization.blame.blame import Blame
 from intel_quantization.blame.of_job import blame_of_job
+from intel_quantization.comparison.findings import Concern
 from intel_quantization.comparison.other_modes import guessed_mode, judge_mode
 from intel_quantization.contract.cpu import INT8_FLAGS, has_int8
 from intel_quantization.conversion import Conversion
@@ -59,22 +63,22 @@ def measure_graphs(run: RunContext, prepared: Prepared, conversion: Conversion) 
     run.stages.enter("measure")
     if not run.job.measure:
         return Measured()
-    obstacle = _obstacle(run)
+    obstacle = _find_obstacle(run)
     if obstacle:
         return Measured(obstacle=obstacle, verdict=verdict_of(run.job, None, obstacle))
     threads, outputs, work = run.job.threads, list(prepared.outputs), count_multiplications(conversion)
     with Runner(prepared.runnable, outputs, threads, "the FP32 graph") as fp32, Runner(
         conversion.graph, outputs, threads, "the INT8 graph"
     ) as int8:
-        latency = _latency(run, prepared, conversion, fp32, int8)
-        accuracy = _accuracy(run, prepared, work, fp32, int8)
-    blame = _blame(run, prepared, conversion, samples_to_blame(work)) if run.job.blame else None
+        latency = _measure_latency(run, prepared, conversion, fp32, int8)
+        accuracy = _measure_accuracy(run, prepared, work, fp32, int8)
+    blame = _find_blame(run, prepared, conversion, samples_to_blame(work)) if run.job.blame else None
     if latency is not None and latency.speedup < 1:
         run.events.log(_slower_text(latency, run.surroundings["cpu"]), "warning")
     return Measured(accuracy, latency, "", verdict_of(run.job, accuracy, ""), blame)
 
 
-def _blame(run: RunContext, prepared: Prepared, conversion: Conversion, samples: int) -> Blame | None:
+def _find_blame(run: RunContext, prepared: Prepared, conversion: Conversion, samples: int) -> Blame | None:
     data = prepared.data
     if data is None or not data.split.calibration:
         return None
@@ -85,7 +89,7 @@ def _blame(run: RunContext, prepared: Prepared, conversion: Conversion, samples:
     return blame_of_job(conversion, options, feed, run.job.threads, run.events, one)
 
 
-def _obstacle(run: RunContext) -> str:
+def _find_obstacle(run: RunContext) -> str:
     version = run.surroundings["tensorflow"]
     why = int8_kernels.obstacle() if int8_kernels.may_fail(version) else ""
     if why:
@@ -97,7 +101,9 @@ def _obstacle(run: RunContext) -> str:
     return why
 
 
-def _latency(run: RunContext, prepared: Prepared, conversion: Conversion, fp32: Runner, int8: Runner) -> Latency | None:
+def _measure_latency(
+    run: RunContext, prepared: Prepared, conversion: Conversion, fp32: Runner, int8: Runner
+) -> Latency | None:
     data = prepared.data
     if data is not None:
         part = (data.split.evaluation or data.split.calibration)[:1]
@@ -112,7 +118,7 @@ def _latency(run: RunContext, prepared: Prepared, conversion: Conversion, fp32: 
         return None
 
 
-def _accuracy(run: RunContext, prepared: Prepared, work: float, fp32: Runner, int8: Runner) -> Accuracy | None:
+def _measure_accuracy(run: RunContext, prepared: Prepared, work: float, fp32: Runner, int8: Runner) -> Accuracy | None:
     data = prepared.data
     if data is None or not data.split.evaluation:
         return None
@@ -141,10 +147,10 @@ def _accuracy(run: RunContext, prepared: Prepared, work: float, fp32: Runner, in
     given = f"{labelling.classes} classes" if labelling.classes else "the labels" if run.job.labels else ""
     if given and not accuracy.labelled and not accuracy.measures:
         run.events.log(f"top-1 is not known: {given} do not fit the classes that the graph tells apart", "warning")
-    return replace(accuracy, unit=data.unit, concerns=accuracy.concerns + _doubts(run, prepared, data, fp32))
+    return replace(accuracy, unit=data.unit, concerns=accuracy.concerns + _find_doubts(run, prepared, data, fp32))
 
 
-def _doubts(run: RunContext, prepared: Prepared, data: Dataset, fp32: Runner) -> tuple:
+def _find_doubts(run: RunContext, prepared: Prepared, data: Dataset, fp32: Runner) -> tuple[Concern, ...]:
     """Whether the preprocessing was guessed, or FP32 does better under another than the one that was given."""
     mode, layout = run.job.preprocess, data.layout
     if mode is None or layout is None:
@@ -153,14 +159,14 @@ def _doubts(run: RunContext, prepared: Prepared, data: Dataset, fp32: Runner) ->
     part, most = data.split.evaluation, _TRIED if small else _TRIED // 4
     some = part[:: max(len(part) // most, 1)][:most]  # their order may be that of the classes
 
-    def try_mode(other: str) -> list:
+    def try_mode(other: str) -> list[list[np.ndarray]]:
         tried = replace(preprocess.preprocessing(prepared.mode or other), mode=other)
         return [list(fp32.run(feed)) for feed in data.feed(some, tried, run.job.batch_size)]
 
     return judge_mode(mode, preprocess.modes_for(layout.dtype, layout.channels), try_mode, list(prepared.outputs))
 
 
-def _slower_text(latency: Latency, cpu: list) -> str:
+def _slower_text(latency: Latency, cpu: Sequence[str]) -> str:
     text = f"INT8 is slower than FP32 here: {latency.int8_ms:.2f} ms against {latency.fp32_ms:.2f} ms"
     if not has_int8(cpu):
         text += f"; this CPU has no INT8 dot products ({', '.join(INT8_FLAGS)}; it has {', '.join(cpu)})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from intel_quantization import job as jobs
 from intel_quantization.contract import outputs
@@ -36,7 +37,7 @@ class RunContext:
     zoo: Entry | None
     events: EventStream
     stages: Stages
-    surroundings: dict
+    surroundings: dict[str, Any]
     publication: Publication
 
     @property

@@ -25,7 +25,7 @@ def tune_graph(
     Raises:
         QuantizationError: the graph that was chosen does not run.
     """
-    tuning = _tuned(run, prepared, converted, measured) if run.job.tune and not measured.obstacle else None
+    tuning = _tune(run, prepared, converted, measured) if run.job.tune and not measured.obstacle else None
     if tuning is None or tuning.conversion is converted.conversion:
         return converted, measured, tuning
     write_result(tuning.conversion, run.publication.path(output_suffix(run.job)), run.job.allow_op)
@@ -36,7 +36,7 @@ def tune_graph(
     )
 
 
-def _tuned(run: RunContext, prepared: Prepared, converted: Converted, measured: Measured) -> Tuning | None:
+def _tune(run: RunContext, prepared: Prepared, converted: Converted, measured: Measured) -> Tuning | None:
     events, accuracy, verdict = run.events, measured.accuracy, measured.verdict
     run.stages.enter(TUNE)
     if verdict is None or accuracy is None or (not accuracy.measures and accuracy.agreement is None):

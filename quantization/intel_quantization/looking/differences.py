@@ -82,7 +82,7 @@ def tensor_errors(first: Looked, second: Looked, feeds: Iterable[Dict[str, Any]]
                 error = given.astype(np.float64) - wanted
                 sums[number] += np.square(wanted, dtype=np.float64).sum(), np.square(error).sum()
     return [
-        TensorError(name, op, _decibels(*pair))
+        TensorError(name, op, _compute_decibels(*pair))
         for (name, _other, op), pair, used in zip(common, sums, usable)
         if used and pair[0] > 0
     ]
@@ -95,26 +95,26 @@ def faults(graph: graph_pb2.GraphDef) -> List[str]:
     for op in ("Requantize", "RequantizationRange", "QuantizeDownAndShrinkRange"):
         if counts[op]:
             found.append(f"{counts[op]} x {op} are left: a layer that could be fused is not")
-    bad = [node.name for node in graph.node if node.op == _WRONG and _mode(node) == b"MIN_FIRST"]
+    bad = [node.name for node in graph.node if node.op == _WRONG and _read_mode(node) == b"MIN_FIRST"]
     if bad:
         found.append(
             f"{len(bad)} x {_WRONG} in MIN_FIRST mode, such as {bad[0]}: TensorFlow's kernel is wrong where the "
             "smallest value of the input is not 0"
         )
-    outputs = _ends(graph)
+    outputs = _list_ends(graph)
     found.extend(f"ranges: {text}" for text in list(range_faults(Graph(graph, outputs)))[:5])
     return found
 
 
-def _mode(node: node_def_pb2.NodeDef) -> bytes:
+def _read_mode(node: node_def_pb2.NodeDef) -> bytes:
     """How it reads its input; MIN_FIRST where nothing is said."""
     return node.attr["input_quant_mode"].s if "input_quant_mode" in node.attr else b"MIN_FIRST"
 
 
-def _ends(graph: graph_pb2.GraphDef) -> List[str]:
+def _list_ends(graph: graph_pb2.GraphDef) -> List[str]:
     read = {name.lstrip("^").partition(":")[0] for node in graph.node for name in node.input}
     return [node.name for node in graph.node if node.name not in read]
 
 
-def _decibels(signal: float, noise: float) -> float:
+def _compute_decibels(signal: float, noise: float) -> float:
     return min(10.0 * float(np.log10((signal + _TINY) / (noise + _TINY))), 200.0)

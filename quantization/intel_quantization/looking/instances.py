@@ -95,7 +95,7 @@ def serve(folder: str, setting: Setting, cpus: Sequence[int], seconds: float = _
     paths = [package, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     variables = {**os.environ, **setting.environment, "PYTHONPATH": os.pathsep.join(paths)}
     words = [sys.executable, "-m", "intel_quantization.looking.serve", folder, str(seconds)]
-    running: List[subprocess.Popen] = []
+    running: List[subprocess.Popen[str]] = []
     try:
         for number in range(setting.instances):
             mine = cpus[number * setting.threads : (number + 1) * setting.threads]
@@ -111,7 +111,7 @@ def serve(folder: str, setting: Setting, cpus: Sequence[int], seconds: float = _
         for process in running:  # all of them, before any begins
             assert process.stdout is not None
             if READY not in process.stdout.readline():
-                return _why(process)
+                return _explain(process)
         for process in running:
             assert process.stdin is not None
             process.stdin.write("\n")
@@ -120,7 +120,7 @@ def serve(folder: str, setting: Setting, cpus: Sequence[int], seconds: float = _
         for process in running:
             text = process.communicate(timeout=_PATIENCE)[0]
             if process.returncode:
-                return _why(process)
+                return _explain(process)
             taken.append(json.loads(text))
     finally:
         for process in running:
@@ -132,6 +132,6 @@ def serve(folder: str, setting: Setting, cpus: Sequence[int], seconds: float = _
     return Served(setting, float(median), float(high), float(rate))
 
 
-def _why(process: subprocess.Popen) -> str:
+def _explain(process: subprocess.Popen[str]) -> str:
     status = process.wait(timeout=_PATIENCE)
     return f"an instance ended with status {status}"

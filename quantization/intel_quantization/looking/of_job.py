@@ -64,8 +64,8 @@ class _Looker:
 
     def evaluate_graphs(self) -> int:
         """How good the graph is, or how much worse the other one."""
-        accuracy = self._accuracy(*self._data())
-        lines = [self._figures(paired, accuracy.unit) for paired in accuracy.measures]
+        accuracy = self._measure_accuracy(*self._open_data())
+        lines = [self._tell_figures(paired, accuracy.unit) for paired in accuracy.measures]
         if not accuracy.measures and len(self._graphs) == 1:
             raise BadInputError("there is nothing to judge by", "give --labels that fit the graph, or a --metric")
         if len(self._graphs) == 2:
@@ -77,9 +77,9 @@ class _Looker:
     def benchmark(self) -> int:
         """How fast the graphs are, or how to serve one."""
         if self._job.recipe:
-            return self._recipe()
-        lines = [self._rules()]
-        data = self._data() if self._has_data() else None
+            return self._tell_recipe()
+        lines = [self._tell_rules()]
+        data = self._open_data() if self._has_data() else None
         feeds = [feed for feed in (self._feed(data, 1), self._feed(data, THROUGHPUT_BATCH)) if feed is not None]
         if len(feeds) == 2 and feeds[0][1] == feeds[1][1]:
             feeds.pop()  # the graph fixes it
@@ -105,9 +105,9 @@ class _Looker:
                 )
         return self._finish(lines, None)
 
-    def _recipe(self) -> int:
+    def _tell_recipe(self) -> int:
         looked = self._graphs[-1]
-        data = self._data() if self._has_data() else None
+        data = self._open_data() if self._has_data() else None
         feeds = [feed for feed in (self._feed(data, 1), self._feed(data, THROUGHPUT_BATCH)) if feed is not None]
         by_batch = {batch: feed for feed, batch in feeds}
         cpus = own_cpus()[: self._job.threads]
@@ -124,7 +124,7 @@ class _Looker:
 
             done = [0]
             found = find_recipe(attempt, shapes, sorted(by_batch), variables)
-        rules = f"{looked.label} on CPUs {','.join(map(str, cpus))}, one of each core; {self._rules()}"
+        rules = f"{looked.label} on CPUs {','.join(map(str, cpus))}, one of each core; {self._tell_rules()}"
         return self._finish([rules, *lines_of(found._replace(untried=untried), cpus)], None)
 
     def compare_graphs(self) -> int:
@@ -138,21 +138,21 @@ class _Looker:
             lines += [f"{looked.label}: {text}" for text in faults(looked.graph)]
         accuracy = None
         if self._has_data():
-            data, mode = self._data()
+            data, mode = self._open_data()
             part = data.split.evaluation[:SAMPLES]
             feeds = [batch.feed for batch in data.feed(part, mode, 1).batches()]
             found = tensor_errors(first, second, feeds, self._job.threads)
             lines.append(f"{len(found)} common tensors on {len(feeds)} {data.unit}, the {_WORST} that differ most:")
             worst = sorted(found, key=lambda each: each.decibels)[:_WORST]
             lines += [f"  {each.decibels:6.1f} dB  {each.op}  {tensors.node_of(each.name)}" for each in worst]
-            accuracy = self._accuracy(data, mode)
-            lines += [self._figures(paired, accuracy.unit) for paired in accuracy.measures]
+            accuracy = self._measure_accuracy(data, mode)
+            lines += [self._tell_figures(paired, accuracy.unit) for paired in accuracy.measures]
         return self._finish(lines, accuracy)
 
     def _has_data(self) -> bool:
         return self._job.data_location is not None or self._job.data_function is not None
 
-    def _data(self) -> Tuple[Dataset, Any]:
+    def _open_data(self) -> Tuple[Dataset, Any]:
         """The data, and what becomes of their pixels."""
         job, first = self._job, self._graphs[0]
         data = open_data(job, first.inputs, job.seed or 0, 0)
@@ -173,7 +173,7 @@ class _Looker:
         ]
         return synthetic_feed(inputs, Statistics())
 
-    def _accuracy(self, data: Dataset, mode: Any) -> Accuracy:
+    def _measure_accuracy(self, data: Dataset, mode: Any) -> Accuracy:
         """Of both graphs, or of one against itself."""
         first, second = self._graphs[0], self._graphs[-1]
         part, job = data.split.evaluation, self._job
@@ -191,13 +191,13 @@ class _Looker:
             raise BadInputError("there is nothing to judge on", "give more data")
         return replace(found, unit=data.unit)
 
-    def _figures(self, paired: Paired, unit: str) -> str:
+    def _tell_figures(self, paired: Paired, unit: str) -> str:
         if len(self._graphs) == 1:
             return f"{paired.metric} {paired.fp32:.2f} on {paired.samples} {unit}"
         names = f"{self._graphs[0].label} -> {self._graphs[1].label}"
         return f"{names}: {told(paired).replace('INT8', 'the second', 1)} on {paired.samples} {unit}"
 
-    def _rules(self) -> str:
+    def _tell_rules(self) -> str:
         cpu = ", ".join(self._surroundings["cpu"]) or "no AVX"
         return (
             f"TensorFlow {self._surroundings['tensorflow']}, {cpu}, {self._surroundings['threads']} threads; "

@@ -76,7 +76,7 @@ def read_graphs(job: jobs.Job) -> List[Looked]:
                 f"{first.label} has {len(mine)} {what} and {second.label} has {len(others)}",
                 f"name those to compare with --{what}",
             )
-    return [first, _beside(second, first)]
+    return [first, _look_beside(second, first)]
 
 
 def _read_second(path: str, job: jobs.Job, first: Looked) -> Looked:
@@ -103,7 +103,7 @@ def _read(path: str, job: jobs.Job, inputs: Sequence[str], outputs: Sequence[str
     )
 
 
-def _beside(looked: Looked, other: Looked) -> Looked:
+def _look_beside(looked: Looked, other: Looked) -> Looked:
     """The same graph, fed by the other's names: its own or its signature's where they are the same, else in order."""
     given = tuple(info.name for info in other.inputs)
     mine = tuple(info.name for info in looked.inputs)

@@ -56,7 +56,7 @@ def variables_to_try(openmp: bool) -> Tuple[List[Tuple[str, str]], List[str]]:
     """
     found: List[Tuple[str, str]] = []
     untried = []
-    allocators = [path for path in map(_library, _ALLOCATORS) if path]
+    allocators = [path for path in map(_find_library, _ALLOCATORS) if path]
     found += [("LD_PRELOAD", path) for path in allocators[:2]]
     if not allocators:
         untried.append("another allocator: no tcmalloc or jemalloc is installed here")
@@ -96,15 +96,15 @@ def find_recipe(
     most = max(tried, key=lambda each: each.rate, default=None)
     if most is not None:
         if most.setting.threads > 1:
-            most = _better(most, served(replace(most.setting, inter=2)))
+            most = _choose_better(most, served(replace(most.setting, inter=2)))
         for name, value in variables:
             before = tuple(pair for pair in most.setting.variables if pair[0] != name)
-            most = _better(most, served(replace(most.setting, variables=(*before, (name, value)))))
+            most = _choose_better(most, served(replace(most.setting, variables=(*before, (name, value)))))
     singles = [each for each in tried if each.setting.batch == batches[0] and not each.setting.variables]
     return Recipe(tried, min(singles, key=lambda each: each.median, default=None), most, failed, [])
 
 
-def _better(best: Served, other: Served | None) -> Served:
+def _choose_better(best: Served, other: Served | None) -> Served:
     return other if other is not None and other.rate > best.rate * _GAIN else best
 
 
@@ -175,6 +175,6 @@ def has_openmp(maps: str = "/proc/self/maps") -> bool:
         return any("iomp5" in line or "libgomp" in line for line in stream)
 
 
-def _library(name: str) -> str:
+def _find_library(name: str) -> str:
     found = [path for folder in _FOLDERS for path in sorted(glob.glob(f"{folder}/lib{name}.so.*"))]
     return found[0] if found else ""

@@ -11,6 +11,7 @@ import os
 import pickle
 import sys
 import time
+from typing import Any
 
 from intel_quantization.child import end_with_parent
 
@@ -38,7 +39,7 @@ def main(folder: str, seconds: float, cpus: str) -> None:
         intra_op_parallelism_threads=int(os.environ["TF_NUM_INTRAOP_THREADS"]),
         inter_op_parallelism_threads=int(os.environ["TF_NUM_INTEROP_THREADS"]),
     )
-    taken: list = []
+    taken: list[Any] = []
     with tf.compat.v1.Session(graph=graph, config=config) as session:
         fetches = [graph.get_tensor_by_name(name) for name in outputs]
         for _ in range(WARM_UP):

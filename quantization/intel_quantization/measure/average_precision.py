@@ -8,7 +8,7 @@ compares with figures of pycocotools. Areas are not told apart, which is COCO's 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Sequence
+from typing import Any, Sequence
 
 import numpy as np
 
@@ -42,7 +42,7 @@ class Matched:
         self._images = len(truths)
         self._parts = [part for part in (self._gather(truths, found, each) for each in classes) if part is not None]
 
-    def _gather(self, truths: Sequence[Boxes], found: Sequence[Detected], which: int) -> tuple | None:
+    def _gather(self, truths: Sequence[Boxes], found: Sequence[Detected], which: int) -> tuple[Any, ...] | None:
         objects = np.zeros(len(truths))
         scores, images, hits, counted = [], [], [], []
         for number, (truth, given) in enumerate(zip(truths, found)):

@@ -5,6 +5,10 @@ from __future__ import annotations
 import statistics
 import time
 from dataclasses import dataclass
+from typing import Callable
+
+from intel_quantization.data.given import FeedDict
+from intel_quantization.measure.runner import Runner
 
 WARM_UP = 3
 LEAST_RUNS = 10
@@ -23,13 +27,20 @@ class Latency:
     runs: int
 
 
-def measure(fp32, int8, feed: dict, batch: int, clock=time.perf_counter, seconds: float = BUDGET_SECONDS) -> Latency:
+def measure(
+    fp32: Runner,
+    int8: Runner,
+    feed: FeedDict,
+    batch: int,
+    clock: Callable[[], float] = time.perf_counter,
+    seconds: float = BUDGET_SECONDS,
+) -> Latency:
     """Time ``fp32`` and ``int8`` alternately on the same ``feed``.
 
     At least LEAST_RUNS of each, then more until ``seconds`` have passed or MOST_RUNS are done.
 
     Args:
-        fp32, int8: Runners.
+        fp32, int8: run once each in turn.
         feed: one feed dict of ``batch`` images.
     """
     for _ in range(WARM_UP):

@@ -18,14 +18,16 @@ from intel_quantization.measure.paired import Paired
 class Measure(Protocol):
     """Gathers both graphs' outputs batch by batch, and tells a figure of both."""
 
-    def add(self, before: Sequence[np.ndarray], after: Sequence[np.ndarray], images: Sequence) -> None:
+    def add(self, before: Sequence[np.ndarray], after: Sequence[np.ndarray], images: Sequence[Any]) -> None:
         """The outputs of both graphs for a batch, and its samples."""
 
     def finish(self) -> Paired | None:
         """None where there was nothing to measure."""
 
 
-def measures_for(names: Sequence[str], outputs: list[np.ndarray], images: Sequence, feed: dict) -> list[Any]:
+def measures_for(
+    names: Sequence[str], outputs: list[np.ndarray], images: Sequence[Any], feed: dict[str, np.ndarray]
+) -> list[Any]:
     """The measures that the labels of a batch ask for; class numbers are not among them.
 
     Args:
@@ -40,13 +42,13 @@ def measures_for(names: Sequence[str], outputs: list[np.ndarray], images: Sequen
     found: list[Any] = []
     for task in recognise(names, [outputs]):
         if Boxes in kinds and isinstance(task.comparer, Detections):
-            found.append(AveragePrecision(task.indices, task.comparer, _size(feed)))
+            found.append(AveragePrecision(task.indices, task.comparer, _find_size(feed)))
         elif Mask in kinds and isinstance(task.comparer, ClassMap):
             found.append(MeanIoU(task.indices[0], task.comparer))
     return found[:1]
 
 
-def _size(feed: dict) -> tuple[int, int]:
+def _find_size(feed: dict[str, np.ndarray]) -> tuple[int, int]:
     """Height and width of the picture that is fed, 1 where none is."""
     shapes = [np.shape(value) for value in feed.values() if np.ndim(value) == 4]
     if not shapes:

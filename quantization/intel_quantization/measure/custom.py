@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Sequence
+from typing import Any, Callable, Dict, Sequence
 
 import numpy as np
 
@@ -42,7 +42,7 @@ class Custom:
         self._bytes = 0
         self._by_sample: bool | None = None
 
-    def add(self, before: Sequence[np.ndarray], after: Sequence[np.ndarray], images: Sequence, fed: int) -> None:
+    def add(self, before: Sequence[np.ndarray], after: Sequence[np.ndarray], images: Sequence[Any], fed: int) -> None:
         """The outputs of both graphs for a batch of ``fed`` rows, and the samples that it holds.
 
         Raises:
@@ -108,7 +108,7 @@ class Custom:
         low, high = interval(difference, count, 100.0, differing, _RESAMPLES)
         return Paired(self._what, fp32, int8, fp32 - int8, low, high, count, BOOTSTRAP)
 
-    def _call(self, rows: list[np.ndarray], labels: list) -> np.ndarray:
+    def _call(self, rows: list[np.ndarray], labels: list[Any]) -> np.ndarray:
         plain = all(isinstance(label, (int, float, np.ndarray)) for label in labels)
         same = plain and len({np.shape(label) for label in labels}) == 1
         try:
@@ -125,4 +125,4 @@ class Custom:
 
 
 _FORM = "let it give a number for each sample, [samples], or one number for all of them; 1 is all right, 0 all wrong"
-Function = Callable[[dict, Any], Any]
+Function = Callable[[Dict[str, Any], Any], Any]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Sequence
+from typing import Any, Sequence
 
 import numpy as np
 
@@ -42,7 +42,7 @@ class AveragePrecision:
         self._truths: list[Boxes] = []
         self._found: tuple[list[Detected], list[Detected]] = ([], [])
 
-    def add(self, before: Sequence[np.ndarray], after: Sequence[np.ndarray], images: Sequence) -> None:
+    def add(self, before: Sequence[np.ndarray], after: Sequence[np.ndarray], images: Sequence[Any]) -> None:
         """The outputs of both graphs for a batch, and its samples, whose truth is Boxes."""
         found = [
             self._comparer.images([np.asarray(each[index]) for index in self._indices]) for each in (before, after)
@@ -53,10 +53,10 @@ class AveragePrecision:
                 for mine, each in zip(self._found, found):
                     one = each[number]
                     boxes = _as_shares(one.boxes, self._size)
-                    kept = self._kept(boxes, one.classes)
+                    kept = self._choose_kept(boxes, one.classes)
                     mine.append(Detected(boxes[kept], one.scores[kept], one.classes[kept]))
 
-    def _kept(self, boxes: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    def _choose_kept(self, boxes: np.ndarray, classes: np.ndarray) -> np.ndarray:
         """Indices of what is left after suppression: of a graph that gives its anchors, that is done here."""
         if not isinstance(self._comparer, Anchors):
             return np.arange(len(boxes))
@@ -73,11 +73,11 @@ class AveragePrecision:
         count = len(self._truths)
         if not count:
             return None
-        turned = [[_turned(each) for each in found] for found in self._found]
-        best = max((self._found, turned), key=lambda found: _hits(self._truths, found[0]).sum())
+        turned = [[_turn(each) for each in found] for found in self._found]
+        best = max((self._found, turned), key=lambda found: _find_hits(self._truths, found[0]).sum())
         fitting, classes, unknown = numbering(self._truths, best[0])
         known = len(classes) / (len(classes) + len(unknown))  # what finds nothing that is labelled counts 0
-        matched = [Matched(self._truths, [_renamed(each, fitting) for each in found], classes) for found in best]
+        matched = [Matched(self._truths, [_rename(each, fitting) for each in found], classes) for found in best]
         work = sum(each.size for each in matched) * 10
         resamples = int(np.clip(_MOST_WORK // max(work, 1), _LEAST_RESAMPLES, RESAMPLES))
         fp32, int8 = (known * float(each.precision()[0]) for each in matched)
@@ -109,23 +109,23 @@ def numbering(truths: Sequence[Boxes], found: Sequence[Detected]) -> tuple[dict[
         of a graph with few of its own that no label could be found for: no sure box of theirs is a labelled one.
     """
     labels = sorted({int(each) for truth in truths for each in truth.classes})
-    hits = _hits(truths, found)
+    hits = _find_hits(truths, found)
     candidates = [{number: number for number in labels}]
     candidates += [{start + place: label for place, label in enumerate(labels)} for start in (1, 0)]
     given = sorted({int(number) for each in found for number in each.classes})
     if len(given) <= len(labels) * _FEW:
-        counted = {number: label for number, label in _counted(hits, 1).items() if _is_mostly(hits, number, label)}
+        counted = {number: label for number, label in _count(hits, 1).items() if _is_mostly(hits, number, label)}
         if counted:
             return counted, sorted(set(counted.values())), [number for number in given if number not in counted]
-    best = max(candidates, key=lambda names: _right(hits, names))
-    counted = _counted(hits, _FEWEST)
-    wrong = [number for number, label in counted.items() if _often(hits, number, best) < hits[number, label] / 2]
+    best = max(candidates, key=lambda names: _count_right(hits, names))
+    counted = _count(hits, _FEWEST)
+    wrong = [number for number, label in counted.items() if _count_often(hits, number, best) < hits[number, label] / 2]
     if len(wrong) > len(counted) * _CONTRADICTED:
         return counted, sorted(set(counted.values())), []
     return best, labels, []
 
 
-def _counted(hits: np.ndarray, fewest: int) -> dict[int, int]:
+def _count(hits: np.ndarray, fewest: int) -> dict[int, int]:
     """The label that each class of the graph is most often, for those that are often enough; no label twice."""
     names: dict[int, int] = {}
     for number, label in sorted(np.argwhere(hits >= fewest).tolist(), key=lambda pair: -hits[pair[0], pair[1]]):
@@ -138,16 +138,16 @@ def _is_mostly(hits: np.ndarray, number: int, label: int) -> bool:
     return bool(hits[number, label] > _MOSTLY * hits[number].sum())
 
 
-def _often(hits: np.ndarray, number: int, names: dict[int, int]) -> int:
+def _count_often(hits: np.ndarray, number: int, names: dict[int, int]) -> int:
     label = names.get(number, -1)
     return int(hits[number, label]) if 0 <= label < hits.shape[1] else 0
 
 
-def _right(hits: np.ndarray, names: dict[int, int]) -> int:
+def _count_right(hits: np.ndarray, names: dict[int, int]) -> int:
     return sum(int(hits[number, label]) for number, label in names.items() if number < hits.shape[0])
 
 
-def _hits(truths: Sequence[Boxes], found: Sequence[Detected]) -> np.ndarray:
+def _find_hits(truths: Sequence[Boxes], found: Sequence[Detected]) -> np.ndarray:
     """How often a box that is found for sure is a labelled one of some class: [classes of the graph, labels].
 
     Of the many that a graph is not sure of, some are anything.
@@ -165,7 +165,7 @@ def _hits(truths: Sequence[Boxes], found: Sequence[Detected]) -> np.ndarray:
     return table
 
 
-def _renamed(found: Detected, names: dict[int, int]) -> Detected:
+def _rename(found: Detected, names: dict[int, int]) -> Detected:
     classes = np.array([names.get(int(each), -1) for each in found.classes], np.int64)
     return Detected(found.boxes, found.scores, classes)
 
@@ -175,6 +175,6 @@ def _as_shares(boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return boxes / np.array([*size, *size], np.float64) if np.abs(boxes).max(initial=0.0) > _PIXELS else boxes
 
 
-def _turned(found: Detected) -> Detected:
+def _turn(found: Detected) -> Detected:
     """Left, top, right, bottom as top, left, bottom, right."""
     return Detected(found.boxes[:, [1, 0, 3, 2]], found.scores, found.classes)

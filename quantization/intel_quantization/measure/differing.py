@@ -38,7 +38,7 @@ class Differs:
     label: int | None
     jpeg: bytes | None
 
-    def as_dict(self) -> dict:
+    def as_dict(self) -> dict[str, Any]:
         """JSON-ready, without the picture."""
         return {
             "name": self.name,
@@ -64,13 +64,20 @@ class Differing:
         self._kept: list[tuple[tuple[bool, float, int], Differs]] = []  # a heap, the least first
         self._count = 0
 
-    def add(self, before: list, after: list, images: Sequence, feed: dict, fed: int) -> None:
+    def add(
+        self,
+        before: list[np.ndarray],
+        after: list[np.ndarray],
+        images: Sequence[Any],
+        feed: dict[str, np.ndarray],
+        fed: int,
+    ) -> None:
         """The outputs of both graphs for a batch of ``fed`` rows, the samples that it holds, and what was fed."""
         count = len(images)
         fp32, int8 = (own_rows(each, count, fed) for each in (before, after))
-        noise = _noise(fp32, int8, count)
+        noise = _measure_noise(fp32, int8, count)
         classes = class_scores.find_classes(before)
-        answers = None if classes is None else [_answers(each[classes.index]) for each in (fp32, int8)]
+        answers = None if classes is None else [_tell_answers(each[classes.index]) for each in (fp32, int8)]
         if answers is not None and any(len(each) != count for each in answers):
             answers = None
         for number, image in enumerate(images):
@@ -82,11 +89,11 @@ class Differing:
                 continue
             label = image.label if isinstance(image.label, int) else None
             found = Differs(
-                os.path.basename(image.path), order[1], other, one, two, label, self._picture(feed, number, fed)
+                os.path.basename(image.path), order[1], other, one, two, label, self._make_picture(feed, number, fed)
             )
             (heapq.heappush if len(self._kept) < MOST else heapq.heapreplace)(self._kept, (order, found))
 
-    def _picture(self, feed: dict, number: int, fed: int) -> bytes | None:
+    def _make_picture(self, feed: dict[str, np.ndarray], number: int, fed: int) -> bytes | None:
         if self._thumbnails is None:
             return None
         for value in feed.values():
@@ -101,7 +108,7 @@ class Differing:
         return tuple(sample for sample in found if sample.other or sample.noise > 0)
 
 
-def _noise(fp32: list, int8: list, count: int) -> np.ndarray:
+def _measure_noise(fp32: list[np.ndarray], int8: list[np.ndarray], count: int) -> np.ndarray:
     """[count]: over outputs that are numbers and of the same shape in both."""
     shares: list[Any] = []
     for wanted, given in zip(fp32, int8):
@@ -113,7 +120,7 @@ def _noise(fp32: list, int8: list, count: int) -> np.ndarray:
     return np.mean(shares, axis=0) if shares else np.zeros(count)
 
 
-def _answers(array: np.ndarray) -> list[str]:
+def _tell_answers(array: np.ndarray) -> list[str]:
     """``class (score)`` of each row."""
     rows = class_scores.scores(array)
     if rows is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Sequence
+from typing import Any, Callable, Sequence
 
 import numpy as np
 
@@ -14,11 +14,14 @@ from intel_quantization.comparison.labelled import drop_of, judge_drop, judge_la
 from intel_quantization.comparison.noise import Noise
 from intel_quantization.data import class_scores
 from intel_quantization.data.dataset import batch_of
+from intel_quantization.data.feeds import Batch
+from intel_quantization.data.images import Image
 from intel_quantization.errors import QuantizationError
 from intel_quantization.measure.choose import measures_for
 from intel_quantization.measure.custom import Custom
 from intel_quantization.measure.differing import Differing, Differs
 from intel_quantization.measure.paired import Paired, paired_shares
+from intel_quantization.measure.runner import Runner
 from intel_quantization.measure.verdict import Verdict, judge, judge_answers, undecided
 
 _NAN_REMEDY = "report this with the graph; --excluded_ops or --excluded_nodes may go around it"
@@ -66,7 +69,7 @@ class Accuracy:
             return judge_answers(self.agreement, self.images, max_drop, self.unit)
         return undecided(max_drop, f"without labels of these {self.unit}, or a --metric, nobody knows what is right")
 
-    def as_dict(self, most: int | None = None) -> dict:
+    def as_dict(self, most: int | None = None) -> dict[str, Any]:
         """JSON-ready, without the concerns, of which :func:`intel_quantization.comparison.alarms.alarms_of` tells.
 
         Args:
@@ -103,12 +106,12 @@ class _Classified:
 
     def __init__(self, classes: class_scores.Classes) -> None:
         self._classes = classes
-        self._best: list = []
-        self._first: list = []  # the best classes, [graphs, samples, _FIRST]
-        self._labels: list = []
+        self._best: list[np.ndarray] = []
+        self._first: list[np.ndarray] = []  # the best classes, [graphs, samples, _FIRST]
+        self._labels: list[int | None] = []
         self.noise = Noise()
 
-    def add(self, before: list, after: list, images) -> bool:
+    def add(self, before: list[np.ndarray], after: list[np.ndarray], images: Sequence[Image]) -> bool:
         """False where the shapes of the scores differ, as a detector's may."""
         fp32, int8 = (class_scores.scores(result[self._classes.index]) for result in (before, after))
         if fp32 is None or int8 is None or fp32.shape != int8.shape:
@@ -147,25 +150,25 @@ class _Classified:
         )
 
     def _measures(self, right: np.ndarray, labels: np.ndarray) -> tuple[Paired, ...]:
-        found = [_shares("top-1", right)]
+        found = [_pair_shares("top-1", right)]
         if self._first:
             among = (np.concatenate(self._first, axis=1) == labels[:, np.newaxis]).any(axis=2)
-            found.append(_shares(f"top-{_FIRST}", among))
+            found.append(_pair_shares(f"top-{_FIRST}", among))
         return tuple(found)
 
 
-def _shares(name: str, right: np.ndarray) -> Paired:
+def _pair_shares(name: str, right: np.ndarray) -> Paired:
     before, after = right
     only_fp32, only_int8 = int((before & ~after).sum()), int((after & ~before).sum())
     return paired_shares(name, only_fp32, only_int8, int((before & after).sum()), len(before))
 
 
 def compare(
-    fp32,
-    int8,
-    feed,
+    fp32: Runner,
+    int8: Runner,
+    feed: Any,
     labelling: class_scores.Labelling = UNLABELLED,
-    on_progress=None,
+    on_progress: Callable[[int], None] | None = None,
     names: Sequence[str] = (),
     custom: Custom | None = None,
     differing: Differing | None = None,
@@ -173,7 +176,7 @@ def compare(
     """Run both graphs over the images of ``feed`` and compare their outputs.
 
     Args:
-        fp32, int8: Runners that give the same outputs in the same order.
+        fp32, int8: give the same outputs in the same order.
         feed: as a Dataset makes it; its images carry the labels.
         labelling: what the labels mean.
         on_progress: callable(images done).
@@ -185,53 +188,71 @@ def compare(
         BadInputError: the user's metric fails.
         QuantizationError: an INT8 value is not finite where the FP32 graph's are, or a graph does not run.
     """
-    classified: _Classified | None = None
-    comparison: Comparison | None = None
-    measures: list = []
-    images = 0
-    plain = Noise()
+    found = _Compared(names, custom, differing)
     for batch in feed.batches():
         before, after = (list(map(np.asarray, runner.run(batch.feed))) for runner in (fp32, int8))
         _check_finite(before, after)
-        if comparison is None:
-            names = names or [f"output {number}" for number in range(len(before))]
-            comparison = Comparison(names)
-            measures = measures_for(names, before, batch.images, batch.feed)
-            classes = class_scores.find_classes(before)
-            classified = None if classes is None else _Classified(classes)
-        images += len(batch.images)
-        fed = batch_of(batch.feed)
-        comparison.add(before, after, len(batch.images), fed)
-        for measure in measures:
-            measure.add(before, after, batch.images)
-        if custom is not None:
-            custom.add(before, after, batch.images, fed)
-        if differing is not None:
-            differing.add(before, after, batch.images, batch.feed, fed)
-        if classified is None or not classified.add(before, after, batch.images):
-            _add_plain(plain if classified is None else classified.noise, before, after)
+        found.add(batch, before, after)
         if on_progress is not None:
-            on_progress(images)
-    findings = () if comparison is None else tuple(comparison.finish())
-    if classified is None:
-        found = Accuracy(images, False, None, None, None, plain.decibels(), None, findings)
-    else:
-        found = classified.accuracy(images, labelling, findings)
-    told = [measure.finish() for measure in ([custom] if custom is not None else []) + measures]
-    return replace(
-        found,
-        measures=tuple(each for each in told if each is not None) + found.measures,
-        differing=() if differing is None else differing.finish(),
-    )
+            on_progress(found.images)
+    return found.finish(labelling)
 
 
-def _check_finite(before: list, after: list) -> None:
+class _Compared:
+    """All that is made of the answers of both graphs, batch by batch."""
+
+    def __init__(self, names: Sequence[str], custom: Custom | None, differing: Differing | None) -> None:
+        self.images = 0
+        self._names = names
+        self._custom = custom
+        self._differing = differing
+        self._comparison: Comparison | None = None
+        self._classified: _Classified | None = None
+        self._measures: list[Any] = []
+        self._plain = Noise()  # of what is no scores of classes
+
+    def add(self, batch: Batch, before: list[np.ndarray], after: list[np.ndarray]) -> None:
+        """The answers for one batch; the first one tells what they are."""
+        if self._comparison is None:
+            names = self._names or [f"output {number}" for number in range(len(before))]
+            self._comparison = Comparison(names)
+            self._measures = measures_for(names, before, batch.images, batch.feed)
+            classes = class_scores.find_classes(before)
+            self._classified = None if classes is None else _Classified(classes)
+        self.images += len(batch.images)
+        fed = batch_of(batch.feed)
+        self._comparison.add(before, after, len(batch.images), fed)
+        for measure in self._measures:
+            measure.add(before, after, batch.images)
+        if self._custom is not None:
+            self._custom.add(before, after, batch.images, fed)
+        if self._differing is not None:
+            self._differing.add(before, after, batch.images, batch.feed, fed)
+        if self._classified is None or not self._classified.add(before, after, batch.images):
+            _add_plain(self._plain if self._classified is None else self._classified.noise, before, after)
+
+    def finish(self, labelling: class_scores.Labelling) -> Accuracy:
+        """What is known of all images."""
+        findings = () if self._comparison is None else tuple(self._comparison.finish())
+        if self._classified is None:
+            found = Accuracy(self.images, False, None, None, None, self._plain.decibels(), None, findings)
+        else:
+            found = self._classified.accuracy(self.images, labelling, findings)
+        told = [measure.finish() for measure in ([self._custom] if self._custom is not None else []) + self._measures]
+        return replace(
+            found,
+            measures=tuple(each for each in told if each is not None) + found.measures,
+            differing=() if self._differing is None else self._differing.finish(),
+        )
+
+
+def _check_finite(before: list[np.ndarray], after: list[np.ndarray]) -> None:
     for reference, other in zip(before, after):
         if other.dtype.kind == "f" and not np.isfinite(other).all() and np.isfinite(reference).all():
             raise QuantizationError("the INT8 graph gives NaN or infinity where the FP32 graph does not", _NAN_REMEDY)
 
 
-def _add_plain(noise: Noise, before: list, after: list) -> None:
+def _add_plain(noise: Noise, before: list[np.ndarray], after: list[np.ndarray]) -> None:
     for reference, other in zip(before, after):
         if reference.dtype.kind == "f" and reference.shape == other.shape and reference.size:
             noise.add(reference, other)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Sequence
+from typing import Any, Sequence
 
 import numpy as np
 
@@ -28,7 +28,7 @@ class MeanIoU:
         self._comparer = comparer
         self._tables: list[list[np.ndarray]] = []  # of each sample: of both graphs [3, classes]
 
-    def add(self, before: Sequence[np.ndarray], after: Sequence[np.ndarray], images: Sequence) -> None:
+    def add(self, before: Sequence[np.ndarray], after: Sequence[np.ndarray], images: Sequence[Any]) -> None:
         """The outputs of both graphs for a batch, and its samples, whose truth is a Mask."""
         fp32, int8 = (np.asarray(each[self._index]) for each in (before, after))
         if fp32.shape != int8.shape:
@@ -38,7 +38,7 @@ class MeanIoU:
         for image, answers in zip(images, pairs):
             if isinstance(image.truth, Mask):
                 labels = image.truth.resized(size).reshape(-1)
-                self._tables.append([_table(labels, answer) for answer in answers])
+                self._tables.append([_count_table(labels, answer) for answer in answers])
 
     def finish(self) -> Paired | None:
         """None where no sample had labels."""
@@ -50,15 +50,18 @@ class MeanIoU:
             for which, table in enumerate(pair):
                 counts[which, number, :, : table.shape[1]] = table
         ones = np.ones((1, len(self._tables)))
-        fp32, int8 = (float(_mean(each, ones)[0]) for each in counts)
+        fp32, int8 = (float(_compute_mean(each, ones)[0]) for each in counts)
         differing = int((counts[0] != counts[1]).any(axis=(1, 2)).sum())
         low, high = interval(
-            lambda weights: _mean(counts[0], weights) - _mean(counts[1], weights), len(self._tables), 100.0, differing
+            lambda weights: _compute_mean(counts[0], weights) - _compute_mean(counts[1], weights),
+            len(self._tables),
+            100.0,
+            differing,
         )
         return Paired("mean IoU", fp32, int8, fp32 - int8, low, high, len(self._tables), BOOTSTRAP)
 
 
-def _table(labels: np.ndarray, answers: np.ndarray) -> np.ndarray:
+def _count_table(labels: np.ndarray, answers: np.ndarray) -> np.ndarray:
     known = labels != VOID
     labels, answers = labels[known], answers[known]
     classes = int(max(labels.max(initial=0), answers.max(initial=0))) + 1
@@ -66,7 +69,7 @@ def _table(labels: np.ndarray, answers: np.ndarray) -> np.ndarray:
     return np.stack([np.bincount(each, minlength=classes) for each in (both, labels, answers)])
 
 
-def _mean(counts: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def _compute_mean(counts: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Percent, for each row of weights [resamples, samples], of counts [samples, 3, classes].
 
     Over the classes that labels have; COCO and Pascal VOC count the IoU of the whole set, not the mean of images'.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from intel_quantization.comparison.bounds import paired_drop
 
@@ -47,7 +48,7 @@ class Paired:
         if self.discordant is None:  # the width shrinks with the root of the number
             width = self.high - self.points if below else self.points - self.low
             needed = self.samples * (width / abs(max_drop - self.points)) ** 2
-            return _rounded(needed)
+            return _round(needed)
         first, second = (each / self.samples for each in self.discordant)
         low, high = self.samples, self.samples
         while high <= MOST_NEEDED and not _decides(first, second, high, max_drop, below):
@@ -55,9 +56,9 @@ class Paired:
         while high - low > max(high // 100, 1):
             middle = (low + high) // 2
             low, high = (low, middle) if _decides(first, second, middle, max_drop, below) else (middle, high)
-        return _rounded(high)
+        return _round(high)
 
-    def as_dict(self) -> dict:
+    def as_dict(self) -> dict[str, Any]:
         """JSON-ready."""
         return {
             "metric": self.metric,
@@ -90,7 +91,7 @@ def _decides(first: float, second: float, count: int, max_drop: float, below: bo
     return drop.high <= max_drop if below else drop.low > max_drop
 
 
-def _rounded(count: float) -> int | None:
+def _round(count: float) -> int | None:
     """Up to two digits, as it is no more than a guess."""
     if count > MOST_NEEDED:
         return None

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+from typing import Sequence
 
+import numpy as np
 import tensorflow as tf
+from tensorflow.core.framework.graph_pb2 import GraphDef
 
+from intel_quantization.data.given import FeedDict
 from intel_quantization.errors import BadInputError, OutOfMemoryError, QuantizationError
 from intel_quantization.graph.session import first_line, open_session
 from intel_quantization.measure.op_times import NodeTime
@@ -27,7 +31,9 @@ class Runner:
         BadInputError: this TensorFlow cannot import the graph.
     """
 
-    def __init__(self, graph_def, outputs, threads: int | None = None, label: str = "the graph") -> None:
+    def __init__(
+        self, graph_def: GraphDef, outputs: Sequence[str], threads: int | None = None, label: str = "the graph"
+    ) -> None:
         self._label = label
         self._session = open_session(graph_def, threads or 0)
         self._fetches = [self._session.graph.get_tensor_by_name(name) for name in outputs]
@@ -35,10 +41,10 @@ class Runner:
     def __enter__(self) -> Runner:
         return self
 
-    def __exit__(self, *_exc) -> None:
+    def __exit__(self, *_error: object) -> None:
         self._session.close()
 
-    def run(self, feed: dict) -> list:
+    def run(self, feed: FeedDict) -> list[np.ndarray]:
         """The outputs, as arrays in the order of ``outputs``.
 
         Raises:
@@ -51,7 +57,7 @@ class Runner:
         except (ValueError, TypeError, tf.errors.OpError) as error:
             raise as_error(error, self._label) from None
 
-    def trace(self, feed: dict) -> dict[str, NodeTime]:
+    def trace(self, feed: FeedDict) -> dict[str, NodeTime]:
         """The time of each op of one run, by the name of its node; of what ops are fused into, by the last one's.
 
         Raises:

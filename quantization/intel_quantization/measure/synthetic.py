@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Optional, Sequence
+
 import numpy as np
 
+from intel_quantization.calibration.statistics import Statistics, TensorStatistics
 from intel_quantization.errors import BadInputError
 from intel_quantization.graph import tensors
+from intel_quantization.reading.interface import TensorInfo
 
 _FLOATS = ("float16", "float32", "float64")
 _ZEROS = ("bool", "int8", "int16", "int32", "int64", "uint16")
 
 
-def synthetic_feed(inputs, statistics) -> tuple[dict, int]:
+def synthetic_feed(inputs: Sequence[TensorInfo], statistics: Statistics) -> tuple[dict[str, np.ndarray], int]:
     """One feed of one sample: {tensor name: array}, and the size of its batch.
 
     Floats are drawn evenly from the range that calibration saw, or from 0..1; bytes from 0..255; a bool is False,
@@ -27,12 +31,12 @@ def synthetic_feed(inputs, statistics) -> tuple[dict, int]:
     feed = {}
     for info in inputs:
         seen = statistics.tensors.get(tensors.canonical(info.name))
-        feed[info.name] = _values(info, _shape(info, seen), seen)
+        feed[info.name] = _make_values(info, _find_shape(info, seen), seen)
     first = feed[inputs[0].name]
     return feed, first.shape[0] if first.ndim else 1
 
 
-def _shape(info, seen) -> tuple[int, ...]:
+def _find_shape(info: TensorInfo, seen: Optional[TensorStatistics]) -> tuple[int, ...]:
     given = info.shape
     observed = seen.shape if seen is not None else None
     if given is None:
@@ -44,7 +48,7 @@ def _shape(info, seen) -> tuple[int, ...]:
     return tuple(1 if size is None else size for size in given)
 
 
-def _values(info, shape, seen) -> np.ndarray:
+def _make_values(info: TensorInfo, shape: Sequence[int], seen: Optional[TensorStatistics]) -> np.ndarray:
     random = np.random.RandomState(0)
     if info.dtype in _FLOATS:
         low, high = (seen.minimum, seen.maximum) if seen is not None and seen.count else (0.0, 1.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from intel_quantization.comparison.bounds import share_bounds
 from intel_quantization.contract.failures import ACCURACY
@@ -31,7 +32,7 @@ class Verdict:
     metric: str = ""
     needed: int | None = None
 
-    def as_dict(self) -> dict:
+    def as_dict(self) -> dict[str, Any]:
         """JSON-ready."""
         return {
             "word": self.word,

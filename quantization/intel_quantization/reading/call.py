@@ -48,26 +48,26 @@ def call_of(
     """
     return Call(
         frozen.signature or DEFAULT_SIGNATURE,
-        _named(frozen.inputs, inputs),
-        _named(frozen.outputs, outputs),
+        _name_tensors(frozen.inputs, inputs),
+        _name_tensors(frozen.outputs, outputs),
         frozen.definition,
         form,
         folder,
     )
 
 
-def _named(known: Mapping[str, str], infos: Iterable[TensorInfo]) -> Dict[str, str]:
+def _name_tensors(known: Mapping[str, str], infos: Iterable[TensorInfo]) -> Dict[str, str]:
     keys = {"%s:%d" % tensors.split(tensor): key for key, tensor in reversed(list(known.items()))}
     named: Dict[str, str] = {}
     for info in infos:
-        key = keys.get(info.name) or _plain(info.name)
+        key = keys.get(info.name) or _strip_output(info.name)
         while key in named:
             key += "_"
         named[key] = info.name
     return {key: named[key] for key in (*(key for key in known if key in named), *named)}
 
 
-def _plain(tensor: str) -> str:
+def _strip_output(tensor: str) -> str:
     """The node's name as a name that an argument may have in Python; the number of an output but the first behind it.
 
     A signature's names are such arguments.

@@ -95,7 +95,7 @@ def disarmed(graph_def: graph_pb2.GraphDef, needed: Set[str], allowed: Collectio
     result.CopyFrom(graph_def)
     for number in armed:
         node = result.node[number]
-        first, more = _outputs(node)
+        first, more = _count_outputs(node)
         if more:
             continue  # no single placeholder can stand for it; all such ops are stateful, which keeps them from running
         del node.input[:]
@@ -108,5 +108,5 @@ def disarmed(graph_def: graph_pb2.GraphDef, needed: Set[str], allowed: Collectio
     return result
 
 
-def _outputs(node: node_def_pb2.NodeDef) -> Tuple[int, int]:
+def _count_outputs(node: node_def_pb2.NodeDef) -> Tuple[int, int]:
     return registry.output_dtype(node, 0), registry.output_dtype(node, 1)

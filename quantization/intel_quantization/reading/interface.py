@@ -54,12 +54,12 @@ def find_inputs(
     """
     nodes = {node.name: node for node in graph_def.node}
     if names:
-        return tuple(_info(nodes, _known(nodes, name, "input")) for name in names)
-    needed = _needed(nodes, outputs) if outputs else set(nodes)
+        return tuple(_read_info(nodes, _check_name(nodes, name, "input")) for name in names)
+    needed = _find_needed(nodes, outputs) if outputs else set(nodes)
     for op in PLACEHOLDERS:  # one with a default counts where there is no other
         found = [node.name for node in graph_def.node if node.op == op and node.name in needed]
         if found:
-            return tuple(_info(nodes, name) for name in found)
+            return tuple(_read_info(nodes, name) for name in found)
     pipeline = [node.name for node in graph_def.node if _PIPELINE.match(node.op) and node.name in needed]
     remedy = "name its inputs with --inputs"
     raise BadInputError("the graph has no Placeholder", remedy + (", maybe '%s'" % pipeline[-1] if pipeline else ""))
@@ -103,16 +103,16 @@ def find_outputs(
     """
     nodes = {node.name: node for node in graph_def.node}
     if names:
-        return tuple(_info(nodes, _known(nodes, name, "output")) for name in names)
+        return tuple(_read_info(nodes, _check_name(nodes, name, "output")) for name in names)
     found = [
         "%s:%d" % (name, index) for name in result_nodes(graph_def, inputs) for index in range(_count(nodes[name]))
     ]
     if not found:
         raise BadInputError("no node of the graph looks like an output", "name its outputs with --outputs")
-    return tuple(_info(nodes, name) for name in found)
+    return tuple(_read_info(nodes, name) for name in found)
 
 
-def _needed(nodes: Dict[str, node_def_pb2.NodeDef], outputs: Sequence[str]) -> Set[str]:
+def _find_needed(nodes: Dict[str, node_def_pb2.NodeDef], outputs: Sequence[str]) -> Set[str]:
     stack = [tensors.node_of(name) for name in outputs]
     needed: Set[str] = set()
     while stack:
@@ -141,10 +141,10 @@ def check_excluded(graph_def: graph_pb2.GraphDef, names: Sequence[str]) -> None:
     """
     nodes = {node.name: node for node in graph_def.node}
     for name in names:
-        _known(nodes, name, "excluded node")
+        _check_name(nodes, name, "excluded node")
 
 
-def _known(nodes: Dict[str, node_def_pb2.NodeDef], name: str, kind: str) -> str:
+def _check_name(nodes: Dict[str, node_def_pb2.NodeDef], name: str, kind: str) -> str:
     if tensors.node_of(name) in nodes:
         return name
     otherwise = "leave the option out: inputs and outputs are then found"
@@ -154,7 +154,7 @@ def _known(nodes: Dict[str, node_def_pb2.NodeDef], name: str, kind: str) -> str:
     raise BadInputError("the %s '%s' is not in the graph" % (kind, name), remedy)
 
 
-def _info(nodes: Dict[str, node_def_pb2.NodeDef], name: str) -> TensorInfo:
+def _read_info(nodes: Dict[str, node_def_pb2.NodeDef], name: str) -> TensorInfo:
     try:
         node_name, index = tensors.split(name)
     except ValueError:

@@ -87,8 +87,8 @@ def _check_config(path: str, text: Any) -> None:
         config = json.loads(text)
     except (ValueError, RecursionError, TypeError):
         raise BadInputError("the model's config in %s is no JSON" % path, "save the model anew") from None
-    for item in _dicts(config):
-        reason = _reason(item)
+    for item in _walk_dicts(config):
+        reason = _find_reason(item)
         if reason:
             inner = item.get("config")
             name = item.get("name") or (inner.get("name") if isinstance(inner, dict) else None)
@@ -96,7 +96,7 @@ def _check_config(path: str, text: Any) -> None:
             raise BadInputError("%s of %s %s" % (what, path, reason), _REMEDY)
 
 
-def _dicts(config: Any) -> Iterator[Dict[str, Any]]:
+def _walk_dicts(config: Any) -> Iterator[Dict[str, Any]]:
     stack: List[Any] = [config]
     while stack:
         item = stack.pop()
@@ -107,7 +107,7 @@ def _dicts(config: Any) -> Iterator[Dict[str, Any]]:
             stack.extend(item)
 
 
-def _reason(item: Dict[str, Any]) -> str:
+def _find_reason(item: Dict[str, Any]) -> str:
     """Why a part of a config is refused; empty where it is not."""
     name, config = item.get("class_name"), item.get("config")
     if name in _CODE:

@@ -62,7 +62,7 @@ def _check_kind(path: str) -> None:
 
 def _freeze(model: Any) -> Frozen:
     inputs = tf.nest.flatten(model.inputs)
-    names = [_plain(tensor.name) for tensor in inputs]
+    names = [_strip_output(tensor.name) for tensor in inputs]
     specs = [tf.TensorSpec(tensor.shape, tensor.dtype, name) for tensor, name in zip(inputs, names)]
 
     def call(*values: Any) -> Any:
@@ -73,13 +73,13 @@ def _freeze(model: Any) -> Frozen:
 
 
 def _output_names(model: Any, count: int) -> List[str]:
-    names = [_plain(name) for name in getattr(model, "output_names", None) or ()]
+    names = [_strip_output(name) for name in getattr(model, "output_names", None) or ()]
     if len(set(names)) != count:
         names = ["output_%d" % number for number in range(count)]
     return names
 
 
-def _plain(name: str) -> str:
+def _strip_output(name: str) -> str:
     """A name that a node may have."""
     plain = re.sub(r"[^A-Za-z0-9_.]", "_", name.partition(":")[0])
     return plain if re.match(r"[A-Za-z0-9.]", plain) else "input" + plain

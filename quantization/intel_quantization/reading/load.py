@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from typing import Collection, Sequence, Tuple, Union
+from typing import Any, Collection, Sequence, Tuple, Union
 
 from tensorflow.core.framework import graph_pb2
 
@@ -73,7 +73,7 @@ def _read(
     signature: str,
     allow_op: Collection[str],
 ) -> Tuple[Frozen, str]:
-    form = _form(source, binary)
+    form = _recognise_form(source, binary)
     if signature and form != "saved_model":
         raise BadInputError("only a SavedModel has signatures; '%s' was asked for" % signature, "drop --signature")
     if isinstance(source, graph_pb2.GraphDef):
@@ -113,8 +113,8 @@ def load_graph(
     if form == "graph" and isinstance(source, str) and not outputs:
         check_whole(frozen.graph_def, name)
     graph_def = without_newer_attributes(frozen.graph_def)
-    named_inputs = _resolved(inputs, frozen.inputs)
-    found_outputs = find_outputs(graph_def, _resolved(outputs, frozen.outputs), named_inputs)
+    named_inputs = _resolve(inputs, frozen.inputs)
+    found_outputs = find_outputs(graph_def, _resolve(outputs, frozen.outputs), named_inputs)
     found_inputs = find_inputs(graph_def, named_inputs, [output.name for output in found_outputs])
     check_sizes(found_inputs, name)
     fed, wanted = [info.name for info in found_inputs], [info.name for info in found_outputs]
@@ -125,7 +125,7 @@ def load_graph(
     return Loaded(graph_def, found_inputs, found_outputs, form, frozen.signature, call)
 
 
-def _form(source: Union[str, graph_pb2.GraphDef], binary: bool) -> str:
+def _recognise_form(source: Union[str, graph_pb2.GraphDef], binary: bool) -> str:
     if not isinstance(source, str):
         return "graph"
     if os.path.isdir(source):
@@ -138,7 +138,7 @@ def _form(source: Union[str, graph_pb2.GraphDef], binary: bool) -> str:
     return "text" if suffix in TEXT_SUFFIXES or not binary or looks_like_text(source) else "graph"
 
 
-def _resolved(names: Sequence[str], known: dict) -> Sequence[str]:
+def _resolve(names: Sequence[str], known: dict[str, Any]) -> Sequence[str]:
     """Names of a signature as names of tensors; all of the signature's where none is named."""
     if not names:
         return list(known.values())

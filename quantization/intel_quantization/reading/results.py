@@ -65,10 +65,10 @@ class _Finder:
 
     def results(self, training: Set[str]) -> List[str]:
         """Results, when the ``training`` nodes are left out."""
-        checks = self._checks(training)
-        fed = self._behind(self.sources)
+        checks = self._find_checks(training)
+        fed = self._find_behind(self.sources)
         found = [name for name in self.nodes if name in fed and self._is_result(name, training | checks)]
-        found = [name for name in found if _dtype(self.nodes[name]) != dtypes.string] or found
+        found = [name for name in found if _find_dtype(self.nodes[name]) != dtypes.string] or found
         proper = [name for name in found if not self._is_exit(self.nodes[name])]
         unread = [name for name in proper if not training.intersection(self.readers[name])]
         if any(_is_float(self.nodes[name]) for name in unread):
@@ -91,10 +91,10 @@ class _Finder:
         labels = []
         if losses:
             for name in self.placeholders:
-                behind = self._behind([name])
+                behind = self._find_behind([name])
                 if behind & losses and not any(self.nodes[other].op in (*LINEAR, *WITHOUT_KERNEL) for other in behind):
                     labels.append(name)
-        return self._behind(seeds + labels)
+        return self._find_behind(seeds + labels)
 
     def _is_result(self, name: str, leftovers: Set[str]) -> bool:
         node = self.nodes[name]
@@ -105,9 +105,9 @@ class _Finder:
     def _is_idle(self, reader: str, leftovers: Set[str]) -> bool:
         return reader in leftovers or (self.nodes[reader].op in (*_IDLE, *SHAPE_OPS) and not self.readers[reader])
 
-    def _checks(self, training: Set[str]) -> Set[str]:
+    def _find_checks(self, training: Set[str]) -> Set[str]:
         """Assertions, and what only they read: conditions, and what is known without a tensor's values."""
-        by_value = self._behind(self.sources, lambda node: node.op not in SHAPE_OPS)
+        by_value = self._find_behind(self.sources, lambda node: node.op not in SHAPE_OPS)
         found = {name for name, node in self.nodes.items() if node.op == "Assert" or _ASSERTION in name}
         stack = list(found)
         while stack:
@@ -122,7 +122,7 @@ class _Finder:
                     stack.append(name)
         return found
 
-    def _behind(
+    def _find_behind(
         self, sources: Iterable[str], passes: Callable[[node_def_pb2.NodeDef], bool] = lambda node: True
     ) -> Set[str]:
         """The sources and all that is computed from them, not through nodes that do not ``pass``."""
@@ -149,19 +149,19 @@ class _Finder:
         return source is not None and source.op in ("Switch", "Merge", "LogicalAnd", "LoopCond")
 
 
-def _dtype(node: node_def_pb2.NodeDef) -> Optional[dtypes.DType]:
+def _find_dtype(node: node_def_pb2.NodeDef) -> Optional[dtypes.DType]:
     number = registry.output_dtype(node)
     return dtypes.as_dtype(number) if number else None
 
 
 def _is_bool(node: node_def_pb2.NodeDef) -> bool:
-    return _dtype(node) == dtypes.bool
+    return _find_dtype(node) == dtypes.bool
 
 
 def _is_float(node: node_def_pb2.NodeDef) -> bool:
-    dtype = _dtype(node)
+    dtype = _find_dtype(node)
     return dtype is not None and dtype.is_floating
 
 
 def _has_default_text(node: node_def_pb2.NodeDef) -> bool:
-    return node.op == "PlaceholderWithDefault" and _dtype(node) == dtypes.string
+    return node.op == "PlaceholderWithDefault" and _find_dtype(node) == dtypes.string

@@ -110,13 +110,13 @@ def _choose(path: str, meta: meta_graph_pb2.MetaGraphDef, wanted: str) -> str:
     return names[0] if names else ""
 
 
-def _variables(path: str) -> str:
+def _find_variables(path: str) -> str:
     return os.path.join(path, "variables", "variables")
 
 
 def _bytes_of_variables(path: str) -> int:
     """Bytes of the variables, without those of optimizers."""
-    prefix = _variables(path)
+    prefix = _find_variables(path)
     if not os.path.isfile(prefix + ".index"):
         return 0
     try:
@@ -140,12 +140,12 @@ def _freeze_second(path: str, meta: meta_graph_pb2.MetaGraphDef, name: str, allo
     with context.eager_mode():
         loaded = tf.compat.v2.saved_model.load(path, tags=list(meta.meta_info_def.tags))
         function = loaded.signatures[name]
-        inputs, outputs = _names(meta, name)
+        inputs, outputs = _find_names(meta, name)
         frozen = freeze_function(function, inputs, outputs)
     return Frozen(frozen.graph_def, frozen.inputs, frozen.outputs, name, meta.signature_def[name])
 
 
-def _names(meta: meta_graph_pb2.MetaGraphDef, name: str) -> Tuple[List[str], List[str]]:
+def _find_names(meta: meta_graph_pb2.MetaGraphDef, name: str) -> Tuple[List[str], List[str]]:
     """What a signature calls its inputs and outputs, in the order in which a function has them: sorted."""
     signature = meta.signature_def[name]
     return sorted(signature.inputs), sorted(signature.outputs)
@@ -170,8 +170,8 @@ def _freeze_first(
     meta, initializers = prepared_first(meta, list(inputs.values()), nodes, allow_op, path)
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         saver = tf.compat.v1.train.import_meta_graph(meta)
-        if saver is not None and os.path.isfile(_variables(path) + ".index"):
-            saver.restore(session, _variables(path))
+        if saver is not None and os.path.isfile(_find_variables(path) + ".index"):
+            saver.restore(session, _find_variables(path))
         for operation in initializers:
             session.run(session.graph.as_graph_element(operation))
         graph_def = tf.compat.v1.graph_util.convert_variables_to_constants(session, session.graph.as_graph_def(), nodes)

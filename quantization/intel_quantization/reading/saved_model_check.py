@@ -75,7 +75,7 @@ def check_loading(
         check_well_formed(meta.graph_def, path)
         check_library(meta.graph_def.library, meta.graph_def.node, path)
         _check_restoring(meta, allowed, path)
-        for name in _initializers(meta):
+        for name in _list_initializers(meta):
             needed = needed_nodes(meta.graph_def, (), [name])
             running = [node for node in meta.graph_def.node if node.name in needed]
             check_nodes(without_filling(running, asset_tensors(meta), True), meta.graph_def, allowed, path)
@@ -121,7 +121,7 @@ def prepared_first(
     _check_needed(graph_def, inputs, outputs, allowed, path)
     needed = needed_nodes(graph_def, inputs, outputs)
     restoring = _check_restoring(meta, allowed, path)
-    initializers = [name for name in _initializers(meta) if _is_harmless(graph_def, name, allowed)]
+    initializers = [name for name in _list_initializers(meta) if _is_harmless(graph_def, name, allowed)]
     clean = meta_graph_pb2.MetaGraphDef()
     clean.CopyFrom(meta)
     clean.graph_def.CopyFrom(disarmed(graph_def, needed | restoring, allowed))
@@ -161,7 +161,7 @@ def _comes_from(nodes: Dict[str, node_def_pb2.NodeDef], node: node_def_pb2.NodeD
     return True
 
 
-def _initializers(meta: meta_graph_pb2.MetaGraphDef) -> List[str]:
+def _list_initializers(meta: meta_graph_pb2.MetaGraphDef) -> List[str]:
     if _INIT_SIGNATURE in meta.signature_def:
         return [info.name for info in meta.signature_def[_INIT_SIGNATURE].outputs.values()]
     for key in _INIT_COLLECTIONS:

@@ -125,7 +125,7 @@ def _check_node(node: node_def_pb2.NodeDef, where: str, in_function: bool) -> in
     problem = ""
     if not node.name or not node.op:
         problem = "has no %s" % ("name" if not node.name else "op")
-    expected = _attributes(node.op)
+    expected = _list_attributes(node.op)
     for key, value in node.attr.items():
         kind = value.WhichOneof("value")
         attr = expected.get(key)
@@ -145,7 +145,7 @@ def _check_node(node: node_def_pb2.NodeDef, where: str, in_function: bool) -> in
                 problem = "has the attribute '%s', which is no text" % key
         elif kind == "shape":
             problem = problem or _shape_problem(key, value.shape)
-    for key in _required(node.op):
+    for key in _list_required(node.op):
         if key not in node.attr:
             problem = problem or "has no attribute '%s'" % key
     size = 0
@@ -155,9 +155,12 @@ def _check_node(node: node_def_pb2.NodeDef, where: str, in_function: bool) -> in
             return 0
         problem = tensor_problem(proto)
         if proto.dtype != node.attr["dtype"].type:
-            problem = "is said to be %s, its value is %s" % (_name(node.attr["dtype"].type), _name(proto.dtype))
+            problem = "is said to be %s, its value is %s" % (
+                _name_type(node.attr["dtype"].type),
+                _name_type(proto.dtype),
+            )
         if not problem:
-            size = _elements(proto) * _sizes(proto.dtype)
+            size = _count_elements(proto) * _find_size(proto.dtype)
     if problem:
         raise BadInputError("%s: node '%s' (%s) %s" % (where, node.name, node.op, problem), _REMEDY)
     return size
@@ -171,11 +174,11 @@ def tensor_problem(proto: tensor_pb2.TensorProto) -> str:
         return "has a value of unknown shape"
     if proto.dtype in _OPAQUE:
         return ""
-    elements, content = _elements(proto), len(proto.tensor_content)
-    size = _sizes(proto.dtype)
+    elements, content = _count_elements(proto), len(proto.tensor_content)
+    size = _find_size(proto.dtype)
     if content and (proto.dtype == types_pb2.DT_STRING or content != elements * size):
         shape = "x".join(str(dim.size) for dim in proto.tensor_shape.dim)
-        return "has a value of %d bytes, which is no %s of shape [%s]" % (content, _name(proto.dtype), shape)
+        return "has a value of %d bytes, which is no %s of shape [%s]" % (content, _name_type(proto.dtype), shape)
     given = 0 if content else len(getattr(proto, _VALUES.get(proto.dtype, "int_val")))
     if given > elements * _PARTS.get(proto.dtype, 1):
         return "has %d values for a shape of %d" % (given, elements)
@@ -183,7 +186,7 @@ def tensor_problem(proto: tensor_pb2.TensorProto) -> str:
 
 
 @lru_cache(maxsize=None)
-def _sizes(dtype: int) -> int:
+def _find_size(dtype: int) -> int:
     """Bytes of a value; what has none of its own, such as a string, counts as 1."""
     return max(dtypes.as_dtype(dtype).size or 1, 1)
 
@@ -226,18 +229,18 @@ def _check_function(function: function_pb2.FunctionDef, where: str) -> None:
 
 
 @lru_cache(maxsize=None)
-def _attributes(op: str) -> Dict[str, _Attr]:
+def _list_attributes(op: str) -> Dict[str, _Attr]:
     """What the running TensorFlow asks of an op's attributes; nothing where it does not know the op."""
     definition = registry.op_def(op)
-    return {} if definition is None else {attr.name: _asked(attr) for attr in definition.attr}
+    return {} if definition is None else {attr.name: _read_asked(attr) for attr in definition.attr}
 
 
 @lru_cache(maxsize=None)
-def _required(op: str) -> Tuple[str, ...]:
-    return tuple(key for key, attr in _attributes(op).items() if attr.required)
+def _list_required(op: str) -> Tuple[str, ...]:
+    return tuple(key for key, attr in _list_attributes(op).items() if attr.required)
 
 
-def _asked(attr: op_def_pb2.OpDef.AttrDef) -> _Attr:
+def _read_asked(attr: op_def_pb2.OpDef.AttrDef) -> _Attr:
     allowed = attr.allowed_values.list if attr.HasField("allowed_values") else None
     one = not attr.type.startswith("list(")
     return _Attr(
@@ -249,7 +252,7 @@ def _asked(attr: op_def_pb2.OpDef.AttrDef) -> _Attr:
     )
 
 
-def _elements(proto: tensor_pb2.TensorProto) -> int:
+def _count_elements(proto: tensor_pb2.TensorProto) -> int:
     result = 1
     for dim in proto.tensor_shape.dim:
         result *= dim.size
@@ -264,5 +267,5 @@ def _is_text(data: bytes) -> bool:
     return True
 
 
-def _name(number: int) -> str:
+def _name_type(number: int) -> str:
     return types_pb2.DataType.Name(number) if number in types_pb2.DataType.values() else "of type %d" % number

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import json
 import os
-from typing import Optional, Sequence
+from typing import Any, Optional, Sequence
 
 import jinja2
 from markupsafe import Markup
@@ -39,9 +39,9 @@ SECTIONS = (
 
 
 def write_report(
-    report: dict, html_path: str, json_path: str, markdown_path: str, pictures: Sequence[Optional[bytes]] = ()
+    report: dict[str, Any], html_path: str, json_path: str, markdown_path: str, pictures: Sequence[Optional[bytes]] = ()
 ) -> None:
-    """Write ``report``, made by ``report.content.build``, as one HTML file without references, JSON, and Markdown.
+    """Write a report, made by ``report.content.build_report``, as one HTML file without references, JSON, and Markdown.
 
     Args:
         report: as above.
@@ -57,7 +57,7 @@ def write_report(
         stream.write(render(report, pictures))
 
 
-def render(report: dict, pictures: Sequence[Optional[bytes]] = ()) -> str:
+def render(report: dict[str, Any], pictures: Sequence[Optional[bytes]] = ()) -> str:
     """``report`` as HTML; every foreign text in it is escaped, and the one script that may run is known by its hash."""
     here = os.path.dirname(os.path.abspath(__file__))
     environment = jinja2.Environment(
@@ -86,7 +86,7 @@ def render(report: dict, pictures: Sequence[Optional[bytes]] = ()) -> str:
     )
 
 
-def as_script_data(report: dict) -> str:
+def as_script_data(report: dict[str, Any]) -> str:
     """JSON that stays inside of a ``<script>``, whatever texts it holds."""
     text = json.dumps(report, allow_nan=False, separators=(",", ":"))  # ASCII, so without U+2028, too
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")

@@ -13,7 +13,7 @@ def render_markdown(report: Dict[str, Any]) -> str:
     """Alarms, the verdict, figures, ops, and what to do about layers that lose.
 
     Args:
-        report: as ``report.content.build`` makes it. Foreign text in it stays text.
+        report: as ``report.content.build_report`` makes it. Foreign text in it stays text.
     """
     lines = [f"## {_text(report['graphs']['int8'])}", ""]
     for alarm in report["alarms"]:

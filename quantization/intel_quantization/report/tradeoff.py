@@ -89,7 +89,7 @@ def _estimate(report: Mapping[str, Any]) -> List[Dict[str, Any]]:
         return []
     points, ms = _points(report) or 0.0, latency["int8_ms"]
     found = [{"points": points, "ms": ms}]
-    back: set = set()
+    back: set[str] = set()
     for each in opportunities:
         if each["given_back_ms"] is None or back & set(each["nodes"]):
             continue

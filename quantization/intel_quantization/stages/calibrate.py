@@ -117,7 +117,7 @@ def use_statistics(optimized: Optimized, statistics: Statistics) -> Statistics:
     if statistics.graph != graph:
         raise BadInputError(
             "the statistics are of another graph: its SHA-256, when optimized, is %s, and of this one %s"
-            % (_short(statistics.graph), _short(graph)),
+            % (_shorten(statistics.graph), _shorten(graph)),
             "calibrate this graph; inputs, outputs, target and TensorFlow must be those of that run, too",
         )
     missing = [tensor for tensor in optimized.observed if tensor not in statistics.tensors]
@@ -175,5 +175,5 @@ def origin_of(data: Optional[str], options: Optional[Mapping[str, Any]]) -> Dict
     return {"data": data, "options": dict(options or {}), "made_by": made_by}
 
 
-def _short(digest: str) -> str:
+def _shorten(digest: str) -> str:
     return digest[:12] or "not known"

@@ -20,7 +20,7 @@ def lines(graph_def: graph_pb2.GraphDef) -> List[str]:
     placeholders = [node for node in graph_def.node if node.op == "Placeholder"]
     text = ["No input spotted."]
     if placeholders:
-        text = ["Found  %d  possible inputs: " % len(placeholders), *map(_placeholder, placeholders)]
+        text = ["Found  %d  possible inputs: " % len(placeholders), *map(_tell_placeholder, placeholders)]
     read = {name.split(":")[0].lstrip("^") for node in graph_def.node for name in node.input}
     results = [node for node in graph_def.node if node.name not in read and node.op not in _NO_RESULTS]
     if results:
@@ -35,7 +35,7 @@ def lines(graph_def: graph_pb2.GraphDef) -> List[str]:
     return [*text, "Op types used: ", "".join("%d  %s ," % (count, op) for op, count in ops)]
 
 
-def _placeholder(node: node_def_pb2.NodeDef) -> str:
+def _tell_placeholder(node: node_def_pb2.NodeDef) -> str:
     number = node.attr["dtype"].type if "dtype" in node.attr else 0
     # as TensorFlow's C++ spells it: float, double, half
     name = types_pb2.DataType.Name(number)[len("DT_") :].lower() if number else "INVALID"

@@ -23,7 +23,7 @@ _READER_LEFT = 141
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """The command; returns its exit status."""
-    options = _parser().parse_args(argv)
+    options = _make_parser().parse_args(argv)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         from intel_quantization.graph_summary import summarize  # only now: this imports TensorFlow
@@ -83,15 +83,17 @@ def lines(found: Any, everything: bool = False) -> List[str]:
     text = first_version.lines(found.graph_def)
     if found.form in ("saved_model", "keras"):
         text.append("Frozen from a " + ("Keras file" if found.form == "keras" else "SavedModel, " + found.signature))
-    text += ["A conversion feeds %s (%s, %s)" % (_name(i), i.dtype or "unknown", _shape(i)) for i in found.inputs]
-    text += ["A conversion keeps %s (%s, %s)" % (_name(i), op, i.dtype or "unknown") for i, op in found.outputs]
+    text += [
+        "A conversion feeds %s (%s, %s)" % (_tell_name(i), i.dtype or "unknown", _tell_shape(i)) for i in found.inputs
+    ]
+    text += ["A conversion keeps %s (%s, %s)" % (_tell_name(i), op, i.dtype or "unknown") for i, op in found.outputs]
     text.append("Found %d constants with %d values, %d variables" % (*found.constants, len(found.variables)))
     text += ["(variable=%s)" % name for name in found.variables]
     text.append("%d nodes, %d bytes" % (found.nodes, found.size))
-    return text + _quantization(found, everything)
+    return text + _tell_quantization(found, everything)
 
 
-def _quantization(found: Any, everything: bool) -> List[str]:
+def _tell_quantization(found: Any, everything: bool) -> List[str]:
     if found.obstacle:
         return ["Nothing can be said of INT8: " + found.obstacle]
     candidates = [item for item in found.decisions if item.int8]
@@ -110,15 +112,15 @@ def _quantization(found: Any, everything: bool) -> List[str]:
     return text
 
 
-def _name(info: Any) -> str:
+def _tell_name(info: Any) -> str:
     return info.name[: -len(":0")] if info.name.endswith(":0") else info.name
 
 
-def _shape(info: Any) -> str:
+def _tell_shape(info: Any) -> str:
     return "None" if info.shape is None else "[%s]" % ",".join("?" if n is None else str(n) for n in info.shape)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="summarize_graph", description="Says what is in a graph, and what of it may become INT8."
     )

@@ -20,7 +20,7 @@ from intel_quantization.graph.graph import Graph, NodeDef
 from intel_quantization.graph.pattern import Any, Const, Match, OneOf, Op
 from intel_quantization.graph.waits import waits_of
 from intel_quantization.kinds.stands_for import set_stands_for
-from intel_quantization.transforms.rule import Refusal, Rule, Rules, WholeGraph
+from intel_quantization.transforms.rule import Rule, Rules, make_pass
 from intel_quantization.transforms.support.channel_map import has_constant_operand
 from intel_quantization.transforms.support.flat_rows import RESHAPE, last_sizes
 from intel_quantization.transforms.support.linear import output_channels
@@ -102,18 +102,5 @@ _RULES = Rules(
 )
 
 
-def _delay(graph: Graph) -> int:
-    count = _RULES(graph)
-    while count:  # a ReLU comes ahead once its bias is there
-        again = _RULES(graph)
-        if not again:
-            break
-        count += again
-    return count
-
-
-def _refusals(graph: Graph) -> Iterable[Refusal]:
-    return _RULES.refusals(graph)
-
-
-delay_reshape = WholeGraph("delay_reshape", _delay, _refusals)
+# again: a ReLU comes ahead once its bias is there
+delay_reshape = make_pass("delay_reshape", lambda graph: _RULES, again=True)

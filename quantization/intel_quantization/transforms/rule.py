@@ -136,6 +136,25 @@ class WholeGraph:
         return self._rewrite(graph)
 
 
+def make_pass(name: str, make: Callable[[Graph], Rules], *, again: bool = False) -> WholeGraph:
+    """A pass of rules that are made anew for each graph, since they need to know it.
+
+    Args:
+        name: of the pass, which is the file's name, too.
+        make: the rules, by what is known of the graph as it is.
+        again: make and apply them as long as they rewrite, where one waits for another's result.
+    """
+
+    def rewrite(graph: Graph) -> int:
+        total = count = make(graph)(graph)
+        while again and count:
+            count = make(graph)(graph)
+            total += count
+        return total
+
+    return WholeGraph(name, rewrite, lambda graph: make(graph).refusals(graph))
+
+
 def refusals(graph: Graph, passes: Iterable[Callable[[Graph], int]]) -> Dict[str, str]:
     """Why nodes were left as they are, by their names; of several rules those that came furthest tell.
 

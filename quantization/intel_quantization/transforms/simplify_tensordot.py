@@ -12,7 +12,6 @@ would be quantized twice. Conditions: constant weights; the free dimensions are 
 from __future__ import annotations
 
 from functools import partial
-from typing import Iterable
 
 import numpy as np
 
@@ -20,7 +19,7 @@ from intel_quantization.graph.attributes import DT_INT32, attribute, dtype_attr
 from intel_quantization.graph.graph import Graph, NodeDef
 from intel_quantization.graph.inferred_shapes import InferredShapes
 from intel_quantization.graph.pattern import Any, Const, Match, Op
-from intel_quantization.transforms.rule import Refusal, Rule, Rules, WholeGraph
+from intel_quantization.transforms.rule import Rule, Rules, make_pass
 from intel_quantization.transforms.support.flat_rows import as_sizes, flatten_rows
 from intel_quantization.transforms.support.linear import output_channels
 
@@ -68,12 +67,4 @@ def _rules(graph: Graph) -> Rules:
     return Rules("simplify_tensordot", rule)
 
 
-def _simplify(graph: Graph) -> int:
-    return _rules(graph)(graph)
-
-
-def _refusals(graph: Graph) -> Iterable[Refusal]:
-    return _rules(graph).refusals(graph)
-
-
-simplify_tensordot = WholeGraph("simplify_tensordot", _simplify, _refusals)
+simplify_tensordot = make_pass("simplify_tensordot", _rules)

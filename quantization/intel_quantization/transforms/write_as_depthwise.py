@@ -11,7 +11,7 @@ So Keras layers with ``groups`` and importers of other formats write it (ConvNeX
 from __future__ import annotations
 
 from functools import partial
-from typing import Iterable, Optional
+from typing import Optional
 
 from intel_quantization.graph.attributes import attribute, is_channels_last
 from intel_quantization.graph.graph import Graph, NodeDef
@@ -19,7 +19,7 @@ from intel_quantization.graph.inferred_shapes import InferredShapes
 from intel_quantization.graph.pattern import Any, Const, Match, Op
 from intel_quantization.graph.waits import waits_of
 from intel_quantization.kinds.stands_for import set_stands_for
-from intel_quantization.transforms.rule import Refusal, Rule, Rules, WholeGraph
+from intel_quantization.transforms.rule import Rule, Rules, make_pass
 from intel_quantization.transforms.support.linear import output_channels
 
 _PATTERN = Op("Conv2D", inputs=(Any("x"), Const("weights", 4)))
@@ -82,12 +82,4 @@ def _rules(graph: Graph) -> Rules:
     return Rules("write_as_depthwise", rule)
 
 
-def _write(graph: Graph) -> int:
-    return _rules(graph)(graph)
-
-
-def _refusals(graph: Graph) -> Iterable[Refusal]:
-    return _rules(graph).refusals(graph)
-
-
-write_as_depthwise = WholeGraph("write_as_depthwise", _write, _refusals)
+write_as_depthwise = make_pass("write_as_depthwise", _rules)

@@ -24,7 +24,7 @@ from intel_quantization.graph.graph import Graph, NodeDef
 from intel_quantization.graph.inferred_shapes import InferredShapes
 from intel_quantization.graph.pattern import Match, Op
 from intel_quantization.kinds.registry import LINEAR, PASS_THROUGH
-from intel_quantization.transforms.rule import Refusal, Rule, Rules, WholeGraph
+from intel_quantization.transforms.rule import Rule, Rules, make_pass
 
 _OPS = ("Split", "SplitV", "Unpack")
 _BETWEEN = frozenset([*PASS_THROUGH, *_OPS, "BiasAdd", "Add", "AddV2", "Relu", "Relu6", "Minimum"])
@@ -146,16 +146,5 @@ def _rules(graph: Graph) -> Rules:
     return Rules("write_splits_as_slices", rule)
 
 
-def _write(graph: Graph) -> int:
-    count = again = _rules(graph)(graph)
-    while again:  # what splits a part waits for that to be there
-        again = _rules(graph)(graph)
-        count += again
-    return count
-
-
-def _refusals(graph: Graph) -> Iterable[Refusal]:
-    return _rules(graph).refusals(graph)
-
-
-write_splits_as_slices = WholeGraph("write_splits_as_slices", _write, _refusals)
+# again: what splits a part waits for that to be there
+write_splits_as_slices = make_pass("write_splits_as_slices", _rules, again=True)

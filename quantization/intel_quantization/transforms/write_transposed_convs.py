@@ -16,7 +16,7 @@ and result are is known, up to the batch; and no more than half of the taps are 
 from __future__ import annotations
 
 from functools import partial
-from typing import Iterable, List, NamedTuple, Tuple, Union
+from typing import List, NamedTuple, Tuple, Union
 
 import numpy as np
 
@@ -26,7 +26,7 @@ from intel_quantization.graph.inferred_shapes import InferredShapes
 from intel_quantization.graph.pattern import Any, Const, Match, Op
 from intel_quantization.graph.waits import waits_of
 from intel_quantization.kinds.stands_for import set_stands_for
-from intel_quantization.transforms.rule import Refusal, Rule, Rules, WholeGraph
+from intel_quantization.transforms.rule import Rule, Rules, make_pass
 from intel_quantization.transforms.support.spatial import set_margins
 
 _PATTERN = Op("Conv2DBackpropInput", inputs=(Any("sizes"), Const("weights", 4), Any("x")))
@@ -170,16 +170,5 @@ def _rules(graph: Graph) -> Rules:
     return Rules("write_transposed_convs", Rule((_PATTERN,), partial(_rewrite, shapes), partial(_refuse, shapes)))
 
 
-def _write(graph: Graph) -> int:
-    count = again = _rules(graph)(graph)
-    while again:  # what reads a result waits until its shape is inferred
-        again = _rules(graph)(graph)
-        count += again
-    return count
-
-
-def _refusals(graph: Graph) -> Iterable[Refusal]:
-    return _rules(graph).refusals(graph)
-
-
-write_transposed_convs = WholeGraph("write_transposed_convs", _write, _refusals)
+# again: what reads a result waits until its shape is inferred
+write_transposed_convs = make_pass("write_transposed_convs", _rules, again=True)

@@ -90,7 +90,7 @@ class _Search:
 
     def meets(self, groups: Sequence[Group]) -> Outcome | None:
         """The outcome with some groups in FP32 if it meets the goal."""
-        return self.tried(Choice(_nodes(groups), self.moved))
+        return self.tried(Choice(_list_nodes(groups), self.moved))
 
     def tried(self, choice: Choice) -> Outcome | None:
         """The outcome of a choice if it meets the goal."""
@@ -114,11 +114,11 @@ class _Search:
         for _ in range(_BISECTION):
             if not self._left or not low < place < high:
                 break
-            choice = Choice(_nodes(self._groups[:place]), self.moved)
+            choice = Choice(_list_nodes(self._groups[:place]), self.moved)
             outcome = self.tried(choice)
             if outcome is not None:
                 high, best = place, outcome
-            elif self._outcome(choice).nothing:
+            elif self._find_outcome(choice).nothing:
                 high = place
             else:
                 low = place
@@ -127,7 +127,7 @@ class _Search:
             place = min(2 * low, len(self._groups)) if unbounded else (low + high) // 2
         return None if best is None else (self._groups[:high], best)
 
-    def _outcome(self, choice: Choice) -> Outcome:
+    def _find_outcome(self, choice: Choice) -> Outcome:
         return next(step.outcome for step in self.steps if step.choice == choice)
 
     def _guess(self, start: float) -> int:
@@ -140,7 +140,7 @@ class _Search:
 
     def put_back(self, kept: List[Group], outcome: Outcome) -> Tuple[List[Group], Outcome]:
         """Without the groups that were not needed: the last is, as fewer did not do."""
-        waiting = _halved(sorted(kept[:-1], key=lambda group: group.share / max(group.ms, 1e-3)), self._left)
+        waiting = _halve(sorted(kept[:-1], key=lambda group: group.share / max(group.ms, 1e-3)), self._left)
         while waiting and self._left:
             some = waiting.pop(0)
             fewer = [group for group in kept if group not in some]
@@ -183,14 +183,14 @@ def search(
     if found is None:
         return Found(tuple(state.steps), None, None)
     kept, outcome = state.put_back(*found)
-    return Found(tuple(state.steps), Choice(_nodes(kept), state.moved), outcome)
+    return Found(tuple(state.steps), Choice(_list_nodes(kept), state.moved), outcome)
 
 
-def _nodes(groups: Sequence[Group]) -> Tuple[str, ...]:
+def _list_nodes(groups: Sequence[Group]) -> Tuple[str, ...]:
     return tuple(dict.fromkeys(name for group in groups for name in group.nodes))
 
 
-def _halved(groups: List[Group], tries: int) -> List[List[Group]]:
+def _halve(groups: List[Group], tries: int) -> List[List[Group]]:
     """The groups one by one where there are tries enough, else the first half of them, and the rest."""
     if len(groups) <= tries:
         return [[group] for group in groups]

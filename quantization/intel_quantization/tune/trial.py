@@ -76,7 +76,7 @@ class _Remembered:
             with open(path, "rb") as stream:
                 self._known = iter(pickle.load(stream))  # written by the trial before
 
-    def run(self, feed: dict) -> List[np.ndarray]:
+    def run(self, feed: dict[str, np.ndarray]) -> List[np.ndarray]:
         """The outputs for the next feed."""
         if self._known is not None:
             return next(self._known)

@@ -68,7 +68,7 @@ class Tuning:
             "text": self.text,
             "goal": self.goal,
             "metric": self.metric,
-            "before": _outcome(self.before),
+            "before": _describe_outcome(self.before),
             "met": best is not None,
             "excluded_nodes": list(best.excluded) if best else [],
             "ranges": [{"tensor": name, "low": low, "high": high} for name, (low, high) in sorted(self.ranges.items())],
@@ -76,7 +76,7 @@ class Tuning:
                 {
                     "excluded_nodes": list(step.choice.excluded),
                     "free_moves": step.choice.moved,
-                    **_outcome(step.outcome),
+                    **_describe_outcome(step.outcome),
                 }
                 for step in self.found.steps
             ],
@@ -129,9 +129,9 @@ def tune(
                 if not _leaves_any(conversion, choice):
                     raise QuantizationError(NOTHING)
                 made[choice] = quantize_again(
-                    conversion, _options(options, choice, moves), request.job.target_tensorflow
+                    conversion, _make_options(options, choice, moves), request.job.target_tensorflow
                 )
-                outcome = _judged(folder, made[choice])
+                outcome = _judge(folder, made[choice])
             except QuantizationError as error:
                 outcome = replace(_GONE, failed=error.message, nothing=error.message == NOTHING)
             done[0] += 1
@@ -148,12 +148,12 @@ def _leaves_any(conversion: Conversion, choice: Choice) -> bool:
     return any(layer.group.linear not in choice.excluded for layer in conversion.layers)
 
 
-def _options(options: Options, choice: Choice, moves: Dict[str, Tuple[float, float]]) -> Options:
+def _make_options(options: Options, choice: Choice, moves: Dict[str, Tuple[float, float]]) -> Options:
     ranges = {**options.ranges, **moves} if choice.moved else options.ranges
     return replace(options, excluded_nodes=(*options.excluded_nodes, *choice.excluded), ranges=ranges)
 
 
-def _judged(folder: str, conversion: Conversion) -> Outcome:
+def _judge(folder: str, conversion: Conversion) -> Outcome:
     """The outcome of a trial in a process of its own."""
     write_graph(conversion.graph, os.path.join(folder, trial.INT8))
     result = os.path.join(folder, trial.RESULT)
@@ -174,7 +174,7 @@ def _told(choice: Choice, outcome: Outcome, number: int) -> str:
     return f"evaluation {number}: {what}: {outcome.points:.2f} points lost, {outcome.ms:.2f} ms"
 
 
-def _outcome(outcome: Outcome) -> Dict[str, Any]:
+def _describe_outcome(outcome: Outcome) -> Dict[str, Any]:
     return {
         "points": outcome.points,
         "low": outcome.low,

@@ -30,9 +30,13 @@ def range_faults(graph: Graph) -> Iterator[str]:
         if flow is None:
             continue
         inputs = graph.data_inputs(node)
-        arguments = _arguments(node, inputs, flow)
+        arguments = _name_arguments(node, inputs, flow)
         yield from _faults_of(graph, node, arguments, flow, ranges)
-        found = ranges.get(inputs[0]) if flow.result is Result.SAME and inputs else _made(graph, node, arguments, flow)
+        found = (
+            ranges.get(inputs[0])
+            if flow.result is Result.SAME and inputs
+            else _make_range(graph, node, arguments, flow)
+        )
         if found is not None:
             ranges[node.name] = found
 
@@ -67,7 +71,7 @@ def _as_wide(graph: Graph, low: str, high: str, own: Optional[_Range]) -> bool:
     return bool(np.isclose(float(top) - float(bottom), float(width), rtol=1e-5, atol=2 * digits))
 
 
-def _arguments(node: NodeDef, inputs: Sequence[str], flow: RangeFlow) -> Dict[str, List[str]]:
+def _name_arguments(node: NodeDef, inputs: Sequence[str], flow: RangeFlow) -> Dict[str, List[str]]:
     """The inputs of an INT8 op by the names of its arguments; of one that knows nothing of ranges none."""
     if flow.arguments:
         return {name: [tensor] for name, tensor in zip(flow.arguments, inputs)}
@@ -99,10 +103,10 @@ def _read(arguments: Dict[str, List[str]], flow: RangeFlow) -> Iterator[Tuple[st
             yield from zip(arguments[name], arguments[low], arguments[high])
 
 
-def _made(graph: Graph, node: NodeDef, arguments: Dict[str, List[str]], flow: RangeFlow) -> Optional[_Range]:
+def _make_range(graph: Graph, node: NodeDef, arguments: Dict[str, List[str]], flow: RangeFlow) -> Optional[_Range]:
     """The range that a node gives its result, by what its inputs say of it; None where they say nothing."""
     if flow.result is Result.WIDEST:
-        return _widest(graph, arguments)
+        return _find_widest(graph, arguments)
     if flow.result is not Result.GIVEN:
         return None
     low, high = ("min_range", "max_range") if node.op == "QuantizeV2" else _FROZEN
@@ -111,7 +115,7 @@ def _made(graph: Graph, node: NodeDef, arguments: Dict[str, List[str]], flow: Ra
     return _end(graph, arguments[low][0]), _end(graph, arguments[high][0])
 
 
-def _widest(graph: Graph, arguments: Dict[str, List[str]]) -> Optional[_Range]:
+def _find_widest(graph: Graph, arguments: Dict[str, List[str]]) -> Optional[_Range]:
     """The range of a concatenation: from the lowest of its inputs' lower ends to the highest of the upper ones."""
     lows = [value for value in map(graph.constant, arguments["input_mins"]) if value is not None]
     highs = [value for value in map(graph.constant, arguments["input_maxes"]) if value is not None]

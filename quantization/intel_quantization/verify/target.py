@@ -25,7 +25,7 @@ def check_target(graph: Graph, capabilities: Capabilities) -> None:
         BadInputError: it does not; the ops are named.
     """
     for snapshot in capabilities.snapshots:
-        missing = Counter(what for _, what in _problems(graph, snapshot))
+        missing = Counter(what for _, what in _find_problems(graph, snapshot))
         if missing:
             named = ["%s (%d nodes)" % item if item[1] > 1 else item[0] for item in sorted(missing.items())]
             more = " and %d more" % (len(named) - _MOST_NAMED) if len(named) > _MOST_NAMED else ""
@@ -43,7 +43,7 @@ def verify_target(graph: Graph, capabilities: Capabilities) -> None:
         InvalidGraphError: a node does not work in one of them; that is a defect of a pass.
     """
     for snapshot in capabilities.snapshots:
-        for node, what in _problems(graph, snapshot):
+        for node, what in _find_problems(graph, snapshot):
             raise InvalidGraphError(
                 "after 'quantize' the graph does not work in TensorFlow %s: '%s' (%s) needs %s, which is not there"
                 % (snapshot.version, node.name, node.op, what),
@@ -51,7 +51,7 @@ def verify_target(graph: Graph, capabilities: Capabilities) -> None:
             )
 
 
-def _problems(graph: Graph, snapshot: Snapshot) -> Iterator[Tuple[NodeDef, str]]:
+def _find_problems(graph: Graph, snapshot: Snapshot) -> Iterator[Tuple[NodeDef, str]]:
     """(node, what the version does not have), for at most one thing a node."""
     functions = {function.signature.name for function in graph.library.function}
     bodies = [node for function in graph.library.function for node in function.node_def]
@@ -67,15 +67,15 @@ def _problems(graph: Graph, snapshot: Snapshot) -> Iterator[Tuple[NodeDef, str]]
             if unknown:
                 yield node, "attribute %s of %s" % (unknown[0], node.op)
                 continue
-            types = _types(node)
+            types = _list_types(node)
             key = (node.op, types)
             if key not in answers:
                 answers[key] = not snapshot.knows_kernels(node.op) or snapshot.has_kernel(node.op, **dict(types))
             if not answers[key]:
-                yield node, "kernel of %s for %s" % (node.op, _named(types))
+                yield node, "kernel of %s for %s" % (node.op, _tell_types(types))
 
 
-def _types(node: NodeDef) -> Tuple[Tuple[str, int], ...]:
+def _list_types(node: NodeDef) -> Tuple[Tuple[str, int], ...]:
     """The type attributes of a node, with those that are left at their default."""
     definition = registry.op_def(node.op)
     types = {}
@@ -87,5 +87,5 @@ def _types(node: NodeDef) -> Tuple[Tuple[str, int], ...]:
     return tuple(sorted(types.items()))
 
 
-def _named(types: Sequence[Tuple[str, int]]) -> str:
+def _tell_types(types: Sequence[Tuple[str, int]]) -> str:
     return ", ".join("%s %s" % (name, type_name(number)) for name, number in types)

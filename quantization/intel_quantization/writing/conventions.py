@@ -53,25 +53,25 @@ def convention_of(model: Any, call: Call) -> Optional[Convention]:
         model: what ``tf.saved_model.load`` gave.
         call: the signature that becomes INT8.
     """
-    for function in _functions(model):
+    for function in _list_functions(model):
         arguments, named = function.structured_input_signature
         if not arguments or any(map(_is_tensor, tf.nest.flatten([arguments[1:], named]))):
             continue
         if any(other is True for other in arguments[1:]):
             continue  # training
-        inputs = _matched(arguments[0], list(call.inputs))
-        outputs = _matched(function.structured_outputs, list(call.outputs))
+        inputs = _match(arguments[0], list(call.inputs))
+        outputs = _match(function.structured_outputs, list(call.outputs))
         if inputs is not None and outputs is not None:
             return Convention(inputs, outputs)
     return None
 
 
-def _functions(model: Any) -> Sequence[Any]:
+def _list_functions(model: Any) -> Sequence[Any]:
     """The concrete functions of a loaded object's ``__call__``, which is no method of its own."""
     return getattr(model.__call__, "concrete_functions", ()) if callable(model) else ()
 
 
-def _matched(structure: Any, names: Sequence[str]) -> Structure:
+def _match(structure: Any, names: Sequence[str]) -> Structure:
     """The structure with the names in it; None where they do not fit."""
     flat = tf.nest.flatten(structure)
     if len(flat) != len(names) or not all(map(_is_tensor, flat)):

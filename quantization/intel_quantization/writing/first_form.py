@@ -6,6 +6,7 @@ Every TensorFlow and TensorFlow Serving load it. It has no functions to call, an
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import tensorflow as tf
 from tensorflow.core.framework import graph_pb2
@@ -22,7 +23,7 @@ _SERVE = "serve"
 
 
 def save_first_form(
-    graph_def: graph_pb2.GraphDef, call: Call, infos: SignatureInfos, others: tuple, folder: str
+    graph_def: graph_pb2.GraphDef, call: Call, infos: SignatureInfos, others: tuple[Any, ...], folder: str
 ) -> None:
     """Write a SavedModel without variables; the same bytes for the same graph.
 

@@ -49,7 +49,7 @@ def other_signatures(call: Call, second_form: bool, allow_op: Collection[str] = 
         return Others()
     meta = read_meta_graph(call.folder)
     names = sorted(name for name in meta.signature_def if name not in (*INTERNAL, call.signature))
-    chosen = _whole(meta, call)
+    chosen = _is_whole(meta, call)
     same = tuple(name for name in names if chosen and _is_same(meta, name, call.signature))
     rest = tuple(name for name in names if name not in same)
     if not second_form:
@@ -63,7 +63,7 @@ def other_signatures(call: Call, second_form: bool, allow_op: Collection[str] = 
     return Others(same, rest, (), "", loaded)
 
 
-def _whole(meta: meta_graph_pb2.MetaGraphDef, call: Call) -> bool:
+def _is_whole(meta: meta_graph_pb2.MetaGraphDef, call: Call) -> bool:
     """Whether what becomes INT8 is a signature as it is, with all its inputs and outputs and no others."""
     mine = meta.signature_def.get(call.signature)
     return mine is not None and set(mine.inputs) == set(call.inputs) and set(mine.outputs) == set(call.outputs)
@@ -85,7 +85,7 @@ def _is_same(meta: meta_graph_pb2.MetaGraphDef, name: str, other: str) -> bool:
     )
 
 
-def _same_calls(meta: meta_graph_pb2.MetaGraphDef, mine: List[str], others: List[str], fed: dict) -> bool:
+def _same_calls(meta: meta_graph_pb2.MetaGraphDef, mine: List[str], others: List[str], fed: dict[str, Any]) -> bool:
     """Whether two results are those of one function, with the same arguments but for what is fed."""
     nodes = {node.name: node for node in meta.graph_def.node}
     functions = {function.signature.name: function for function in meta.graph_def.library.function}
@@ -93,16 +93,16 @@ def _same_calls(meta: meta_graph_pb2.MetaGraphDef, mine: List[str], others: List
         one, two = (nodes[tensors.node_of(tensor)] for tensor in (first, second))
         if one.op != two.op or "f" not in one.attr or "f" not in two.attr:
             return False
-        renamed = [fed.get(_full(name), _full(name)) for name in one.input]
-        if renamed != [_full(name) for name in two.input]:
+        renamed = [fed.get(_complete_name(name), _complete_name(name)) for name in one.input]
+        if renamed != [_complete_name(name) for name in two.input]:
             return False
         bodies = [functions.get(node.attr["f"].func.name) for node in (one, two)]
-        if None in bodies or _nameless(bodies[0]) != _nameless(bodies[1]):
+        if None in bodies or _strip_names(bodies[0]) != _strip_names(bodies[1]):
             return False
     return True
 
 
-def _nameless(function: function_pb2.FunctionDef) -> bytes:
+def _strip_names(function: function_pb2.FunctionDef) -> bytes:
     copy = function_pb2.FunctionDef()
     copy.CopyFrom(function)
     copy.signature.name = ""
@@ -118,7 +118,7 @@ def _forget(node: node_def_pb2.NodeDef) -> None:
     node.ClearField("experimental_debug_info")
 
 
-def _full(name: str) -> str:
+def _complete_name(name: str) -> str:
     return name if tensors.is_control(name) else "%s:%d" % tensors.split(name)
 
 

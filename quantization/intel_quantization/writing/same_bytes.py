@@ -95,7 +95,7 @@ def _new_names(meta: meta_graph_pb2.MetaGraphDef) -> Dict[str, str]:
 
 
 def _rename_in(value: attr_value_pb2.AttrValue, names: Mapping[str, str]) -> None:
-    for function in _functions(value):
+    for function in _walk_functions(value):
         function.name = names.get(function.name, function.name)
     if value.WhichOneof("value") == "s":
         text = value.s.decode("utf-8", "replace")
@@ -103,7 +103,7 @@ def _rename_in(value: attr_value_pb2.AttrValue, names: Mapping[str, str]) -> Non
             value.s = names[text].encode()
 
 
-def _functions(value: attr_value_pb2.AttrValue) -> Iterator[Any]:
+def _walk_functions(value: attr_value_pb2.AttrValue) -> Iterator[Any]:
     kind = value.WhichOneof("value")
     if kind == "func":
         yield value.func

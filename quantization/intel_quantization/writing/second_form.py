@@ -47,9 +47,9 @@ def save_second_form(
     with context.eager_mode():
         int8 = _int8_function(graph_def, call, infos)
         module = tf.Module()
-        signatures: Dict[str, Any] = {call.signature: _signature(int8, infos)}
+        signatures: Dict[str, Any] = {call.signature: _make_signature(int8, infos)}
         if convention is not None:
-            module = _callable(int8, convention, infos)
+            module = _make_callable(int8, convention, infos)
             module.serve = module.__call__
         if others.fp32 and others.loaded is not None:
             module.fp32 = others.loaded  # tracked: with its variables, tables and assets
@@ -106,7 +106,7 @@ def _without_inputs(graph_def: graph_pb2.GraphDef, fed: Sequence[str], wanted: S
     return body
 
 
-def _signature(int8: Any, infos: SignatureInfos) -> Any:
+def _make_signature(int8: Any, infos: SignatureInfos) -> Any:
     keys = list(infos.outputs)
 
     def int8_signature(*args: Any) -> Dict[str, Any]:
@@ -116,7 +116,7 @@ def _signature(int8: Any, infos: SignatureInfos) -> Any:
     return tf.function(int8_signature, input_signature=specs)
 
 
-def _callable(int8: Any, convention: Convention, infos: SignatureInfos) -> tf.Module:
+def _make_callable(int8: Any, convention: Convention, infos: SignatureInfos) -> tf.Module:
     """A module that is called like the model that was read."""
     specs = {key: tensor_spec(key, info) for key, info in infos.inputs.items()}
     keys = list(infos.inputs)

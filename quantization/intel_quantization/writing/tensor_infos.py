@@ -35,8 +35,8 @@ def signature_infos(conversion: Conversion) -> SignatureInfos:
     shapes = {info.name: info.shape for info in conversion.inputs}
     wanted = {info.name: infer(info.name) for info in conversion.outputs}
     return SignatureInfos(
-        _infos(call.inputs, said_inputs, conversion.inputs, shapes),
-        _infos(call.outputs, said_outputs, conversion.outputs, wanted),
+        _make_infos(call.inputs, said_inputs, conversion.inputs, shapes),
+        _make_infos(call.outputs, said_outputs, conversion.outputs, wanted),
     )
 
 
@@ -45,7 +45,7 @@ def tensor_spec(name: str, info: meta_graph_pb2.TensorInfo) -> tf.TensorSpec:
     return tf.TensorSpec(tf.TensorShape(info.tensor_shape), tf.as_dtype(info.dtype), name)
 
 
-def _infos(
+def _make_infos(
     names: Mapping[str, str],
     said: Mapping[str, meta_graph_pb2.TensorInfo],
     tensors: Sequence[TensorInfo],

@@ -35,9 +35,9 @@ def choose_entry(entries: Sequence[Entry], name: str, zoo: str) -> Entry:
     """
     named = [entry for entry in entries if entry.name == name]
     if not named:
-        raise _unknown(entries, name)
+        raise _tell_unknown(entries, name)
     for entry in named:
-        if not _missing(entry, zoo):
+        if not _list_missing(entry, zoo):
             return entry
     scripts = sorted({entry.script for entry in named})
     if not any(os.path.isfile(os.path.join(zoo, script)) for script in scripts):
@@ -49,16 +49,16 @@ def choose_entry(entries: Sequence[Entry], name: str, zoo: str) -> Entry:
     found = generation(zoo)
     what = "this checkout of the Model Zoo" + (" (%s)" % found if found else "")
     raise BadInputError(
-        "%s has no %s: %s is not there" % (what, name, _missing(named[-1], zoo)[0]),
+        "%s has no %s: %s is not there" % (what, name, _list_missing(named[-1], zoo)[0]),
         "check out a tag that has it: %s" % ", or ".join(tags) if tags else "check --models_zoo",
     )
 
 
-def _missing(entry: Entry, zoo: str) -> List[str]:
+def _list_missing(entry: Entry, zoo: str) -> List[str]:
     return [path for path in (entry.script,) + entry.needs if not os.path.exists(os.path.join(zoo, path))]
 
 
-def _unknown(entries: Sequence[Entry], name: str) -> BadInputError:
+def _tell_unknown(entries: Sequence[Entry], name: str) -> BadInputError:
     names = list(dict.fromkeys(entry.name for entry in entries))
     remedy = "%s there are %s" % (did_you_mean(name, names), ", ".join(names))
     return BadInputError("there is no zoo model '%s'" % name, remedy.lstrip())

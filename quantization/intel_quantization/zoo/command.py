@@ -49,23 +49,23 @@ def zoo_words(
     _remove_option(words, ("-i", "--socket-id"))
     if batch_size is not None:
         _set_option(words, ("-b", "--batch-size"), "--batch-size", str(batch_size))
-    words += _filled(entry.in_graph, GRAPH)
+    words += _fill(entry.in_graph, GRAPH)
     if entry.data_location:
-        words += _filled(entry.data_location, _data(entry, data))
+        words += _fill(entry.data_location, _choose_data(entry, data))
     if entry.model_source_dir:
         if sources is None:
             raise BadInputError(
                 "the zoo model %s needs sources of TensorFlow models" % entry.name,
                 "add --models_source_dir DIR, a checkout of tensorflow/models as the model's README in the zoo says",
             )
-        words += _filled(entry.model_source_dir, sources)
+        words += _fill(entry.model_source_dir, sources)
     for names, value in (
         (("--output-dir",), output_dir),
         (("--disable-tcmalloc",), "True"),
         (("--num-intra-threads", "-a"), str(threads)),
         (("--num-inter-threads", "-e"), "1"),
     ):
-        if _option(words, names) is None:
+        if _find_option(words, names) is None:
             words += [names[0], value]
     for path in words[:2] + [output_dir] + [path for path in (data, sources) if path is not None]:
         _check(path)
@@ -77,11 +77,11 @@ def env_words(variables: Dict[str, str], words: Sequence[str]) -> Tuple[str, ...
     return ("env",) + tuple("%s=%s" % item for item in sorted(variables.items())) + tuple(words)
 
 
-def _filled(words: Sequence[str], path: str) -> List[str]:
+def _fill(words: Sequence[str], path: str) -> List[str]:
     return [word.replace("{}", path) for word in words]
 
 
-def _data(entry: Entry, data: Optional[str]) -> str:
+def _choose_data(entry: Entry, data: Optional[str]) -> str:
     if data is None:
         raise BadInputError("the zoo model %s needs data" % entry.name, "add --data_location PATH")
     if entry.data == "folder" and not os.path.isdir(data):
@@ -112,7 +112,7 @@ def _check(path: str) -> None:
         )
 
 
-def _option(words: Sequence[str], names: Sequence[str]) -> Optional[int]:
+def _find_option(words: Sequence[str], names: Sequence[str]) -> Optional[int]:
     for number, word in enumerate(words):
         if word in names or (word.split("=", 1)[0] in names and word.startswith("--")):
             return number
@@ -120,13 +120,13 @@ def _option(words: Sequence[str], names: Sequence[str]) -> Optional[int]:
 
 
 def _remove_option(words: List[str], names: Sequence[str]) -> None:
-    number = _option(words, names)
+    number = _find_option(words, names)
     if number is not None:
         del words[number : number + (1 if "=" in words[number] else 2)]
 
 
 def _set_option(words: List[str], names: Sequence[str], name: str, value: str) -> None:
-    number = _option(words, names)
+    number = _find_option(words, names)
     if number is None:
         words += [name, value]
     elif "=" in words[number]:

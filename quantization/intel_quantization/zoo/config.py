@@ -87,28 +87,28 @@ def load_entries(path: str) -> List[Entry]:
         raise BadInputError("%s is not valid JSON: %s" % (path, error), "compare it with config/models.json") from None
     if not isinstance(content, list) or not content:
         raise BadInputError("%s is not a list of models" % path, "compare it with config/models.json")
-    return [_entry(item, path, number) for number, item in enumerate(content, 1)]
+    return [_read_entry(item, path, number) for number, item in enumerate(content, 1)]
 
 
-def _entry(item: Any, path: str, number: int) -> Entry:
+def _read_entry(item: Any, path: str, number: int) -> Entry:
     name = item.get(NAME) if isinstance(item, dict) else None
     where = name.strip() if isinstance(name, str) and name.strip() else "entry %d" % number
     complaint = find_complaint(item, ENTRY, where)
     if complaint is not None:
-        raise _error(path, complaint)
+        raise _make_error(path, complaint)
     benchmark, params, zoo = item[BENCHMARK], item[CONVERTER], item.get(ZOO) or {}
     at = "%s: %s, %s" % (path, where, BENCHMARK)
     script = benchmark[_SCRIPT].strip()
     if os.path.isabs(script) or ".." in script.split("/"):
-        raise _error(at, "%s is not a path within the zoo: %s" % (_SCRIPT, script))
+        raise _make_error(at, "%s is not a path within the zoo: %s" % (_SCRIPT, script))
     return Entry(
         name=where,
         script=script,
-        command=_words(benchmark, _COMMAND, at),
+        command=_read_words(benchmark, _COMMAND, at),
         in_graph=_with_place(benchmark, "IN_GRAPH", at),
         data_location=_with_place(benchmark, "DATA_LOCATION", at),
         model_source_dir=_with_place(benchmark, "MODEL_SOURCE_DIR", at),
-        direct=_words(benchmark, _DIRECT, at),
+        direct=_read_words(benchmark, _DIRECT, at),
         inputs=_strip(params.get("INPUT_NODE_LIST")),
         outputs=_strip(params.get("OUTPUT_NODE_LIST")),
         excluded_ops=_strip(params.get("EXCLUDED_OPS_LIST")),
@@ -120,7 +120,7 @@ def _entry(item: Any, path: str, number: int) -> Entry:
     )
 
 
-def _error(place: str, what: str) -> BadInputError:
+def _make_error(place: str, what: str) -> BadInputError:
     return BadInputError("%s: %s" % (place, what), "compare it with config/models.json")
 
 
@@ -128,7 +128,7 @@ def _strip(texts: Optional[Sequence[str]]) -> Tuple[str, ...]:
     return tuple(text.strip() for text in texts or ())
 
 
-def _words(params: Dict[str, Any], key: str, at: str) -> Tuple[str, ...]:
+def _read_words(params: Dict[str, Any], key: str, at: str) -> Tuple[str, ...]:
     """Each item is a piece of a command line: ``" --model-name=resnet50"`` and ``"--model-name resnet50"`` do."""
     return tuple(word for item in params.get(key) or () for word in _split(item, "%s, %s" % (at, key)))
 
@@ -139,7 +139,7 @@ def _with_place(params: Dict[str, Any], key: str, at: str) -> Tuple[str, ...]:
         return ()
     words = _split(params[key], "%s, %s" % (at, key))
     if not any("{}" in word for word in words):
-        raise _error(at, "%s has no {} for the path: %s" % (key, json.dumps(params[key].strip())))
+        raise _make_error(at, "%s has no {} for the path: %s" % (key, json.dumps(params[key].strip())))
     return words
 
 

@@ -62,14 +62,14 @@ class Place:
             raise BadInputError("%s is not a folder" % sources, "check --models_source_dir")
         self._path = tempfile.mkdtemp(prefix="zoo-")
         try:
-            self.logs = self._folder("logs")
-            self._modules = self._folder("modules")
+            self.logs = self._make_folder("logs")
+            self._modules = self._make_folder("modules")
             self._functions = os.path.join(self._path, "functions.sh")
             with open(self._functions, "w", encoding="utf-8") as file:
                 file.writelines(_FUNCTION % (name, name) for name in LEFT_OUT)
             if importlib.util.find_spec("pycocotools") is None:
                 self._stand_in("pycocotools", _COCO)
-            self.sources = None if sources is None else self._linked(os.path.realpath(sources))
+            self.sources = None if sources is None else self._link(os.path.realpath(sources))
         except BaseException:
             self.remove()
             raise
@@ -96,7 +96,7 @@ class Place:
         # the zoo changes directories
         return {"BASH_ENV": self._functions, "PYTHONPATH": os.pathsep.join([*modules, self._modules, benchmarks])}
 
-    def _folder(self, *names: str) -> str:
+    def _make_folder(self, *names: str) -> str:
         path = os.path.join(self._path, *names)
         os.makedirs(path)
         return path
@@ -108,9 +108,9 @@ class Place:
             with open(os.path.join(folder, file_name), "w", encoding="utf-8") as file:
                 file.write(text)
 
-    def _linked(self, sources: str) -> str:
+    def _link(self, sources: str) -> str:
         """SSD-ResNet34 looks for tensorflow/benchmarks beside the sources, or, up to v1.5.0, among them."""
-        target = self._folder("sources", "models")
+        target = self._make_folder("sources", "models")
         _link_tree(sources, target)
         benchmarks = os.path.join(sources, _CNN_BENCHMARKS)
         if os.path.isdir(benchmarks):

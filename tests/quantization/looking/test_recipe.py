@@ -96,12 +96,12 @@ def test_the_lines_to_paste():
 
 
 def test_variables_are_those_of_this_machine(monkeypatch):
-    monkeypatch.setattr(recipe, "_library", lambda name: f"/lib/{name}.so" if name == "jemalloc" else "")
+    monkeypatch.setattr(recipe, "_find_library", lambda name: f"/lib/{name}.so" if name == "jemalloc" else "")
     found, untried = variables_to_try(openmp=True)
     assert ("LD_PRELOAD", "/lib/jemalloc.so") in found
     assert ("KMP_BLOCKTIME", "0") in found
     assert untried == []
-    monkeypatch.setattr(recipe, "_library", lambda name: "")
+    monkeypatch.setattr(recipe, "_find_library", lambda name: "")
     found, untried = variables_to_try(openmp=False)
     assert [name for name, _value in found] == ["TF_ONEDNN_USE_SYSTEM_ALLOCATOR"]
     assert len(untried) == 2

@@ -100,7 +100,7 @@ def test_a_trial_that_dies_is_a_failure_and_no_more(tmp_path, monkeypatch):
     """As a bad INT8 graph may end TensorFlow: the process is gone, and the search goes on."""
     monkeypatch.setattr(child.subprocess, "call", lambda *_words, **_more: -6)
     conversion = type("Made", (), {"graph": tf.compat.v1.GraphDef()})()
-    outcome = tuning._judged(str(tmp_path), conversion)
+    outcome = tuning._judge(str(tmp_path), conversion)
     assert "SIGABRT" in outcome.failed
     assert os.path.exists(tmp_path / trial.INT8)
 

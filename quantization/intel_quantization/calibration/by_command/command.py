@@ -78,7 +78,7 @@ class Command:
         variables: Optional[Mapping[str, str]] = None,
     ) -> None:
         environment: Dict[str, str] = dict(os.environ, **(variables or {}))
-        words = [_program(words[0], environment), *words[1:]]
+        words = [_find_program(words[0], environment), *words[1:]]
         self._tail: Deque[str] = deque(maxlen=_TAIL_LINES)
         self._on_output = on_output
         self._process = subprocess.Popen(
@@ -149,7 +149,7 @@ class Command:
             self._on_output(text)
 
 
-def _program(word: str, environment: Mapping[str, str]) -> str:
+def _find_program(word: str, environment: Mapping[str, str]) -> str:
     if shutil.which(word, path=environment.get("PATH")) is not None:
         return word
     if word == "python":  # some systems have a python3 only; what we run with has TensorFlow

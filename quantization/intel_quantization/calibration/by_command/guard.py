@@ -18,18 +18,19 @@ import os
 import shutil
 import signal
 import sys
+from typing import Any, Dict, List
 
 GRACE_SECONDS = 5
 STOP = signal.SIGUSR1
 CANNOT_RUN = 127
 
 _ENDING = (signal.SIGTERM, STOP)
-_seen: list = []
+_seen: List[int] = []
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 
 
-def main(argv) -> int:
+def main(argv: List[str]) -> int:
     """Run the command; returns its exit status, 128 + number where a signal ended it."""
     parent, directory, command = int(argv[1]), argv[2], argv[3:]
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
@@ -43,7 +44,7 @@ def main(argv) -> int:
     return status
 
 
-def _run(command) -> int:
+def _run(command: List[str]) -> int:
     guard = os.getpid()
     child = os.fork()
     if child == 0:
@@ -61,7 +62,7 @@ def _run(command) -> int:
     return 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
 
 
-def _become(command, guard) -> None:
+def _become(command: List[str], guard: int) -> None:
     """In the child: lead a group, die with the guard, be the command."""
     os.setsid()
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -77,7 +78,7 @@ def _become(command, guard) -> None:
     os._exit(CANNOT_RUN)
 
 
-def _ask_to_end(number, _frame) -> None:
+def _ask_to_end(number: int, _frame: Any) -> None:
     _seen.append(number)
     _send_to_all(signal.SIGTERM)
     signal.alarm(GRACE_SECONDS)
@@ -93,15 +94,15 @@ def _kill_the_rest() -> None:
             return
 
 
-def _send_to_all(number) -> None:
+def _send_to_all(number: int) -> None:
     """Send a signal to all processes that come from the command."""
-    for pid in _descendants():
+    for pid in _list_descendants():
         with contextlib.suppress(ProcessLookupError, PermissionError):  # gone, or sudo's
             os.kill(pid, number)
 
 
-def _descendants() -> list:
-    below: dict = {}
+def _list_descendants() -> List[int]:
+    below: Dict[int, List[int]] = {}
     for name in os.listdir("/proc"):
         if name.isdigit():
             with contextlib.suppress(FileNotFoundError, ProcessLookupError), open("/proc/%s/stat" % name, "rb") as file:
@@ -115,7 +116,7 @@ def _descendants() -> list:
     return found
 
 
-def _prctl(option, value) -> None:
+def _prctl(option: int, value: int) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0) != 0:
         number = ctypes.get_errno()

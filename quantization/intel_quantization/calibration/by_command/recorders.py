@@ -86,7 +86,7 @@ def _insert_pass_through(graph: Graph, tensor: str) -> Tuple[str, str]:
         source = tensor
         passing = graph.unique_name(tensor.replace(":", "_") + "/recorded")
     readers = graph.readers(source)
-    graph.add("Print", passing, [source], _attributes("Print", {"T": dtype, "U": [], "first_n": 0}))
+    graph.add("Print", passing, [source], _fill_attributes("Print", {"T": dtype, "U": [], "first_n": 0}))
     for reader, index in readers:
         if node.op not in _BACK_EDGES:
             graph.set_input(reader, index, passing)
@@ -107,15 +107,15 @@ class _Writer:
         """The record: float32 [values]."""
         shape = self._add("Shape", [self._source], T=self._dtype, out_type=_INT32)
         rank = self._add("Size", [shape], T=_INT32, out_type=_INT32)
-        parts = [self._vector(self._cast(rank, _INT32, _FLOAT)), self._cast(shape, _INT32, _FLOAT)]
+        parts = [self._add_vector(self._add_cast(rank, _INT32, _FLOAT)), self._add_cast(shape, _INT32, _FLOAT)]
         if recorder.values:
-            flat = self._reshape(self._source, self._constant([-1], np.int32))
-            parts += [self._vector(value) for value in self._extremes(flat)]
+            flat = self._reshape(self._source, self._add_constant([-1], np.int32))
+            parts += [self._add_vector(value) for value in self._add_extremes(flat)]
             if recorder.channels:
-                parts += self._channels(shape)
+                parts += self._add_channels(shape)
             if recorder.histogram:
-                parts.append(self._histogram(flat, shape))
-        return self._concat(parts, _FLOAT)
+                parts.append(self._add_histogram(flat, shape))
+        return self._add_concat(parts, _FLOAT)
 
     def write(self, record: str, prefix: str) -> str:
         """Write a record into a file of a new name; returns the node that does it.
@@ -126,67 +126,73 @@ class _Writer:
         deterministic.
         """
         data = self._add("SerializeTensor", [record], T=_FLOAT)
-        low, high = self._constant(0, np.int64), self._constant(1 << 62, np.int64)
-        shape = self._constant([], np.int32)
+        low, high = self._add_constant(0, np.int64), self._add_constant(1 << 62, np.int64)
+        shape = self._add_constant([], np.int32)
         number = self._add("RandomUniformInt", [shape, low, high], T=_INT32, Tout=_INT64, seed=1, seed2=1)
         digest = self._add("StringToHashBucketFast", [data], num_buckets=(1 << 63) - 1)
-        parts = [self._constant(prefix.encode(), object), self._add("AsString", [number], T=_INT64)]
-        parts += [self._constant(b"-", object), self._add("AsString", [digest], T=_INT64)]
+        parts = [self._add_constant(prefix.encode(), object), self._add("AsString", [number], T=_INT64)]
+        parts += [self._add_constant(b"-", object), self._add("AsString", [digest], T=_INT64)]
         name = self._add("StringJoin", parts, N=len(parts), separator="")
         return self._add("WriteFile", [name, data])
 
-    def _extremes(self, flat: str) -> List[str]:
+    def _add_extremes(self, flat: str) -> List[str]:
         """Whether all values are finite (1 or 0), minimum, maximum: float32 scalars."""
-        axis = self._constant(0, np.int32)
+        axis = self._add_constant(0, np.int32)
         finite = self._add("IsFinite", [flat], T=_FLOAT)
         everywhere = self._add("All", [finite, axis], Tidx=_INT32, keep_dims=False)
-        return [self._cast(everywhere, _BOOL, _FLOAT), *(self._reduce(op, flat, axis) for op in ("Min", "Max"))]
+        return [self._add_cast(everywhere, _BOOL, _FLOAT), *(self._reduce(op, flat, axis) for op in ("Min", "Max"))]
 
-    def _channels(self, shape: str) -> List[str]:
+    def _add_channels(self, shape: str) -> List[str]:
         """The sum, the minimum and the maximum over all axes but the last: float32 [channels] each.
 
         The sum is taken first along one axis in float32, which keeps those sums short, then in float64.
         """
-        ones, zero, one = self._constant([1, 1], np.int32), self._constant([0], np.int32), self._constant([1], np.int32)
-        padded = self._concat([ones, shape], _INT32)
-        minus_two, end = self._constant([-2], np.int32), self._constant([np.iinfo(np.int32).max], np.int32)
+        ones, zero, one = (
+            self._add_constant([1, 1], np.int32),
+            self._add_constant([0], np.int32),
+            self._add_constant([1], np.int32),
+        )
+        padded = self._add_concat([ones, shape], _INT32)
+        minus_two, end = self._add_constant([-2], np.int32), self._add_constant([np.iinfo(np.int32).max], np.int32)
         outer = self._slice(padded, zero, minus_two, one, _INT32)
         inner = self._slice(padded, minus_two, end, one, _INT32)
         # not -1, which Reshape cannot fill in for an empty tensor
-        rows = self._vector(self._reduce("Prod", outer, self._constant(0, np.int32), _INT32))
-        cube = self._reshape(self._source, self._concat([rows, inner], _INT32))
-        sums = self._cast(self._reduce("Sum", cube, self._constant(1, np.int32)), _FLOAT, _DOUBLE)
-        total = self._cast(self._reduce("Sum", sums, self._constant(0, np.int32), _DOUBLE), _DOUBLE, _FLOAT)
-        both = self._constant([0, 1], np.int32)
+        rows = self._add_vector(self._reduce("Prod", outer, self._add_constant(0, np.int32), _INT32))
+        cube = self._reshape(self._source, self._add_concat([rows, inner], _INT32))
+        sums = self._add_cast(self._reduce("Sum", cube, self._add_constant(1, np.int32)), _FLOAT, _DOUBLE)
+        total = self._add_cast(self._reduce("Sum", sums, self._add_constant(0, np.int32), _DOUBLE), _DOUBLE, _FLOAT)
+        both = self._add_constant([0, 1], np.int32)
         return [total, *(self._reduce(op, cube, both) for op in ("Min", "Max"))]
 
-    def _histogram(self, flat: str, shape: str) -> str:
+    def _add_histogram(self, flat: str, shape: str) -> str:
         """Of a regular sample, the same that ``summary.summary`` takes: float32 [BINS]."""
-        one = self._constant([1], np.int32)
-        size = self._vector(self._add("Size", [flat], T=_FLOAT, out_type=_INT32))
-        images = self._slice(self._concat([shape, one], _INT32), self._constant([0], np.int32), one, one, _INT32)
-        some = self._add("Minimum", [images, self._constant(IMAGES, np.int32)], T=_INT32)
+        one = self._add_constant([1], np.int32)
+        size = self._add_vector(self._add("Size", [flat], T=_FLOAT, out_type=_INT32))
+        images = self._slice(
+            self._add_concat([shape, one], _INT32), self._add_constant([0], np.int32), one, one, _INT32
+        )
+        some = self._add("Minimum", [images, self._add_constant(IMAGES, np.int32)], T=_INT32)
         least = self._add("Maximum", [some, one], T=_INT32)
-        values = self._add("Mul", [least, self._constant(IMAGE_VALUES, np.int32)], T=_INT32)
+        values = self._add("Mul", [least, self._add_constant(IMAGE_VALUES, np.int32)], T=_INT32)
         wanted = self._add("FloorDiv", [size, values], T=_INT32)
-        steps = self._constant(STEPS, np.int32)
+        steps = self._add_constant(STEPS, np.int32)
         small = self._add("LessEqual", [steps, wanted], T=_INT32)
         rest = self._add("FloorMod", [size, steps], T=_INT32)
-        coprime = self._add("NotEqual", [rest, self._constant(0, np.int32)], T=_INT32)
-        fitting = self._cast(self._add("LogicalAnd", [small, coprime]), _BOOL, _INT32)
+        coprime = self._add("NotEqual", [rest, self._add_constant(0, np.int32)], T=_INT32)
+        fitting = self._add_cast(self._add("LogicalAnd", [small, coprime]), _BOOL, _INT32)
         fitting = self._add("Mul", [fitting, steps], T=_INT32)
-        largest = self._reduce("Max", fitting, self._constant(0, np.int32), _INT32)
-        step = self._add("Maximum", [self._vector(largest), one], T=_INT32)
-        sample = self._slice(flat, self._constant([0], np.int32), size, step, _FLOAT)
+        largest = self._reduce("Max", fitting, self._add_constant(0, np.int32), _INT32)
+        step = self._add("Maximum", [self._add_vector(largest), one], T=_INT32)
+        sample = self._slice(flat, self._add_constant([0], np.int32), size, step, _FLOAT)
         bits = self._add("Bitcast", [sample], T=_FLOAT, type=_INT32)
-        shifted = self._add("RightShift", [bits, self._constant(SHIFT, np.int32)], T=_INT32)
+        shifted = self._add("RightShift", [bits, self._add_constant(SHIFT, np.int32)], T=_INT32)
         # the sign came down with the shift
-        index = self._add("BitwiseAnd", [shifted, self._constant(BINS - 1, np.int32)], T=_INT32)
-        no_weights = self._constant(np.zeros(0), np.int32)
-        counts = self._add("Bincount", [index, self._constant(BINS, np.int32), no_weights], T=_INT32)
-        return self._cast(counts, _INT32, _FLOAT)
+        index = self._add("BitwiseAnd", [shifted, self._add_constant(BINS - 1, np.int32)], T=_INT32)
+        no_weights = self._add_constant(np.zeros(0), np.int32)
+        counts = self._add("Bincount", [index, self._add_constant(BINS, np.int32), no_weights], T=_INT32)
+        return self._add_cast(counts, _INT32, _FLOAT)
 
-    def _cast(self, tensor: str, old: int, new: int) -> str:
+    def _add_cast(self, tensor: str, old: int, new: int) -> str:
         return self._add("Cast", [tensor], SrcT=old, DstT=new)
 
     def _reduce(self, op: str, tensor: str, axis: str, dtype: int = _FLOAT) -> str:
@@ -195,18 +201,18 @@ class _Writer:
     def _reshape(self, tensor: str, shape: str) -> str:
         return self._add("Reshape", [tensor, shape], T=_FLOAT, Tshape=_INT32)
 
-    def _vector(self, scalar: str) -> str:
+    def _add_vector(self, scalar: str) -> str:
         dtype = registry.output_dtype(self._graph.nodes[scalar])
-        return self._add("ExpandDims", [scalar, self._constant(0, np.int32)], T=dtype, Tdim=_INT32)
+        return self._add("ExpandDims", [scalar, self._add_constant(0, np.int32)], T=dtype, Tdim=_INT32)
 
-    def _concat(self, parts: Sequence[str], dtype: int) -> str:
-        axis = self._constant(0, np.int32)
+    def _add_concat(self, parts: Sequence[str], dtype: int) -> str:
+        axis = self._add_constant(0, np.int32)
         return self._add("ConcatV2", [*parts, axis], N=len(parts), T=dtype, Tidx=_INT32)
 
     def _slice(self, tensor: str, begin: str, end: str, step: str, dtype: int) -> str:
         return self._add("StridedSlice", [tensor, begin, end, step], T=dtype, Index=_INT32)
 
-    def _constant(self, value: Any, dtype: Any) -> str:
+    def _add_constant(self, value: Any, dtype: Any) -> str:
         key = (repr(value), dtype)
         if key not in self._constants:
             name = self._prefix + "/constant"
@@ -216,11 +222,11 @@ class _Writer:
     def _add(self, op: str, inputs: Sequence[str], **attrs: Any) -> str:
         """Add a node; returns its name."""
         name = self._graph.unique_name("%s/%s" % (self._prefix, op))
-        self._graph.add(op, name, list(inputs), _attributes(op, attrs))
+        self._graph.add(op, name, list(inputs), _fill_attributes(op, attrs))
         return name
 
 
-def _attributes(op: str, given: Dict[str, Any]) -> Dict[str, AttrValue]:
+def _fill_attributes(op: str, given: Dict[str, Any]) -> Dict[str, AttrValue]:
     """All attributes of an op: TransformGraph does not know the defaults, where it looks at a GraphDef only."""
     definition = registry.op_def(op)
     assert definition is not None  # in TensorFlow since 1.5, all of them

@@ -40,9 +40,9 @@ class Records:
         """Take in all records that are complete by now; returns how many that were."""
         found = 0
         for name in os.listdir(self.directory):
-            recorder = self._recorder(name)
+            recorder = self._find_recorder(name)
             path = os.path.join(self.directory, name)
-            parsed = None if recorder is None else parse(_content(path), recorder)
+            parsed = None if recorder is None else parse(_read_content(path), recorder)
             if recorder is None or parsed is None:  # still being written, or cut off with its process
                 continue
             os.unlink(path)
@@ -67,7 +67,7 @@ class Records:
         whole = min((len(self._sizes[name]) for name in steady), default=0)
         return sum(batches[: max(whole, len(batches) - 1)])
 
-    def _recorder(self, name: str) -> Optional[Recorder]:
+    def _find_recorder(self, name: str) -> Optional[Recorder]:
         number = name.partition("-")[0]
         known = number.isdigit() and int(number) < len(self.recorders)
         return self.recorders[int(number)] if known else None
@@ -112,6 +112,6 @@ def parse(data: bytes, recorder: Recorder) -> Optional[_Parsed]:
     return dims, seen
 
 
-def _content(path: str) -> bytes:
+def _read_content(path: str) -> bytes:
     with open(path, "rb") as file:
         return file.read()

@@ -65,7 +65,7 @@ class Watch:
             if time.monotonic() - alive > patience:
                 raise CalibrationCommandError(
                     "the calibration command has not run the graph for %g s, after %s%s"
-                    % (patience, self._progress(), self._last_lines()),
+                    % (patience, self._tell_progress(), self._last_lines()),
                     "see why it hangs: run it by hand on the FP32 graph",
                 )
             time.sleep(_TICK_SECONDS)
@@ -83,7 +83,8 @@ class Watch:
         remedy = "run it by hand, with the FP32 graph for {}: %s" % display(command)
         if status:
             raise CalibrationCommandError(
-                "the calibration command %s, after %s%s" % (_ending(status), self._progress(), self._last_lines()),
+                "the calibration command %s, after %s%s"
+                % (_tell_ending(status), self._tell_progress(), self._last_lines()),
                 remedy,
             )
         if not any(found.count for found in self._records.tensors.values()):
@@ -98,7 +99,7 @@ class Watch:
             if self._on_samples is not None:
                 self._on_samples(min(done, self._samples))
 
-    def _progress(self) -> str:
+    def _tell_progress(self) -> str:
         return "%d of %d samples" % (min(self.total(), self._samples), self._samples)
 
     def _last_lines(self) -> str:
@@ -106,7 +107,7 @@ class Watch:
         return "; its last lines: " + lines if lines else "; it said nothing"
 
 
-def _ending(status: int) -> str:
+def _tell_ending(status: int) -> str:
     if status <= 128:
         return "failed with exit code %d" % status
     number = status - 128

@@ -34,7 +34,7 @@ def _least_divergent(found: Magnitudes, largest: float) -> float:
     bins = found.levels * _BINS_PER_LEVEL
     histogram = _evenly_spaced(found, bins, largest)
     sizes = np.unique(np.rint(np.geomspace(found.levels, bins, _TRIALS)).astype(int))
-    divergences = [_divergence(histogram, int(size), found.levels) for size in sizes]
+    divergences = [_compute_divergence(histogram, int(size), found.levels) for size in sizes]
     best = sizes[len(sizes) - 1 - int(np.argmin(divergences[::-1]))]  # of equals, the widest
     return float(largest * best / bins)
 
@@ -52,7 +52,7 @@ def _evenly_spaced(found: Magnitudes, bins: int, largest: float) -> np.ndarray:
     return result
 
 
-def _divergence(histogram: np.ndarray, size: int, levels: int) -> float:
+def _compute_divergence(histogram: np.ndarray, size: int, levels: int) -> float:
     """Divergence from the histogram clipped to its first ``size`` bins, of the same with ``levels`` heights."""
     kept = histogram[:size]
     reference = kept.copy()

@@ -37,12 +37,12 @@ def squared_error(found: Magnitudes, limits: Any) -> np.ndarray:
     step = limit / found.levels
     width = found.high - found.low
     single = width <= 0
-    spread = _integral(found.high, step, limit) - _integral(found.low, step, limit)
+    spread = _integrate(found.high, step, limit) - _integrate(found.low, step, limit)
     mean = np.where(single, _point(found.high, step, limit), spread / np.where(single, 1.0, width))
     return np.asarray((found.count * mean).sum(axis=-1))
 
 
-def _integral(edges: np.ndarray, step: np.ndarray, limit: np.ndarray) -> np.ndarray:
+def _integrate(edges: np.ndarray, step: np.ndarray, limit: np.ndarray) -> np.ndarray:
     inside = np.minimum(edges, limit) / step
     whole = np.rint(inside)
     rounding = _cube(step) * (whole / 12.0 + _cube(inside - whole) / 3.0)

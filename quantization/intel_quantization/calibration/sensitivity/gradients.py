@@ -89,14 +89,14 @@ def measure_sensitivities(
             with session.graph.as_default():
                 built = _Gradients(session.graph, part)
             masked = [_is_squashed(graph, name) for name in part.ends]
-            feeds = [{**weights, **_fitting(session.graph, sample)} for sample in samples]
+            feeds = [{**weights, **_fit_sample(session.graph, sample)} for sample in samples]
             values = [session.run(built.ends, feed) for feed in feeds]
-            found = _backward(session, built, feeds, _directions(values, masked))
+            found = _run_backward(session, built, feeds, _draw_directions(values, masked))
         except _OF_GRADIENTS as error:  # the graph itself has run
             return Sensitivities({}, "TensorFlow cannot differentiate the graph: " + first_line(error))
     del session, weights
     trim_memory()
-    sound = {name: _rounded(value) for name, value in found.items() if np.isfinite(value).all() and value.any()}
+    sound = {name: _round(value) for name, value in found.items() if np.isfinite(value).all() and value.any()}
     return Sensitivities(sound, "" if sound else "noise anywhere changes nothing at the outputs")
 
 
@@ -139,17 +139,17 @@ class _Gradients:
         gradients = tf.gradients(self.ends, wanted, grad_ys=self.directions)
         both = [(name, each) for name, each in zip(part.sources, gradients) if each is not None]
         self.names = [name for name, _each in both]
-        self.squares = [_squares(tf.convert_to_tensor(each)) for _name, each in both]
+        self.squares = [_sum_squares(tf.convert_to_tensor(each)) for _name, each in both]
 
 
-def _squares(gradient: Any) -> Any:
+def _sum_squares(gradient: Any) -> Any:
     if gradient.shape.rank:
         return tf.reduce_sum(tf.square(gradient), axis=list(range(gradient.shape.rank - 1)))
     flat = tf.reshape(gradient, tf.stack([-1, tf.shape(gradient)[-1]]))
     return tf.reduce_sum(tf.square(flat), axis=0)
 
 
-def _backward(
+def _run_backward(
     session: tf.compat.v1.Session, built: _Gradients, feeds: Sequence[Feed], directions: Sequence[List[np.ndarray]]
 ) -> Dict[str, np.ndarray]:
     """The mean of the squares over the samples."""
@@ -158,15 +158,15 @@ def _backward(
         squares = session.run(built.squares, {**feed, **dict(zip(built.directions, along))})
         for name, square in zip(built.names, squares):
             mine = np.asarray(square, np.float64) / len(feeds)
-            sums[name] = mine if name not in sums else _joined(sums[name], mine)
+            sums[name] = mine if name not in sums else _join(sums[name], mine)
     return sums
 
 
-def _joined(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+def _join(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return one + other if one.shape == other.shape else np.full(1, np.nan)  # the channels vary
 
 
-def _directions(values: Sequence[List[np.ndarray]], masked: Sequence[bool]) -> List[List[np.ndarray]]:
+def _draw_directions(values: Sequence[List[np.ndarray]], masked: Sequence[bool]) -> List[List[np.ndarray]]:
     """Of each sample and end: random signs, so scaled that the ends' variances count alike.
 
     Args:
@@ -187,7 +187,7 @@ def _directions_of(
     counts = [np.abs(value) < _FLAT if masked else np.ones(value.shape, bool) for value in values]
     if not any(each.any() for each in counts):
         counts = [np.ones(value.shape, bool) for value in values]
-    power = _variance(values, counts)
+    power = _estimate_variance(values, counts)
     scale = 1.0 / np.sqrt(max(power, _TINY) * ends) if power > _TINY else 0.0
     return [
         (random.choice([-scale, scale], size=value.shape) * count).astype(np.float32)
@@ -195,7 +195,7 @@ def _directions_of(
     ]
 
 
-def _variance(values: Sequence[np.ndarray], counts: Sequence[np.ndarray]) -> float:
+def _estimate_variance(values: Sequence[np.ndarray], counts: Sequence[np.ndarray]) -> float:
     """The variance of each channel over positions and samples, summed over the values of one sample that count."""
     width = values[0].shape[-1] if values[0].ndim > 1 else 1
     flat = [np.asarray(value, np.float64).reshape(-1, width) for value in values]
@@ -214,7 +214,7 @@ def _is_squashed(graph: Graph, name: str) -> bool:
     return bool(readers) and all(reader.op == "Sigmoid" for reader in readers)
 
 
-def _fitting(graph: tf.Graph, sample: Feed) -> Feed:
+def _fit_sample(graph: tf.Graph, sample: Feed) -> Feed:
     """A sample as the graph's inputs take it: as often as a fixed batch asks for."""
     result = {}
     for name, value in sample.items():
@@ -224,7 +224,7 @@ def _fitting(graph: tf.Graph, sample: Feed) -> Feed:
     return result
 
 
-def _rounded(values: np.ndarray) -> np.ndarray:
+def _round(values: np.ndarray) -> np.ndarray:
     """With few digits: the last ones depend on the number of threads."""
     scale = 10.0 ** (_DIGITS - 1 - np.floor(np.log10(np.maximum(np.abs(values), _TINY))))
     return np.rint(values * scale) / scale

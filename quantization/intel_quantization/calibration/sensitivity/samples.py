@@ -24,7 +24,7 @@ class KeptSamples:
         """The same batches."""
         for batch in feed:
             if len(self._batches) < self._most:
-                self._batches.append({name: np.array(_first(value, self._most)) for name, value in batch.items()})
+                self._batches.append({name: np.array(_take_first(value, self._most)) for name, value in batch.items()})
             yield batch
 
     def split(self) -> List[Feed]:
@@ -32,18 +32,18 @@ class KeptSamples:
         found: List[Feed] = []
         for place in range(self._most):
             for batch in self._batches:
-                if place < _size(batch) and len(found) < self._most:
-                    found.append({name: _one(value, place, _size(batch)) for name, value in batch.items()})
+                if place < _find_size(batch) and len(found) < self._most:
+                    found.append({name: _take_one(value, place, _find_size(batch)) for name, value in batch.items()})
         return found
 
 
-def _size(batch: Feed) -> int:
+def _find_size(batch: Feed) -> int:
     return max((len(value) for value in batch.values() if np.ndim(value)), default=1)
 
 
-def _first(value: np.ndarray, most: int) -> np.ndarray:
+def _take_first(value: np.ndarray, most: int) -> np.ndarray:
     return value[:most] if np.ndim(value) else value
 
 
-def _one(value: np.ndarray, place: int, size: int) -> np.ndarray:
+def _take_one(value: np.ndarray, place: int, size: int) -> np.ndarray:
     return value[place : place + 1] if np.ndim(value) and len(value) == size else value

@@ -48,7 +48,7 @@ def find_smooth_part(graph: Graph, sources: Sequence[str], has_gradient: Callabl
     around = contexts(graph)
     begins = {name: tensors.node_of(name) for name in sources if not around[tensors.node_of(name)]}
     smooth, jumping = _follow(graph, set(begins.values()), has_gradient)
-    ends = _ends(graph, smooth)
+    ends = _find_ends(graph, smooth)
     ahead_of_jumps = find_upstream(graph, jumping & find_upstream(graph, ends))
     kept = tuple(name for name, node in begins.items() if node not in ahead_of_jumps)
     return SmoothPart(kept, tuple(ends) if kept else ())
@@ -68,7 +68,7 @@ def _follow(graph: Graph, sources: Set[str], has_gradient: Callable[[NodeDef], b
     return smooth, jumping
 
 
-def _ends(graph: Graph, smooth: Set[str]) -> List[str]:
+def _find_ends(graph: Graph, smooth: Set[str]) -> List[str]:
     ends: Dict[str, None] = {}
     for name in sorted(smooth):
         readers = [node for node in graph.consumers(name) if _reads(graph, node, name)]
