@@ -148,7 +148,7 @@ def _match_inputs(
 ) -> tuple[Arrays, StoredArray | None, tuple[StoredArray, ...]]:
     """({TensorInfo: StoredArray}, the array of labels or None, arrays of no input)."""
     left = dict(arrays)
-    found = {}
+    found: Arrays = {}
     for info in inputs:
         name = next((name for name in (info.name, info.name.rsplit(":", 1)[0]) if name in left), None)
         if name is not None:

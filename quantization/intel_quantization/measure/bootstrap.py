@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from statistics import NormalDist
 from typing import Callable
 
 import numpy as np
@@ -46,7 +45,7 @@ def interval(
             for start in range(0, resamples, _BLOCK)
         ]
     )
-    tail = NormalDist().cdf(-math.sqrt(count / (count - 1)) * student_t(count - 1))
+    tail = math.erfc(math.sqrt(count / (count - 1)) * student_t(count - 1) / math.sqrt(2)) / 2  # of a normal variable
     low, high = np.nanpercentile(values, [100 * tail, 100 * (1 - tail)])
     return float(low), float(high)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, Sequence
+from abc import ABC, abstractmethod
+from typing import Any, Sequence
 
 import numpy as np
 
@@ -15,12 +16,14 @@ from intel_quantization.measure.mean_iou import MeanIoU
 from intel_quantization.measure.paired import Paired
 
 
-class Measure(Protocol):
+class Measure(ABC):
     """Gathers both graphs' outputs batch by batch, and tells a figure of both."""
 
+    @abstractmethod
     def add(self, before: Sequence[np.ndarray], after: Sequence[np.ndarray], images: Sequence[Any]) -> None:
         """The outputs of both graphs for a batch, and its samples."""
 
+    @abstractmethod
     def finish(self) -> Paired | None:
         """None where there was nothing to measure."""
 

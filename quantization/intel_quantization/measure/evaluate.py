@@ -21,7 +21,7 @@ from intel_quantization.measure.choose import measures_for
 from intel_quantization.measure.custom import Custom
 from intel_quantization.measure.differing import Differing, Differs
 from intel_quantization.measure.paired import Paired, paired_shares
-from intel_quantization.measure.runner import Runner
+from intel_quantization.measure.runner import Answering
 from intel_quantization.measure.verdict import Verdict, judge, judge_answers, undecided
 
 _NAN_REMEDY = "report this with the graph; --excluded_ops or --excluded_nodes may go around it"
@@ -164,8 +164,8 @@ def _pair_shares(name: str, right: np.ndarray) -> Paired:
 
 
 def compare(
-    fp32: Runner,
-    int8: Runner,
+    fp32: Answering,
+    int8: Answering,
     feed: Any,
     labelling: class_scores.Labelling = UNLABELLED,
     on_progress: Callable[[int], None] | None = None,

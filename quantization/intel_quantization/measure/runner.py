@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from typing import Sequence
 
 import numpy as np
@@ -18,7 +19,15 @@ from intel_quantization.measure.op_times import NodeTime
 _TOO_LARGE = "Cannot parse tensor from proto"
 
 
-class Runner:
+class Answering(ABC):
+    """What gives the outputs of a graph for a feed: a session, or what a session gave earlier."""
+
+    @abstractmethod
+    def run(self, feed: FeedDict) -> list[np.ndarray]:
+        """The outputs, as arrays, always in the same order."""
+
+
+class Runner(Answering):
     """A session on a graph that is asked for the same outputs each time; a context manager.
 
     Args:

@@ -23,7 +23,7 @@ from intel_quantization.errors import QuantizationError
 from intel_quantization.job_data import open_data
 from intel_quantization.measure import benchmark, evaluate
 from intel_quantization.measure.custom import Custom
-from intel_quantization.measure.runner import Runner
+from intel_quantization.measure.runner import Answering, Runner
 
 REQUEST, FP32, INT8, ANSWERS, RESULT = "request.pickle", "fp32.pb", "int8.pb", "answers.pickle", "result.json"
 _SECONDS = 1.0
@@ -63,7 +63,7 @@ class Result:
     failed: str = ""
 
 
-class _Remembered:
+class _Remembered(Answering):
     """A graph's answers to a feed, from a file or from the graph, which then are written there."""
 
     def __init__(self, path: str, runner: Optional[Runner]) -> None:
