@@ -5,11 +5,12 @@ that are there), the networks of graphs_random.py, and small random networks of 
 fails counts by its message. Graphs and samples are made once, by this tree; what a clean tree gave is kept by its
 commit.
 
-Usage: byte_identity.py OLD NEW [NAME ...] [--small N] [--keep DIR]
+Usage: byte_identity.py OLD NEW [NAME ...] [--small N] [--keep DIR] [--image IMAGE]
   OLD NEW  worktrees
   NAME     parts of names; all without any
   --small  how many small random networks (60)
   --keep   graphs, samples and hashes stay there for the next run
+  --image  convert in containers of that image, as the Docker runtime would, instead of by this Python
 The exit status is 1 where anything differs.
 """
 
@@ -111,22 +112,32 @@ def convert(folder: Path) -> dict[str, str]:
 # -- the process that asks for it -----------------------------------------------------------------
 
 
-def run(tree: Path, arguments: list[str]) -> str:
-    """What a part of this script prints last, with the package of a tree."""
+def run(tree: Path, arguments: list[str], image: str = "") -> str:
+    """What a part of this script prints last, with the package of a tree; in a container where an image is named."""
     path = os.pathsep.join([str(tree / "quantization"), str(TREE), os.environ.get("PYTHONPATH", "")])
     settings = {"PYTHONPATH": path, "OMP_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [sys.executable, str(HERE / "byte_identity.py"), "--part", *arguments]
+    part = [str(HERE / "byte_identity.py"), "--part", *arguments]
+    command = [*_in_container(image, [tree, TREE, arguments[1]], settings), *part] if image else [sys.executable, *part]
     process = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env={**os.environ, **settings})
     return process.stdout.splitlines()[-1] if process.stdout else ""
 
 
-def converted(tree: Path, folder: Path) -> dict[str, dict[str, str]]:
+def _in_container(image: str, folders: list[Path | str], settings: dict[str, str]) -> list[str]:
+    """The beginning of a command that runs the image's Python on folders that have the same names inside."""
+    words = ["docker", "run", "--rm", "--network=none", "--entrypoint=nice"]
+    for folder in dict.fromkeys(str(Path(each).resolve()) for each in folders):
+        words.append(f"--volume={folder}:{folder}:ro")
+    words += [f"--env={name}={value}" for name, value in settings.items()]
+    return [*words, image, "-n", str(os.nice(0)), "python3"]
+
+
+def converted(tree: Path, folder: Path, image: str = "") -> dict[str, dict[str, str]]:
     """The results of a folder's graphs, by a tree; those of a clean one are kept."""
     commit = _commit(tree)
-    kept = folder / f"{commit}.json"
+    kept = folder / f"{commit}{'.' + image.replace(':', '-').replace('/', '-') if image else ''}.json"
     if commit and kept.is_file():
         return json.loads(kept.read_text())
-    text = run(tree, ["convert", str(folder)])
+    text = run(tree, ["convert", str(folder)], image)
     if commit:
         kept.write_text(text)
     return json.loads(text)
@@ -148,9 +159,9 @@ def names() -> list[str]:
     return [SMALL, *(f"real {case.graph}" for case in CASES if case.path.is_file()), *(net.name for net in NETS)]
 
 
-def compare(old: Path, new: Path, folder: Path, name: str) -> int:
+def compare(old: Path, new: Path, folder: Path, name: str, image: str = "") -> int:
     """Print a line for each conversion of a name, one for all small networks; returns how many differ."""
-    before, after = converted(old, folder), converted(new, folder)
+    before, after = converted(old, folder, image), converted(new, folder, image)
     differing = [(graph, title) for graph in before for title in OPTIONS if before[graph][title] != after[graph][title]]
     rows = differing if name == SMALL else [(graph, title) for graph in before for title in OPTIONS]
     for graph, title in rows:
@@ -187,6 +198,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--small", type=int, default=60, metavar="N")
     parser.add_argument("--keep", type=Path, metavar="DIR")
+    parser.add_argument("--image", default="", metavar="IMAGE")
     options = parser.parse_args()
     differ = 0
     with tempfile.TemporaryDirectory() as temporary:
@@ -201,7 +213,7 @@ def main() -> int:
                     TREE,
                     ["prepare", str(folder), *title.split(" ", 1)] if name == SMALL else ["prepare", str(folder), name],
                 )
-            differ += compare(options.old, options.new, folder, name)
+            differ += compare(options.old.resolve(), options.new.resolve(), folder, name, options.image)
     print("all the same" if not differ else f"{differ} differ")
     return 1 if differ else 0
 
