@@ -124,7 +124,7 @@ def run(tree: Path, arguments: list[str], image: str = "") -> str:
 
 def _in_container(image: str, folders: list[Path | str], settings: dict[str, str]) -> list[str]:
     """The beginning of a command that runs the image's Python on folders that have the same names inside."""
-    words = ["docker", "run", "--rm", "--network=none", "--entrypoint=nice"]
+    words = ["docker", "run", "--rm", "--network=none", "--user=root", "--entrypoint=nice"]
     for folder in dict.fromkeys(str(Path(each).resolve()) for each in folders):
         words.append(f"--volume={folder}:{folder}:ro")
     words += [f"--env={name}={value}" for name, value in settings.items()]
