@@ -12,13 +12,6 @@ from tests.launcher.support import options
 
 
 @pytest.fixture
-def graph(tmp_path: Path) -> Path:
-    path = tmp_path / "net.pb"
-    path.write_bytes(b"graph")
-    return path
-
-
-@pytest.fixture
 def folder(tmp_path: Path) -> Path:
     path = tmp_path / "folder"
     path.mkdir()

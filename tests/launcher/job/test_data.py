@@ -13,13 +13,6 @@ from launch_quantization.job.validation import checked_job
 from tests.launcher.support import options
 
 
-@pytest.fixture
-def graph(tmp_path: Path) -> Path:
-    path = tmp_path / "net.pb"
-    path.write_bytes(b"graph")
-    return path
-
-
 def refused(*argv: object) -> LauncherError:
     with pytest.raises(LauncherError) as caught:
         checked_job(options(*argv))

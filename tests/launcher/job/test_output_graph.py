@@ -12,13 +12,6 @@ from launch_quantization.job.validation import checked_job
 from tests.launcher.support import options
 
 
-@pytest.fixture
-def graph(tmp_path: Path) -> Path:
-    path = tmp_path / "net.pb"
-    path.write_bytes(b"graph")
-    return path
-
-
 def job(graph: Path, *argv: object) -> Job:
     return checked_job(options("-g", graph, "-d", graph.parent, *argv))
 

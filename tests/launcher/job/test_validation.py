@@ -12,13 +12,6 @@ from tests.launcher.support import options
 
 
 @pytest.fixture
-def graph(tmp_path: Path) -> Path:
-    path = tmp_path / "net.pb"
-    path.write_bytes(b"graph")
-    return path
-
-
-@pytest.fixture
 def images(tmp_path: Path) -> Path:
     folder = tmp_path / "images" / "cats"
     folder.mkdir(parents=True)

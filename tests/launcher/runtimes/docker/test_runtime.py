@@ -26,7 +26,7 @@ from launch_quantization.errors import (
     QuantizationFailedError,
 )
 from launch_quantization.runtimes.docker import profile
-from launch_quantization.runtimes.docker.engine import Engine, connect
+from launch_quantization.runtimes.docker.engine import Engine
 from launch_quantization.runtimes.docker.runtime import DockerRuntime, our_containers, reap
 from launch_quantization.view.listener import Listener
 from launch_quantization.view.plain import PlainView
@@ -35,13 +35,6 @@ from tests.launcher.docker_support import any_image, make_job, make_staging
 pytestmark = pytest.mark.engine
 
 ROOT = Path(__file__).resolve().parents[4]
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    engine = connect()
-    yield engine
-    engine.close()
 
 
 @pytest.fixture

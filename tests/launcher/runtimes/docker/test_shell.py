@@ -23,7 +23,7 @@ import pytest
 
 from launch_quantization.runtimes.docker import shell
 from launch_quantization.runtimes.docker.container import Attachment
-from launch_quantization.runtimes.docker.engine import Engine, connect
+from launch_quantization.runtimes.docker.engine import Engine
 from launch_quantization.runtimes.docker.runtime import our_containers
 
 pytestmark = pytest.mark.engine
@@ -49,13 +49,6 @@ try:
 except Interrupted as interruption:
     sys.exit(interruption.exit_code)
 """
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    engine = connect()
-    yield engine
-    engine.close()
 
 
 @pytest.fixture
