@@ -12,7 +12,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from launch_quantization.contract import cpu, events, failures, job, outputs, report
+from launch_quantization.contract import cpu, events, failures, groups, job, outputs, report, values
+from launch_quantization.contract import option as options_table
 from launch_quantization.contract.commands import COMMANDS, RUN
 from launch_quantization.contract.groups import GROUPS
 from launch_quantization.contract.json_schema import SCHEMAS
@@ -200,3 +201,9 @@ def test_an_installed_launcher_has_it(tmp_path: Path) -> None:
     for file in files:
         assert f"launch_quantization/contract/{file}" in names
         assert f"launch_quantization/_context/quantization/intel_quantization/contract/{file}" in names
+
+
+@pytest.mark.parametrize(("value", "default"), [(values.SWITCH, False), (values.SWITCH, None), (values.FLAG, True)])
+def test_a_boolean_that_could_not_be_changed_is_refused(value: values.Value, default: bool | None) -> None:
+    with pytest.raises(ValueError, match="by default"):
+        options_table.option(value, "say hello", groups.GRAPH, default=default)

@@ -113,7 +113,15 @@ def option(
     place: Optional[Place] = None,
     is_positional: bool = False,
 ) -> Any:
-    """A field of a dataclass that is an option; the arguments are those of Option."""
+    """A field of a dataclass that is an option; the arguments are those of Option.
+
+    Raises:
+        ValueError: a flag that is on by default could not be switched off, nor a switch on that is off.
+    """
+    if value.is_switch and default is not True:
+        raise ValueError("%r: a SWITCH is on by default; what is off by default is a FLAG" % text)
+    if value.is_flag and default is not False:
+        raise ValueError("%r: a FLAG is off by default; what is on by default is a SWITCH" % text)
     row = Option("", value, text, group, default, short, also, level, place, is_positional)
     return field(default=default, metadata={"option": row})
 

@@ -243,7 +243,9 @@ _TEXT = {"type": "string", "minLength": 1}
 _NUMBERS = {"type": "array", "items": {"type": "number"}, "minItems": 1, "maxItems": 3}
 
 FLAG = Value("", _read_boolean, _check_boolean, {"type": "boolean"}, is_flag=True)
+"""Off, until it is given."""
 SWITCH = Value("BOOL", _read_boolean, _check_boolean, {"type": "boolean"}, is_switch=True)
+"""On, until ``--no_NAME`` is given, or ``--NAME false``."""
 TEXT = Value("NAME", _read_text, _check_text, _TEXT)
 COMMAND = Value("COMMAND", _read_text, _check_text, _TEXT)
 PATH = Value("PATH", _read_text, _check_path, _TEXT, hint="file")
