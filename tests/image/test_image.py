@@ -59,7 +59,7 @@ def test_its_history_says_nothing_of_the_build_site(engine: Engine, tag: str) ->
 def test_tensorflow_works_for_any_uid_without_network(
     engine: Engine, tag: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(profile, "_user", lambda _engine: "54321:12345")
+    monkeypatch.setattr(profile, "_choose_user", lambda _engine: "54321:12345")
     lines: list[str] = []
     status = DockerRuntime(engine, image=tag).run(
         make_job(tmp_path, _WORK), make_staging(tmp_path), lambda line, _stream: lines.append(line.decode())
