@@ -200,11 +200,12 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, metavar="DIR")
     parser.add_argument("--image", default="", metavar="IMAGE")
     options = parser.parse_args()
+    wanted = [name for name in names() if not options.names or any(text in name for text in options.names)]
+    if not wanted:
+        parser.error("no such graph here: " + ", ".join(options.names))
     differ = 0
     with tempfile.TemporaryDirectory() as temporary:
-        for name in names():
-            if options.names and not any(text in name for text in options.names):
-                continue
+        for name in wanted:
             title = f"{SMALL} {options.small}" if name == SMALL else name
             folder = (options.keep or Path(temporary)) / title.replace(" ", "_")
             if not folder.is_dir():
