@@ -11,6 +11,7 @@ from launch_quantization.commands.options import (
     completion_options,
     doctor_options,
     graph_options,
+    image_options,
     replay_options,
     run_options,
     verify_options,
@@ -64,6 +65,11 @@ def _prepare(argv: list[str], view: View) -> tuple[Callable[[View], int], View]:
 
         to_clean = clean_options(argv[1:])
         return (lambda _view: clean(to_clean)), PlainView()
+    if name == commands.IMAGE.name:
+        from launch_quantization.commands.image import save
+
+        to_save = image_options(argv[1:])
+        return (lambda view: save(to_save, view)), _view(to_save)
     if name == commands.VERIFY.name:
         from launch_quantization.commands.verify import verify
 

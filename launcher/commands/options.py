@@ -16,6 +16,7 @@ from launch_quantization.contract.options import (
     CleanOptions,
     CompletionOptions,
     DoctorOptions,
+    ImageOptions,
     ReplayOptions,
     RunOptions,
     VerifyOptions,
@@ -48,6 +49,12 @@ def graph_options(command: Command, argv: Sequence[str]) -> RunOptions[str]:
 def build_options(argv: Sequence[str]) -> BuildOptions:
     """Those of ``build``; argv is without that word."""
     options: BuildOptions = _parse(commands.BUILD, argv)
+    return options
+
+
+def image_options(argv: Sequence[str]) -> ImageOptions:
+    """Those of ``image``."""
+    options: ImageOptions = _parsed(commands.IMAGE, argv)
     return options
 
 

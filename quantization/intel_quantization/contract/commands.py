@@ -9,6 +9,7 @@ from .options import (
     CleanOptions,
     CompletionOptions,
     DoctorOptions,
+    ImageOptions,
     ReplayOptions,
     RunOptions,
     VerifyOptions,
@@ -52,6 +53,13 @@ BUILD = Command(
     BuildOptions,
     "build the image, or with --runtime local the environment",
     "Builds the image, or the local environment; a no-op when nothing changed.",
+)
+IMAGE = Command(
+    "image",
+    ImageOptions,
+    "save the image as an OCI archive",
+    "Writes the image, built if it is not there, as an OCI archive, the same bytes for the same files:\n\n"
+    "  launch_quantization image save quantization.tar",
 )
 DOCTOR = Command(
     "doctor",
@@ -119,5 +127,5 @@ TUNE_COMMAND = Command(
 ON_GRAPHS: Tuple[Command, ...] = (EVALUATE_COMMAND, BENCHMARK_COMMAND, COMPARE_COMMAND, TUNE_COMMAND)
 """Those that take graphs as words, and all options of the plain call."""
 
-SUB_COMMANDS: Tuple[Command, ...] = ON_GRAPHS + (BUILD, DOCTOR, VERIFY, REPLAY, CLEAN, COMPLETION)
+SUB_COMMANDS: Tuple[Command, ...] = ON_GRAPHS + (BUILD, IMAGE, DOCTOR, VERIFY, REPLAY, CLEAN, COMPLETION)
 COMMANDS: Tuple[Command, ...] = (RUN,) + SUB_COMMANDS

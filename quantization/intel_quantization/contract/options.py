@@ -224,7 +224,7 @@ class JobOptions(Generic[P]):
     )
     target_tensorflow: Optional[str] = option(
         values.VERSION,
-        "oldest TensorFlow it must run in, e.g. 1.15 (default: the one that makes it)",
+        "oldest TensorFlow it must run in, e.g. 1.15 (default: that of the run)",
         groups.TARGET,
         level=EVERYDAY,
     )
@@ -333,6 +333,14 @@ class BuildOptions(ViewOptions, PlaceOptions):
     """``build``."""
 
     no_cache: bool = option(values.FLAG, "build every step anew", groups.PLACE, default=False)
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class ImageOptions(ViewOptions, PlaceOptions):
+    """``image``."""
+
+    action: str = option(values.IMAGE_ACTION, "what to do", groups.PLACE, is_positional=True)
+    file: str = option(values.FILE, "the archive", groups.PLACE, is_positional=True)
 
 
 @dataclass(frozen=True, repr=False, eq=False)

@@ -14,7 +14,18 @@ from typing import Any, Callable, Dict, NamedTuple, Tuple
 from .nearest import did_you_mean
 from .paths import is_inside
 from .resizing import RULES, parse_resizing
-from .words import ALGORITHMS, CHANNEL_ORDERS, FORMS, NO_DATA, PREPROCESSINGS, RUNTIMES, SHELLS, TARGET_CPUS, TASKS
+from .words import (
+    ALGORITHMS,
+    CHANNEL_ORDERS,
+    FORMS,
+    IMAGE_ACTIONS,
+    NO_DATA,
+    PREPROCESSINGS,
+    RUNTIMES,
+    SHELLS,
+    TARGET_CPUS,
+    TASKS,
+)
 
 _TRUE = frozenset(("1", "true", "yes", "on"))
 _FALSE = frozenset(("0", "false", "no", "off"))
@@ -265,6 +276,7 @@ CHANNEL_ORDER = _choice(CHANNEL_ORDERS, "ORDER")
 TARGET_CPU = _choice(TARGET_CPUS, "CPU")
 RUNTIME = _choice(RUNTIMES, "WHERE")
 SHELL = _choice(SHELLS)
+IMAGE_ACTION = _choice(IMAGE_ACTIONS)
 CPU_COUNT = Value("N", _read_cpu_count, _never, {})
 POINTS = Value("POINTS", _read_points, _check_points, {"type": "number", "minimum": 0})
 DATA = _choice((NO_DATA,), NO_DATA)

@@ -43,6 +43,9 @@ RUNTIMES = (AUTO, *TRIED, "bwrap")
 Each but ``auto`` is a folder of ``launcher/runtimes/``.
 """
 
+IMAGE_ACTIONS = ("save",)
+"""What ``image`` does."""
+
 SHELLS = ("bash", "zsh", "fish")
 """Shells that options can be completed in."""
 
