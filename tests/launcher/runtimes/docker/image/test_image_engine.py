@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from launch_quantization.errors import BuildError, Interrupted
+from launch_quantization.errors import BuildError, ImageMissingError, Interrupted, OutputRefusedError
 from launch_quantization.runtimes.docker.engine import Engine, connect
+from launch_quantization.runtimes.docker.image.archive import save_image
 from launch_quantization.runtimes.docker.image.build import ImageSpec, ensure_image, find_image, remove_images
 from launch_quantization.runtimes.docker.image.store import STAGE_LABEL, VARIANT_LABEL, finished_images, image_id
 from tests.launcher.tiny_context import VARIANT, make_tiny_context
@@ -195,3 +196,29 @@ def test_a_base_that_is_none(engine: Engine) -> None:
     with pytest.raises(BuildError) as caught:
         ensure_image(engine, ImageSpec(VARIANT, base_image="localhost:1/no-such-base:1"), lambda _line: None)
     assert "image/base/make_base.sh" in caught.value.remedy
+
+
+def test_built_twice_it_is_saved_as_the_same_bytes_and_can_be_loaded(engine: Engine, tmp_path: Path) -> None:
+    spec = ImageSpec(VARIANT)
+    found = []
+    for name in ("one.tar", "other.tar"):
+        tag = ensure_image(engine, spec, lambda _line: None, force=True)
+        found.append(save_image(engine, tag, tmp_path / name))
+    assert found[0] == found[1]
+    assert (tmp_path / "one.tar").read_bytes() == (tmp_path / "other.tar").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name != "context") == ["one.tar", "other.tar"]
+
+    assert image_id(engine, tag) != found[0].image_id
+    with (tmp_path / "one.tar").open("rb") as file:
+        list(engine.client.load_image(file))
+    assert image_id(engine, tag) == found[0].image_id
+    assert find_image(engine, spec) == tag
+
+
+def test_an_image_that_cannot_be_saved(engine: Engine, tmp_path: Path) -> None:
+    with pytest.raises(ImageMissingError, match="is not on the engine"):
+        save_image(engine, "quantization:nothing", tmp_path / "a.tar")
+    tag = ensure_image(engine, ImageSpec(VARIANT), lambda _line: None)
+    with pytest.raises(OutputRefusedError, match="cannot write"):
+        save_image(engine, tag, tmp_path / "nowhere" / "a.tar")
+    assert not list(tmp_path.glob("*.tar"))
