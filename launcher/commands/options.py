@@ -54,7 +54,7 @@ def build_options(argv: Sequence[str]) -> BuildOptions:
 
 def image_options(argv: Sequence[str]) -> ImageOptions:
     """Those of ``image``."""
-    options: ImageOptions = _parsed(commands.IMAGE, argv)
+    options: ImageOptions = _parse(commands.IMAGE, argv)
     return options
 
 
