@@ -64,7 +64,7 @@ def save_image(engine: Engine, image: str, path: Path) -> Saved:
     """
     if image_id(engine, image) is None:
         raise ImageMissingError(f"the image {image} is not on the engine", "launch_quantization build")
-    with _room(path) as room:
+    with _make_room(path) as room:
         with translated("saving", image):
             chunks = engine.client.get_image(image)
             _write(chunks, room / "saved.tar")
@@ -87,12 +87,14 @@ def convert(source: Path, image: str, room: Path) -> Saved:
     blobs = room / "blobs"
     blobs.mkdir()
     with tarfile.open(source) as archive:
-        listed = _json(archive, "manifest.json")[0]
-        config = _json(archive, listed["Config"])
-        base = _base_layers(config, image)
-        layers = [_layer(archive, name, blobs, ours=number >= base) for number, name in enumerate(listed["Layers"])]
-    configuration = _blob(blobs, _configuration(config, [layer["digest"] for layer in layers], base), "config.v1+json")
-    manifest = _blob(
+        listed = _read_json(archive, "manifest.json")[0]
+        config = _read_json(archive, listed["Config"])
+        base = _count_base_layers(config, image)
+        layers = [_add_layer(archive, name, blobs, ours=number >= base) for number, name in enumerate(listed["Layers"])]
+    configuration = _add_blob(
+        blobs, _clean_configuration(config, [layer["digest"] for layer in layers], base), "config.v1+json"
+    )
+    manifest = _add_blob(
         blobs,
         {
             "schemaVersion": 2,
@@ -106,7 +108,7 @@ def convert(source: Path, image: str, room: Path) -> Saved:
     return Saved(configuration["digest"], manifest["digest"])
 
 
-def _base_layers(config: Mapping[str, Any], image: str) -> int:
+def _count_base_layers(config: Mapping[str, Any], image: str) -> int:
     """How many of the layers are those of the base."""
     count = 0
     for step in config.get("history") or ():
@@ -116,7 +118,7 @@ def _base_layers(config: Mapping[str, Any], image: str) -> int:
     raise BadInputError(f"the image {image} was not built by this tool", "launch_quantization build makes one")
 
 
-def _configuration(config: Mapping[str, Any], digests: list[str], base: int) -> dict[str, Any]:
+def _clean_configuration(config: Mapping[str, Any], digests: list[str], base: int) -> dict[str, Any]:
     """The configuration without what differs between builds of the same."""
     settings = config.get("config") or {}
     kept = {key: settings[key] for key in _SETTINGS if settings.get(key)}
@@ -137,7 +139,7 @@ def _configuration(config: Mapping[str, Any], digests: list[str], base: int) -> 
     }
 
 
-def _layer(archive: tarfile.TarFile, name: str, blobs: Path, *, ours: bool) -> dict[str, Any]:
+def _add_layer(archive: tarfile.TarFile, name: str, blobs: Path, *, ours: bool) -> dict[str, Any]:
     """Write one layer among the blobs; returns its descriptor. All are uncompressed: compressors differ."""
     packed = archive.extractfile(name)
     if packed is None:
@@ -152,7 +154,7 @@ def _layer(archive: tarfile.TarFile, name: str, blobs: Path, *, ours: bool) -> d
             target.flush()
             digest = sha256_of(fresh)
     fresh.rename(blobs / digest)
-    return _descriptor("layer.v1.tar", digest, (blobs / digest).stat().st_size)
+    return _describe("layer.v1.tar", digest, (blobs / digest).stat().st_size)
 
 
 def _unpack(packed: IO[bytes], target: IO[bytes]) -> None:
@@ -165,14 +167,14 @@ def _unpack(packed: IO[bytes], target: IO[bytes]) -> None:
     shutil.copyfileobj(source, target, 1 << 20)
 
 
-def _blob(blobs: Path, value: object, kind: str) -> dict[str, Any]:
+def _add_blob(blobs: Path, value: object, kind: str) -> dict[str, Any]:
     data = json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
     digest = hashlib.sha256(data).hexdigest()
     (blobs / digest).write_bytes(data)
-    return _descriptor(kind, digest, len(data))
+    return _describe(kind, digest, len(data))
 
 
-def _descriptor(kind: str, digest: str, size: int) -> dict[str, Any]:
+def _describe(kind: str, digest: str, size: int) -> dict[str, Any]:
     return {"mediaType": f"{_OCI}.{kind}", "digest": f"sha256:{digest}", "size": size}
 
 
@@ -182,7 +184,7 @@ def _pack(
     """The archive: an OCI layout, and what ``docker load`` of older engines reads."""
     named = {"org.opencontainers.image.ref.name": image.partition(":")[2], "io.containerd.image.name": image}
     index = {"schemaVersion": 2, "manifests": [{**manifest, "annotations": named}]}
-    load = [{"Config": _place(config), "RepoTags": [image], "Layers": [_place(layer["digest"]) for layer in layers]}]
+    load = [{"Config": _locate(config), "RepoTags": [image], "Layers": [_locate(layer["digest"]) for layer in layers]}]
     texts = {"index.json": index, "manifest.json": load, "oci-layout": {"imageLayoutVersion": "1.0.0"}}
     with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as archive:
         for name in ("blobs", "blobs/sha256"):
@@ -191,23 +193,23 @@ def _pack(
             archive.addfile(folder)
         for blob in sorted(blobs.iterdir()):
             with blob.open("rb") as file:
-                archive.addfile(_plain(f"blobs/sha256/{blob.name}", blob.stat().st_size), file)
+                archive.addfile(_make_entry(f"blobs/sha256/{blob.name}", blob.stat().st_size), file)
         for name, value in sorted(texts.items()):
             data = json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
-            archive.addfile(_plain(name, len(data)), io.BytesIO(data))
+            archive.addfile(_make_entry(name, len(data)), io.BytesIO(data))
 
 
-def _plain(name: str, size: int) -> tarfile.TarInfo:
+def _make_entry(name: str, size: int) -> tarfile.TarInfo:
     entry = tarfile.TarInfo(name)
     entry.size, entry.mode = size, 0o644
     return entry
 
 
-def _place(digest: str) -> str:
+def _locate(digest: str) -> str:
     return "blobs/" + digest.replace(":", "/")
 
 
-def _json(archive: tarfile.TarFile, name: str) -> Any:
+def _read_json(archive: tarfile.TarFile, name: str) -> Any:
     try:
         file = archive.extractfile(name)
         assert file is not None
@@ -223,7 +225,7 @@ def _write(chunks: Iterable[bytes], path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _room(path: Path) -> Iterator[Path]:
+def _make_room(path: Path) -> Iterator[Path]:
     """A private folder beside a file, gone afterwards."""
     try:
         with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:

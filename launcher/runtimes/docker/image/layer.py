@@ -25,18 +25,18 @@ def write_layer(source: tarfile.TarFile, target: IO[bytes]) -> str:
         The SHA-256 of what was written, hexadecimal.
     """
     members = {member.name: member for member in source.getmembers()}  # of two with one name the later one holds
-    owners = _owners(members)
+    owners = _find_links(members)
     output = _Hashing(target)
     stream: Any = output  # of which tarfile needs write() alone
     with tarfile.open(fileobj=stream, mode="w|", format=tarfile.PAX_FORMAT) as archive:
         for name in sorted(members):
-            entry, content = _entry(name, members, owners)
+            entry, content = _make_entry(name, members, owners)
             data = source.extractfile(content) if content is not None else None
             archive.addfile(entry, data)
     return output.hexdigest()
 
 
-def _owners(members: dict[str, tarfile.TarInfo]) -> dict[str, list[str]]:
+def _find_links(members: dict[str, tarfile.TarInfo]) -> dict[str, list[str]]:
     """Of each file that has links: the names of all of them, in order, by the name that holds the content."""
     found: dict[str, list[str]] = {}
     for name, member in members.items():
@@ -45,7 +45,7 @@ def _owners(members: dict[str, tarfile.TarInfo]) -> dict[str, list[str]]:
     return {target: sorted(names) for target, names in found.items() if target in members}
 
 
-def _entry(
+def _make_entry(
     name: str, members: dict[str, tarfile.TarInfo], owners: dict[str, list[str]]
 ) -> tuple[tarfile.TarInfo, tarfile.TarInfo | None]:
     """What to write under a name, and the member that has its content."""
