@@ -7,7 +7,8 @@ import sys
 from launch_quantization.contract.options import BuildOptions
 from launch_quantization.runtimes.choose import try_kinds
 from launch_quantization.stream.sanitize import safe_text
-from launch_quantization.view.base import View, write_line
+from launch_quantization.view.base import View
+from launch_quantization.view.streams import write_line
 
 
 def build(options: BuildOptions, view: View) -> int:

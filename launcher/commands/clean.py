@@ -10,7 +10,7 @@ from launch_quantization.output.kept import rescue, trim
 from launch_quantization.output.runs import dead_runs, remove_leftovers
 from launch_quantization.runtimes.choose import load_kinds
 from launch_quantization.stream.sanitize import safe_path, safe_text
-from launch_quantization.view.base import write_line
+from launch_quantization.view.streams import write_line
 
 
 class _Told:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from launch_quantization.commands.options import (
     build_options,
@@ -20,10 +21,10 @@ from launch_quantization.contract import commands
 from launch_quantization.contract.options import ViewOptions
 from launch_quantization.errors import Interrupted, LauncherError
 from launch_quantization.signals import shield
-from launch_quantization.view.base import View, silence
-from launch_quantization.view.choose import choose_view
-from launch_quantization.view.json_view import JsonView
-from launch_quantization.view.plain import PlainView
+from launch_quantization.view.streams import silence
+
+if TYPE_CHECKING:  # views are imported where there is something to show: --help shows itself
+    from launch_quantization.view.base import View
 
 
 class _InterruptedError(LauncherError):
@@ -41,30 +42,30 @@ def main(argv: list[str]) -> int:
     Returns:
         The exit code.
     """
-    view: View = JsonView() if "--json" in argv else PlainView()
     try:
-        command, view = _prepare(argv, view)
+        command, view = _prepare(argv)
     except LauncherError as error:
-        return _tell_end(view, error)
+        with shield():
+            return _tell_end(_make_early_view(argv), error)
     except Interrupted as interruption:
         with shield():
-            return _tell_interruption(view, interruption)
+            return _tell_interruption(_make_early_view(argv), interruption)
     return _run_guarded(lambda: command(view), view)
 
 
-def _prepare(argv: list[str], view: View) -> tuple[Callable[[View], int], View]:
+def _prepare(argv: list[str]) -> tuple[Callable[[View], int], View]:
     """Parse; returns what to run, and the view that its options ask for."""
     name = argv[0] if argv else ""
     if name == commands.DOCTOR.name:
         from launch_quantization.commands.doctor import doctor
 
         to_doctor = doctor_options(argv[1:])
-        return (lambda _view: doctor(to_doctor)), PlainView()
+        return (lambda _view: doctor(to_doctor)), _make_plain_view()
     if name == commands.CLEAN.name:
         from launch_quantization.commands.clean import clean
 
         to_clean = clean_options(argv[1:])
-        return (lambda _view: clean(to_clean)), PlainView()
+        return (lambda _view: clean(to_clean)), _make_plain_view()
     if name == commands.IMAGE.name:
         from launch_quantization.commands.image import save
 
@@ -74,20 +75,20 @@ def _prepare(argv: list[str], view: View) -> tuple[Callable[[View], int], View]:
         from launch_quantization.commands.verify import verify
 
         to_verify = verify_options(argv[1:])
-        return (lambda _view: verify(to_verify)), PlainView()
+        return (lambda _view: verify(to_verify)), _make_plain_view()
     if name == commands.REPLAY.name:
         from launch_quantization.commands.replay import replay
 
         to_replay = replay_options(argv[1:])
         return (
             lambda view: replay(to_replay, view),
-            choose_view(as_json=False, quiet=to_replay.quiet, verbose=to_replay.verbose),
+            _choose_view(as_json=False, quiet=to_replay.quiet, verbose=to_replay.verbose),
         )
     if name == commands.COMPLETION.name:
         from launch_quantization.commands.completion import print_completion
 
         to_complete = completion_options(argv[1:])
-        return (lambda _view: print_completion(to_complete)), PlainView()
+        return (lambda _view: print_completion(to_complete)), _make_plain_view()
     if name == commands.BUILD.name:
         to_build = build_options(argv[1:])
         from launch_quantization.commands.build import build
@@ -97,11 +98,28 @@ def _prepare(argv: list[str], view: View) -> tuple[Callable[[View], int], View]:
     options = run_options(argv) if on_graphs is None else graph_options(on_graphs, argv[1:])
     from launch_quantization.commands.quantize import quantize
 
-    return (lambda view: quantize(options, view)), PlainView() if options.dry_run else _view(options)
+    return (lambda view: quantize(options, view)), _make_plain_view() if options.dry_run else _view(options)
 
 
 def _view(options: ViewOptions) -> View:
-    return choose_view(as_json=options.json, quiet=options.quiet, verbose=options.verbose)
+    return _choose_view(as_json=options.json, quiet=options.quiet, verbose=options.verbose)
+
+
+def _choose_view(*, as_json: bool, quiet: bool, verbose: bool) -> View:
+    from launch_quantization.view.choose import choose_view
+
+    return choose_view(as_json=as_json, quiet=quiet, verbose=verbose)
+
+
+def _make_plain_view() -> View:
+    from launch_quantization.view.plain import PlainView
+
+    return PlainView()
+
+
+def _make_early_view(argv: list[str]) -> View:
+    """That of what is told before there are options."""
+    return _choose_view(as_json=True, quiet=False, verbose=False) if "--json" in argv else _make_plain_view()
 
 
 def _run_guarded(body: Callable[[], int], view: View) -> int:

@@ -10,7 +10,7 @@ from launch_quantization.contract.commands import PROGRAM, RUN, SUB_COMMANDS
 from launch_quantization.contract.option import options_of
 from launch_quantization.contract.options import CompletionOptions
 from launch_quantization.contract.parser import GENERAL, make_parser
-from launch_quantization.view.base import write_line
+from launch_quantization.view.streams import write_line
 
 
 def print_completion(options: CompletionOptions) -> int:

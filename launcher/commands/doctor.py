@@ -21,7 +21,7 @@ from launch_quantization.runtimes.choose import load_kinds
 from launch_quantization.runtimes.kind import OK, PROBLEM, WARNING, Finding
 from launch_quantization.runtimes.local.environment import NEEDED_BYTES
 from launch_quantization.stream.sanitize import safe_text
-from launch_quantization.view.base import write_line
+from launch_quantization.view.streams import write_line
 
 _MARKS = {OK: "ok      ", WARNING: "warning ", PROBLEM: "PROBLEM "}
 _MACHINES = ("x86_64", "AMD64")

@@ -11,7 +11,8 @@ from launch_quantization.contract.options import ImageOptions
 from launch_quantization.contract.words import AUTO
 from launch_quantization.errors import OutputRefusedError, UsageError
 from launch_quantization.stream.sanitize import safe_path, safe_text
-from launch_quantization.view.base import View, write_line
+from launch_quantization.view.base import View
+from launch_quantization.view.streams import write_line
 
 
 def save(options: ImageOptions, view: View) -> int:

@@ -24,7 +24,7 @@ from launch_quantization.contract.options import (
 from launch_quantization.contract.parser import GENERAL, AskedError, MistakeError, parse_options
 from launch_quantization.contract.words import DEFAULT_TENSORFLOW, TUNE
 from launch_quantization.errors import UsageError
-from launch_quantization.view.base import write_line
+from launch_quantization.view.streams import write_line
 
 
 def run_options(argv: Sequence[str]) -> RunOptions[str]:

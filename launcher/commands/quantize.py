@@ -27,9 +27,10 @@ from launch_quantization.output.staging import OUTPUT, staged, staging_path
 from launch_quantization.runtimes.choose import choose_runtime, ready_runtime
 from launch_quantization.runtimes.runtime import Runtime
 from launch_quantization.stream.sanitize import pasteable, safe_text
-from launch_quantization.view.base import View, write_line
+from launch_quantization.view.base import View
 from launch_quantization.view.host_paths import HostPaths
 from launch_quantization.view.listener import Listener
+from launch_quantization.view.streams import write_line
 
 
 def quantize(options: RunOptions[str], view: View) -> int:

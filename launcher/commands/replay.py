@@ -21,7 +21,8 @@ from launch_quantization.output.staging import OUTPUT, refusing, staged, staging
 from launch_quantization.runtimes.choose import choose_runtime
 from launch_quantization.stream.events import Event
 from launch_quantization.stream.sanitize import safe_text
-from launch_quantization.view.base import View, write_line
+from launch_quantization.view.base import View
+from launch_quantization.view.streams import write_line
 
 _WITH_TIMES = (REPORT_JSON, REPORT_HTML, REPORT_MARKDOWN)
 _SAME_PLACE = ("tensorflow", "lock", "package", "image_content", "python")

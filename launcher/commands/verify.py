@@ -9,7 +9,7 @@ from launch_quantization.contract.options import VerifyOptions
 from launch_quantization.errors import BadInputError, DifferentError
 from launch_quantization.output.manifest import compare_files, compare_input, read_manifest
 from launch_quantization.stream.sanitize import safe_text
-from launch_quantization.view.base import write_line
+from launch_quantization.view.streams import write_line
 
 
 def verify(options: VerifyOptions) -> int:

@@ -1,22 +1,20 @@
-"""What every view needs: the protocol, and lines that reach the user or end the run as a signal would.
+"""What every view needs: the protocol, and how errors and alarms are told.
 
 Progress goes to stderr and results to stdout, so that a pipe gets the results.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol, TextIO
+from typing import Protocol
 
-from launch_quantization.errors import Interrupted, LauncherError, OutputRefusedError
+from launch_quantization.errors import LauncherError
 from launch_quantization.stream.events import Event
 from launch_quantization.stream.sanitize import safe_text
 from launch_quantization.view import summary
+from launch_quantization.view.streams import write_line
 
 LINE_LIMIT = 16000
 """Characters of one line; paths may make it long."""
@@ -53,53 +51,10 @@ class View(Protocol):
         """Nothing more comes. Leaves the terminal as it was."""
 
 
-@contextlib.contextmanager
-def _readers_may_leave(stream: TextIO) -> Iterator[None]:
-    """Turn the end of the reader of our output into an interruption like any signal."""
-    try:
-        yield
-    except BrokenPipeError:
-        silence()
-        raise Interrupted(signal.SIGPIPE) from None
-    except OSError as error:
-        silence(stream.fileno())
-        raise OutputRefusedError(
-            f"cannot write to {stream.name}: {error.strerror}", "make room where its output goes"
-        ) from error
-
-
-def silence(*descriptors: int) -> None:
-    """Point standard streams, both by default, at nothing: what is still buffered must not fail at exit."""
-    nothing = os.open(os.devnull, os.O_WRONLY)
-    for descriptor in descriptors or (1, 2):
-        os.dup2(nothing, descriptor)
-    os.close(nothing)
-
-
-def write_line(stream: TextIO | None, line: str) -> None:
-    """Print one line now; what the stream's encoding lacks is escaped. A closed stream is None.
-
-    Raises:
-        Interrupted: the reader is gone (SIGPIPE).
-        OutputRefusedError: it cannot be written, as to a file on a full disk.
-    """
-    if stream is None:
-        return
-    encoding = stream.encoding or "utf-8"
-    with _readers_may_leave(stream):
-        stream.write(line.encode(encoding, errors="backslashreplace").decode(encoding) + "\n")
-        stream.flush()
-
-
 def write_alarms(result: Event | None) -> None:
     """Print on stderr what must not be overlooked, where stdout is not for people."""
     for _, *lines in summary.alarms(result.data, notices=False) if result is not None else ():
         write_line(sys.stderr, "\n".join(filter(None, lines)))
-
-
-def is_terminal(stream: TextIO | None) -> bool:
-    """Whether a standard stream is a terminal; a closed one is None."""
-    return stream is not None and stream.isatty()
 
 
 def error_lines(error: LauncherError) -> list[str]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 
-from launch_quantization.view.base import View, is_terminal
+from launch_quantization.view.base import View
 from launch_quantization.view.plain import PlainView
+from launch_quantization.view.streams import is_terminal
 
 
 def choose_view(*, as_json: bool, quiet: bool, verbose: bool) -> View:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from launch_quantization.errors import LauncherError
 from launch_quantization.stream.events import Event
-from launch_quantization.view.base import error_lines, write_alarms, write_line
+from launch_quantization.view.base import error_lines, write_alarms
+from launch_quantization.view.streams import write_line
 
 
 class JsonView:

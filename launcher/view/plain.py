@@ -10,7 +10,8 @@ from launch_quantization.errors import LauncherError
 from launch_quantization.stream.events import Event
 from launch_quantization.stream.sanitize import safe_path, safe_text
 from launch_quantization.view import summary
-from launch_quantization.view.base import LINE_LIMIT, error_lines, write_alarms, write_line
+from launch_quantization.view.base import LINE_LIMIT, error_lines, write_alarms
+from launch_quantization.view.streams import write_line
 
 
 class PlainView:

@@ -16,8 +16,9 @@ from launch_quantization.errors import LauncherError
 from launch_quantization.stream.events import Event
 from launch_quantization.stream.sanitize import safe_text
 from launch_quantization.view import summary
-from launch_quantization.view.base import LINE_LIMIT, error_lines, is_terminal
+from launch_quantization.view.base import LINE_LIMIT, error_lines
 from launch_quantization.view.plain import PlainView, start_line
+from launch_quantization.view.streams import is_terminal
 
 if TYPE_CHECKING:
     from rich.console import Console

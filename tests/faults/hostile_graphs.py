@@ -110,7 +110,7 @@ for _name, _effect in _EFFECTS.items():
 
 @_net("folds_a_file.pb")
 def _folds_a_file():
-    text = tf.io.read_file("/etc/hostname")
+    text = tf.io.read_file("/usr/lib/os-release")  # which is there behind each wall
     bias = tf.cast(tf.strings.length(text), tf.float32) * tf.ones([8])
     end_in_classes(v1.nn.bias_add(v1.nn.conv2d(image(), _weights(3, 3, 3, 8), 1, "SAME"), bias))
 

@@ -100,7 +100,7 @@ def test_a_signal_before_the_options_are_read_is_told(
 ) -> None:
     """Importing what the command needs takes a while on a machine under load."""
 
-    def prepare(argv: list[str], view: object) -> None:
+    def prepare(_argv: list[str]) -> None:
         send(signal.SIGTERM)
 
     monkeypatch.setattr(cli, "_prepare", prepare)

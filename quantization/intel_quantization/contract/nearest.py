@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Iterable, Optional
 
 
 def find_nearest(word: str, known: Iterable[str]) -> Optional[str]:
     """The known word that is most like this one; None where none is."""
+    import difflib  # only who errs waits for it
+
     near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return near[0] if near else None
 

@@ -45,10 +45,23 @@ def with_boxes(images: Images, path: str) -> Images:
     except OSError as error:
         raise BadInputError(f"cannot read the labels {path}: {error.strerror}", "check --labels") from None
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
-        raise BadInputError(f"{path} holds no boxes: {type(error).__name__} {error}", _FORM) from None
+        raise BadInputError(f"{path} holds no boxes: {_why(error)}", _FORM) from None
     if not files:
         raise BadInputError(f"{path} names none of the images, such as {images.files[0].path}", "check --labels")
     return Images(files, (), images.ignored)
+
+
+def _why(error: Exception) -> str:
+    """What is wrong with a file of boxes, by what reading it raised."""
+    if isinstance(error, RecursionError):
+        return "it is nested too deep"
+    if isinstance(error, OverflowError):
+        return "a number in it is too large"
+    if isinstance(error, KeyError):
+        return f"something in it has, or is, no {error}"
+    if isinstance(error, ValueError):
+        return str(error)
+    return "it is built otherwise"
 
 
 def with_masks(images: Images, folder: str) -> Images:

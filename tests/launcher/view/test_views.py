@@ -13,10 +13,10 @@ import pytest
 
 from launch_quantization.errors import BadInputError, Interrupted
 from launch_quantization.stream.events import Event, parse
-from launch_quantization.view.base import write_line
 from launch_quantization.view.choose import choose_view
 from launch_quantization.view.json_view import JsonView
 from launch_quantization.view.plain import PlainView
+from launch_quantization.view.streams import write_line
 from launch_quantization.view.summary import human_bytes
 from launch_quantization.view.terminal import TerminalView
 from tests.launcher.support import ALARM, RESULT, VERDICT, line, result_event
@@ -254,7 +254,7 @@ def test_an_encoding_that_lacks_a_character() -> None:
 def test_a_reader_that_left_is_an_interruption() -> None:
     code = (
         "from launch_quantization.errors import Interrupted\n"
-        "from launch_quantization.view.base import write_line\nimport sys\n"
+        "from launch_quantization.view.streams import write_line\nimport sys\n"
         "try:\n  while True: write_line(sys.stdout, 'x' * 4096)\n"
         "except Interrupted as gone: sys.exit(gone.exit_code)"
     )
