@@ -55,6 +55,10 @@ class Mask:
         )
         return array[rows][:, columns].astype(np.int64)
 
+    def read(self) -> np.ndarray:
+        """int64 [height, width]; raises what :meth:`resized` does."""
+        return self._read_array().astype(np.int64)
+
     def _read_array(self) -> np.ndarray:
         array = self.source if isinstance(self.source, np.ndarray) else _read(self.source)
         if array.dtype.kind not in "iu" or array.ndim != 2:
