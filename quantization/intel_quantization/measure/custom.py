@@ -8,6 +8,7 @@ import numpy as np
 
 from intel_quantization.comparison.comparison import own_rows
 from intel_quantization.data.function_data import load_function, told_error
+from intel_quantization.data.truth import Boxes, Mask
 from intel_quantization.errors import BadInputError
 from intel_quantization.measure.bootstrap import interval, mean_interval
 from intel_quantization.measure.paired import BOOTSTRAP, Paired
@@ -50,7 +51,7 @@ class Custom:
         """
         count = len(images)
         rows = [own_rows(list(each), count, fed) for each in (before, after)]
-        labels = [image.label if image.truth is None else image.truth for image in images]
+        labels = [_label_of(image) for image in images]
         if self._by_sample is not False:
             values = [self._call(each, labels) for each in rows]
             by_sample = all(each.shape == (count,) for each in values)
@@ -122,6 +123,15 @@ class Custom:
         if not np.isfinite(result).all():
             raise BadInputError(f"{self._what} gives values that are not finite", _FORM)
         return result
+
+
+def _label_of(image: Any) -> Any:
+    """A sample's label as plain numbers: this package's own classes are none of the user's business."""
+    if isinstance(image.truth, Mask):
+        return image.truth.read()
+    if isinstance(image.truth, Boxes):
+        return {"boxes": image.truth.boxes, "classes": image.truth.classes, "crowd": image.truth.crowd}
+    return image.label if image.truth is None else image.truth
 
 
 _FORM = "let it give a number for each sample, [samples], or one number for all of them; 1 is all right, 0 all wrong"
