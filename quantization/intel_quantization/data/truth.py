@@ -49,17 +49,18 @@ class Mask:
         Raises:
             BadInputError: it is no image of classes.
         """
-        array = self._read_array()
+        array = self.read()
         rows, columns = (
             np.minimum((np.arange(new) + 0.5) * old / new, old - 1).astype(int) for new, old in zip(size, array.shape)
         )
         return array[rows][:, columns].astype(np.int64)
 
     def read(self) -> np.ndarray:
-        """int64 [height, width]; raises what :meth:`resized` does."""
-        return self._read_array().astype(np.int64)
+        """An int array [height, width], in its own size.
 
-    def _read_array(self) -> np.ndarray:
+        Raises:
+            BadInputError: it is no image of classes.
+        """
         array = self.source if isinstance(self.source, np.ndarray) else _read(self.source)
         if array.dtype.kind not in "iu" or array.ndim != 2:
             raise BadInputError(

@@ -8,7 +8,7 @@ import numpy as np
 
 from intel_quantization.comparison.comparison import own_rows
 from intel_quantization.data.function_data import load_function, told_error
-from intel_quantization.data.truth import Mask
+from intel_quantization.data.truth import Boxes, Mask
 from intel_quantization.errors import BadInputError
 from intel_quantization.measure.bootstrap import interval, mean_interval
 from intel_quantization.measure.paired import BOOTSTRAP, Paired
@@ -51,7 +51,7 @@ class Custom:
         """
         count = len(images)
         rows = [own_rows(list(each), count, fed) for each in (before, after)]
-        labels = [image.label if image.truth is None else _plain(image.truth) for image in images]
+        labels = [_label_of(image) for image in images]
         if self._by_sample is not False:
             values = [self._call(each, labels) for each in rows]
             by_sample = all(each.shape == (count,) for each in values)
@@ -125,9 +125,13 @@ class Custom:
         return result
 
 
-def _plain(truth: Any) -> Any:
-    """Classes of pixels as an array; what is right otherwise as it is."""
-    return truth.read() if isinstance(truth, Mask) else truth
+def _label_of(image: Any) -> Any:
+    """A sample's label as plain numbers: this package's own classes are none of the user's business."""
+    if isinstance(image.truth, Mask):
+        return image.truth.read()
+    if isinstance(image.truth, Boxes):
+        return {"boxes": image.truth.boxes, "classes": image.truth.classes, "crowd": image.truth.crowd}
+    return image.label if image.truth is None else image.truth
 
 
 _FORM = "let it give a number for each sample, [samples], or one number for all of them; 1 is all right, 0 all wrong"

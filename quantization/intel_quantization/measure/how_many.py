@@ -1,4 +1,4 @@
-"""How many samples a job is measured on where nobody says it: measuring is to take no longer than converting.
+"""How many samples a job is measured on where nobody says it: comparing is to take no longer than converting.
 
 What converting takes grows with the work of the network as much as what measuring takes does, so what is allowed is
 counted in multiply-accumulates: of the same graph and options always the same samples, on whatever machine.

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from intel_quantization.data.images import Image
+from intel_quantization.data.truth import Boxes, Mask
 from intel_quantization.errors import BadInputError
 from intel_quantization.measure.custom import Custom
 from intel_quantization.measure.evaluate import compare
@@ -47,6 +48,18 @@ def test_labels_may_be_anything(tmp_path):
     result = custom.finish()
     assert (result.fp32, result.points) == (50.0, 0.0)
     assert result.low < 0 < result.high
+
+
+def test_labels_of_pixels_are_arrays_and_those_of_objects_dicts(tmp_path):
+    rows = [np.zeros((2, 3), np.float32)]
+    maps = [np.full((4, 5), which) for which in (1, 2)]
+    custom = metric(tmp_path, "def right(outputs, labels):\n    return labels.max(axis=(1, 2)) / labels.shape[2]\n")
+    custom.add(rows, rows, [Image(str(each.max()), truth=Mask(each)) for each in maps], 2)
+    assert custom.finish().fp32 == pytest.approx(30)
+    custom = metric(tmp_path, "def right(outputs, labels):\n    return [each['classes'][0] / 10 for each in labels]\n")
+    objects = [Boxes(np.zeros((1, 4)), np.array([which]), np.zeros(1, bool)) for which in (3, 5)]
+    custom.add(rows, rows, [Image("x", truth=each) for each in objects], 2)
+    assert custom.finish().fp32 == pytest.approx(40)
 
 
 @pytest.mark.parametrize(

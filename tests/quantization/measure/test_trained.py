@@ -96,7 +96,7 @@ def test_pixels_and_a_metric_of_the_users(tmp_path):
     (result,) = by_name(events, "result")
     assert result["verdict"]["word"] == "held"
     own, iou = result["accuracy"]["measures"]
-    assert (own["metric"], own["samples"]) == ("right", 60)
+    assert (own["metric"], own["samples"]) == ("m.py:right", 60)
     assert (iou["metric"], iou["samples"]) == ("mean IoU", 60)
     with Runner(graph, [output]) as fp32:
         given = fp32.run({source: values})[0].argmax(axis=3)
