@@ -6,17 +6,7 @@ import signal
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from launch_quantization.commands.options import (
-    build_options,
-    clean_options,
-    completion_options,
-    doctor_options,
-    graph_options,
-    image_options,
-    replay_options,
-    run_options,
-    verify_options,
-)
+from launch_quantization.commands.options import graph_options, read_options, run_options
 from launch_quantization.contract import commands
 from launch_quantization.contract.options import ViewOptions
 from launch_quantization.errors import Interrupted, LauncherError
@@ -59,27 +49,27 @@ def _prepare(argv: list[str]) -> tuple[Callable[[View], int], View]:
     if name == commands.DOCTOR.name:
         from launch_quantization.commands.doctor import doctor
 
-        to_doctor = doctor_options(argv[1:])
+        to_doctor = read_options(commands.DOCTOR, argv[1:])
         return (lambda _view: doctor(to_doctor)), _make_plain_view()
     if name == commands.CLEAN.name:
         from launch_quantization.commands.clean import clean
 
-        to_clean = clean_options(argv[1:])
+        to_clean = read_options(commands.CLEAN, argv[1:])
         return (lambda _view: clean(to_clean)), _make_plain_view()
     if name == commands.IMAGE.name:
         from launch_quantization.commands.image import save
 
-        to_save = image_options(argv[1:])
+        to_save = read_options(commands.IMAGE, argv[1:])
         return (lambda view: save(to_save, view)), _view(to_save)
     if name == commands.VERIFY.name:
         from launch_quantization.commands.verify import verify
 
-        to_verify = verify_options(argv[1:])
+        to_verify = read_options(commands.VERIFY, argv[1:])
         return (lambda _view: verify(to_verify)), _make_plain_view()
     if name == commands.REPLAY.name:
         from launch_quantization.commands.replay import replay
 
-        to_replay = replay_options(argv[1:])
+        to_replay = read_options(commands.REPLAY, argv[1:])
         return (
             lambda view: replay(to_replay, view),
             _choose_view(as_json=False, quiet=to_replay.quiet, verbose=to_replay.verbose),
@@ -87,10 +77,10 @@ def _prepare(argv: list[str]) -> tuple[Callable[[View], int], View]:
     if name == commands.COMPLETION.name:
         from launch_quantization.commands.completion import print_completion
 
-        to_complete = completion_options(argv[1:])
+        to_complete = read_options(commands.COMPLETION, argv[1:])
         return (lambda _view: print_completion(to_complete)), _make_plain_view()
     if name == commands.BUILD.name:
-        to_build = build_options(argv[1:])
+        to_build = read_options(commands.BUILD, argv[1:])
         from launch_quantization.commands.build import build
 
         return (lambda view: build(to_build, view)), _view(to_build)

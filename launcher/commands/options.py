@@ -9,18 +9,9 @@ from typing import Any
 
 from launch_quantization import __version__
 from launch_quantization.contract import commands
-from launch_quantization.contract.commands import SUB_COMMANDS, Command
+from launch_quantization.contract.commands import SUB_COMMANDS, Command, Options
 from launch_quantization.contract.help import help_text
-from launch_quantization.contract.options import (
-    BuildOptions,
-    CleanOptions,
-    CompletionOptions,
-    DoctorOptions,
-    ImageOptions,
-    ReplayOptions,
-    RunOptions,
-    VerifyOptions,
-)
+from launch_quantization.contract.options import RunOptions
 from launch_quantization.contract.parser import GENERAL, AskedError, MistakeError, parse_options
 from launch_quantization.contract.words import DEFAULT_TENSORFLOW, TUNE
 from launch_quantization.errors import UsageError
@@ -38,7 +29,7 @@ def run_options(argv: Sequence[str]) -> RunOptions[str]:
     return options
 
 
-def graph_options(command: Command, argv: Sequence[str]) -> RunOptions[str]:
+def graph_options(command: Command[Any], argv: Sequence[str]) -> RunOptions[str]:
     """Those of a sub-command on graphs, which are words without a hyphen; argv is without the sub-command's name."""
     task = ["--tune"] if command.name == TUNE else ["--task", command.name]
     graphs = ("--in_graph",) if command.name == TUNE else ("--in_graph", "--other_graph")
@@ -46,49 +37,13 @@ def graph_options(command: Command, argv: Sequence[str]) -> RunOptions[str]:
     return options
 
 
-def build_options(argv: Sequence[str]) -> BuildOptions:
-    """Those of ``build``; argv is without that word."""
-    options: BuildOptions = _parse(commands.BUILD, argv)
+def read_options(command: Command[Options], argv: Sequence[str]) -> Options:
+    """Those of another sub-command; argv is without its name."""
+    options: Options = _parse(command, argv)
     return options
 
 
-def image_options(argv: Sequence[str]) -> ImageOptions:
-    """Those of ``image``."""
-    options: ImageOptions = _parse(commands.IMAGE, argv)
-    return options
-
-
-def doctor_options(argv: Sequence[str]) -> DoctorOptions:
-    """Those of ``doctor``."""
-    options: DoctorOptions = _parse(commands.DOCTOR, argv)
-    return options
-
-
-def clean_options(argv: Sequence[str]) -> CleanOptions:
-    """Those of ``clean``."""
-    options: CleanOptions = _parse(commands.CLEAN, argv)
-    return options
-
-
-def verify_options(argv: Sequence[str]) -> VerifyOptions:
-    """Those of ``verify``."""
-    options: VerifyOptions = _parse(commands.VERIFY, argv)
-    return options
-
-
-def replay_options(argv: Sequence[str]) -> ReplayOptions:
-    """Those of ``replay``."""
-    options: ReplayOptions = _parse(commands.REPLAY, argv)
-    return options
-
-
-def completion_options(argv: Sequence[str]) -> CompletionOptions:
-    """Those of ``completion``."""
-    options: CompletionOptions = _parse(commands.COMPLETION, argv)
-    return options
-
-
-def _parse(command: Command, argv: Sequence[str], graphs: Sequence[str] = ()) -> Any:
+def _parse(command: Command[Any], argv: Sequence[str], graphs: Sequence[str] = ()) -> Any:
     general = ("help",) if command.name else tuple(GENERAL)
     names = () if command.name else tuple(one.name for one in SUB_COMMANDS)
     try:
@@ -101,7 +56,7 @@ def _parse(command: Command, argv: Sequence[str], graphs: Sequence[str] = ()) ->
         raise SystemExit(0) from None
 
 
-def _text(command: Command, name: str) -> str:
+def _text(command: Command[Any], name: str) -> str:
     if name == "version":
         return f"launch_quantization {__version__}, TensorFlow {DEFAULT_TENSORFLOW} by default"
     return help_text(command, shutil.get_terminal_size((100, 24)).columns, everything=name == "help_all")

@@ -9,9 +9,10 @@ from typing import Any
 
 from launch_quantization.contract.manifest import FILE, PLACE, RUN
 from launch_quantization.contract.outputs import MANIFEST, MANIFEST_SCHEMA
-from launch_quantization.contract.shapes import Integer, ListOf, Nullable, Number, Object, Text
+from launch_quantization.contract.shapes import ListOf, Nullable, Object
 from launch_quantization.errors import BadInputError
 from launch_quantization.output.digests import digest_of
+from launch_quantization.stream.events import clean
 
 _ROOM = 1 << 30
 _AGAIN = "make it anew: run launch_quantization again"
@@ -102,15 +103,8 @@ def _misfits(shape: object, value: Any, where: str) -> Iterator[str]:
         else:
             for number, item in enumerate(value):
                 yield from _misfits(shape.of, item, f"{where}[{number}]")
-    elif not _fits(shape, value):
-        yield f"{where} is {value!r:.60}"
-
-
-def _fits(shape: object, value: Any) -> bool:
-    if isinstance(shape, Text):
-        return isinstance(value, str)
-    if isinstance(shape, Integer):
-        return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-    if isinstance(shape, Number):
-        return isinstance(value, (int, float)) and not isinstance(value, bool)
-    return isinstance(value, bool)
+    else:
+        try:
+            clean(shape, value)
+        except ValueError:
+            yield f"{where} is {value!r:.60}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import platform
 from typing import Any
@@ -31,8 +32,7 @@ def limit_threads(threads: int | None) -> None:
         os.environ["TF_NUM_INTRAOP_THREADS"] = str(threads)
     before = os.environ.get(_BLAS_THREADS)
     os.environ[_BLAS_THREADS] = "1"
-    import numpy  # noqa: F401  # OpenBLAS reads it now, and a user's command need not
-
+    importlib.import_module("numpy")  # OpenBLAS reads it now, and a user's command need not
     if before is None:
         del os.environ[_BLAS_THREADS]
     else:

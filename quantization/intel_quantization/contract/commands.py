@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Tuple
+from dataclasses import dataclass
+from typing import Any, Generic, Tuple, Type, TypeVar
 
 from .options import (
     BuildOptions,
@@ -19,7 +20,11 @@ from .words import BENCHMARK, COMPARE, EVALUATE, TUNE
 PROGRAM = "launch_quantization"
 
 
-class Command(NamedTuple):
+Options = TypeVar("Options")
+
+
+@dataclass(frozen=True)
+class Command(Generic[Options]):
     """One that a user can give.
 
     Attributes:
@@ -30,7 +35,7 @@ class Command(NamedTuple):
     """
 
     name: str
-    table: Any
+    table: Type[Options]
     summary: str
     description: str
 
@@ -124,8 +129,8 @@ TUNE_COMMAND = Command(
     "quantize, and put layers back to FP32 until little enough is lost",
     "The plain call with --tune:\n\n  launch_quantization tune net.pb --data_location photos/ --max_drop 1",
 )
-ON_GRAPHS: Tuple[Command, ...] = (EVALUATE_COMMAND, BENCHMARK_COMMAND, COMPARE_COMMAND, TUNE_COMMAND)
+ON_GRAPHS: Tuple[Command[Any], ...] = (EVALUATE_COMMAND, BENCHMARK_COMMAND, COMPARE_COMMAND, TUNE_COMMAND)
 """Those that take graphs as words, and all options of the plain call."""
 
-SUB_COMMANDS: Tuple[Command, ...] = ON_GRAPHS + (BUILD, IMAGE, DOCTOR, VERIFY, REPLAY, CLEAN, COMPLETION)
-COMMANDS: Tuple[Command, ...] = (RUN,) + SUB_COMMANDS
+SUB_COMMANDS: Tuple[Command[Any], ...] = ON_GRAPHS + (BUILD, IMAGE, DOCTOR, VERIFY, REPLAY, CLEAN, COMPLETION)
+COMMANDS: Tuple[Command[Any], ...] = (RUN,) + SUB_COMMANDS

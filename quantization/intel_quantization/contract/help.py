@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from typing import Iterable, List, Sequence, Tuple
+from typing import Any, Iterable, List, Sequence, Tuple
 
 from .commands import ON_GRAPHS, PROGRAM, SUB_COMMANDS, TUNE_COMMAND, Command
 from .failures import FAILURES
@@ -16,7 +16,7 @@ _LEAST, _MOST = 60, 110
 """Characters of a line."""
 
 
-def help_text(command: Command, width: int, *, everything: bool) -> str:
+def help_text(command: Command[Any], width: int, *, everything: bool) -> str:
     """The help of a command.
 
     Args:
@@ -43,7 +43,7 @@ def help_text(command: Command, width: int, *, everything: bool) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _usage(command: Command) -> str:
+def _usage(command: Command[Any]) -> str:
     if command.name:
         graphs = ["A.pb"] if command is TUNE_COMMAND else ["A.pb", "[B.pb]"]
         words = [*(graphs if command in ON_GRAPHS else ()), "[options]"]

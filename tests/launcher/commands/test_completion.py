@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from launch_quantization.commands.completion import make_script
-from launch_quantization.commands.options import completion_options
-from launch_quantization.contract.commands import COMMANDS
+from launch_quantization.commands.options import read_options
+from launch_quantization.contract.commands import COMMANDS, COMPLETION
 from launch_quantization.contract.option import options_of
 from launch_quantization.contract.words import SHELLS
 from launch_quantization.errors import UsageError
@@ -92,6 +92,6 @@ def test_the_command_prints_it() -> None:
 )
 def test_other_shells(argv: list[str], message: str) -> None:
     with pytest.raises(UsageError) as caught:
-        completion_options(argv)
+        read_options(COMPLETION, argv)
     assert message in caught.value.message
     assert caught.value.remedy == "see launch_quantization completion --help"

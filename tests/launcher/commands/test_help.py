@@ -46,7 +46,7 @@ def test_it_fits_the_terminal(width: int, everything: bool) -> None:
 
 
 @pytest.mark.parametrize("command", ON_GRAPHS, ids=lambda command: command.name)
-def test_a_sub_command_on_graphs_shows_what_is_needed_every_day(command: Command) -> None:
+def test_a_sub_command_on_graphs_shows_what_is_needed_every_day(command: Command[object]) -> None:
     text = help_text(command, 100, everything=False)
     usage = text.splitlines()[0]
     assert usage.startswith(f"usage: launch_quantization {command.name} A.pb ")
@@ -60,7 +60,7 @@ OTHERS = [command for command in SUB_COMMANDS if command not in ON_GRAPHS]
 
 
 @pytest.mark.parametrize("command", OTHERS, ids=lambda command: command.name)
-def test_a_sub_command_has_a_help_of_its_own(command: Command) -> None:
+def test_a_sub_command_has_a_help_of_its_own(command: Command[object]) -> None:
     text = help_text(command, 80, everything=False)
     names = [option.shown for option in options_of(command.table)]
     assert all(name in text for name in names)

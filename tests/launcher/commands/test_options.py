@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from launch_quantization import __version__
-from launch_quantization.commands.options import build_options, doctor_options, graph_options, run_options
-from launch_quantization.contract.commands import COMMANDS, ON_GRAPHS
+from launch_quantization.commands.options import graph_options, read_options, run_options
+from launch_quantization.contract.commands import BUILD, COMMANDS, DOCTOR, ON_GRAPHS, Command
 from launch_quantization.contract.parser import spellings
 from launch_quantization.errors import UsageError
 from tests.launcher.support import options
@@ -251,10 +251,10 @@ def test_streams_that_the_caller_closed(tmp_path: Path) -> None:
     assert done.returncode == 3
 
 
-@pytest.mark.parametrize("command", ["build", "doctor"])
-def test_an_option_that_would_do_nothing_is_refused(command: str) -> None:
+@pytest.mark.parametrize("command", [BUILD, DOCTOR])
+def test_an_option_that_would_do_nothing_is_refused(command: Command[object]) -> None:
     with pytest.raises(UsageError):
-        {"build": build_options, "doctor": doctor_options}[command](["-i", "quantization:latest"])
+        read_options(command, ["-i", "quantization:latest"])
 
 
 @pytest.mark.parametrize("text", ["1.15", "2.14.0"])

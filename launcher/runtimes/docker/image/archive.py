@@ -22,7 +22,7 @@ from typing import IO, Any
 
 from launch_quantization.errors import BadInputError, ImageMissingError, OutputRefusedError
 from launch_quantization.runtimes.docker.engine import Engine, translated
-from launch_quantization.runtimes.docker.image.layer import sha256_of, write_layer
+from launch_quantization.runtimes.docker.image.layer import Hashing, write_layer
 from launch_quantization.runtimes.docker.image.store import STAGE_LABEL, image_id
 
 _EPOCH = "1970-01-01T00:00:00Z"
@@ -150,14 +150,14 @@ def _add_layer(archive: tarfile.TarFile, name: str, blobs: Path, *, ours: bool) 
             with tarfile.open(fileobj=packed) as layer:
                 digest = write_layer(layer, target)
         else:
-            _unpack(packed, target)
-            target.flush()
-            digest = sha256_of(fresh)
+            output = Hashing(target)
+            _unpack(packed, output)
+            digest = output.hexdigest()
     fresh.rename(blobs / digest)
     return _describe("layer.v1.tar", digest, (blobs / digest).stat().st_size)
 
 
-def _unpack(packed: IO[bytes], target: IO[bytes]) -> None:
+def _unpack(packed: IO[bytes], target: Hashing) -> None:
     """Engines with containerd's store give compressed layers."""
     import gzip
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import hashlib
 import tarfile
-from pathlib import Path
 from typing import IO, Any
 
 _KEPT_HEADERS = "SCHILY.xattr."
@@ -26,7 +25,7 @@ def write_layer(source: tarfile.TarFile, target: IO[bytes]) -> str:
     """
     members = {member.name: member for member in source.getmembers()}  # of two with one name the later one holds
     owners = _find_links(members)
-    output = _Hashing(target)
+    output = Hashing(target)
     stream: Any = output  # of which tarfile needs write() alone
     with tarfile.open(fileobj=stream, mode="w|", format=tarfile.PAX_FORMAT) as archive:
         for name in sorted(members):
@@ -64,7 +63,7 @@ def _make_entry(
     return entry, content if content.isreg() else None
 
 
-class _Hashing:
+class Hashing:
     """A file to write to that hashes what passes."""
 
     def __init__(self, target: IO[bytes]) -> None:
@@ -78,12 +77,3 @@ class _Hashing:
     def hexdigest(self) -> str:
         """Of all of it."""
         return self._digest.hexdigest()
-
-
-def sha256_of(path: Path) -> str:
-    """Of a file, hexadecimal."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
