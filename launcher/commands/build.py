@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from launch_quantization.contract.options import BuildOptions
+from launch_quantization.contract.command_options import BuildOptions
 from launch_quantization.runtimes.choose import try_kinds
 from launch_quantization.stream.sanitize import safe_text
 from launch_quantization.view.base import View

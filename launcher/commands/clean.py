@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 
-from launch_quantization.contract.options import CleanOptions
+from launch_quantization.contract.command_options import CleanOptions
 from launch_quantization.output.kept import rescue, trim
 from launch_quantization.output.runs import dead_runs, remove_leftovers
 from launch_quantization.runtimes.choose import load_kinds

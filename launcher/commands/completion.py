@@ -6,9 +6,9 @@ import argparse
 import sys
 from typing import Any
 
+from launch_quantization.contract.command_options import CompletionOptions
 from launch_quantization.contract.commands import PROGRAM, RUN, SUB_COMMANDS
 from launch_quantization.contract.option import options_of
-from launch_quantization.contract.options import CompletionOptions
 from launch_quantization.contract.parser import GENERAL, make_parser
 from launch_quantization.view.streams import write_line
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from launch_quantization.building.context import lock_file, variants
 from launch_quantization.building.site import CA_VARIABLES
 from launch_quantization.contract import cpu
-from launch_quantization.contract.options import DoctorOptions
+from launch_quantization.contract.command_options import DoctorOptions
 from launch_quantization.errors import UsageError
 from launch_quantization.output.runs import dead_runs, runs_root
 from launch_quantization.runtimes.choose import load_kinds

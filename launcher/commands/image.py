@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from launch_quantization.building.site import ca_path
-from launch_quantization.contract.options import ImageOptions
+from launch_quantization.contract.command_options import ImageOptions
 from launch_quantization.contract.words import AUTO
 from launch_quantization.errors import OutputRefusedError, UsageError
 from launch_quantization.stream.sanitize import safe_path, safe_text

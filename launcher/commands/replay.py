@@ -12,7 +12,8 @@ from typing import Any
 
 from launch_quantization.commands.options import run_options
 from launch_quantization.commands.quantize import quantize
-from launch_quantization.contract.options import ReplayOptions, RunOptions
+from launch_quantization.contract.command_options import ReplayOptions
+from launch_quantization.contract.options import RunOptions
 from launch_quantization.contract.outputs import GRAPH, MANIFEST, REPORT_HTML, REPORT_JSON, REPORT_MARKDOWN
 from launch_quantization.errors import BadInputError, DifferentError, ImageMissingError, UsageError
 from launch_quantization.output.manifest import compare_input, read_manifest

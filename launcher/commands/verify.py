@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from launch_quantization.contract.options import VerifyOptions
+from launch_quantization.contract.command_options import VerifyOptions
 from launch_quantization.errors import BadInputError, DifferentError
 from launch_quantization.output.manifest import compare_files, compare_input, read_manifest
 from launch_quantization.stream.sanitize import safe_text

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
-from launch_quantization.contract.options import BuildOptions, CleanOptions, DoctorOptions, RunOptions
+from launch_quantization.contract.command_options import BuildOptions, CleanOptions, DoctorOptions
+from launch_quantization.contract.options import RunOptions
 from launch_quantization.runtimes.runtime import Runtime
 from launch_quantization.stream.lines import BuildLog
 

@@ -24,10 +24,5 @@ if [ ! -d ../shared/models ]; then
     exit 0
 fi
 tools=build/bench-tools
-if ! cmp -s tests/requirements/coco.txt "$tools/coco.txt"; then
-    rm -rf "$tools"
-    "$python" -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --target "$tools" \
-        -r tests/requirements/coco.txt
-    cp tests/requirements/coco.txt "$tools/"
-fi
+tests/bench/make_tools.sh "$python" "$tools"
 PYTHONPATH=$PYTHONPATH:$PWD/$tools "$python" tests/bench/graphs_real.py "$@"

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 
 from launch_quantization.building.context import variants
 from launch_quantization.building.site import ca_path
-from launch_quantization.contract.options import BuildOptions, CleanOptions, DoctorOptions, RunOptions
+from launch_quantization.contract.command_options import BuildOptions, CleanOptions, DoctorOptions
+from launch_quantization.contract.options import RunOptions
 from launch_quantization.contract.words import AUTO
 from launch_quantization.errors import EngineTooOldError, EngineUnreachableError, LauncherError
 from launch_quantization.runtimes.docker import engine as engines

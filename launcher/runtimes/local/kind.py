@@ -10,7 +10,8 @@ from typing import ClassVar
 
 from launch_quantization.building.context import lock_file, variants
 from launch_quantization.building.site import ca_path
-from launch_quantization.contract.options import BuildOptions, CleanOptions, DoctorOptions, RunOptions
+from launch_quantization.contract.command_options import BuildOptions, CleanOptions, DoctorOptions
+from launch_quantization.contract.options import RunOptions
 from launch_quantization.errors import BuildError, LauncherError
 from launch_quantization.runtimes.kind import OK, PROBLEM, WARNING, Finding, Kind, Told
 from launch_quantization.runtimes.local import environment

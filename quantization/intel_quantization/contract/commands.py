@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Generic, Tuple, Type, TypeVar
 
-from .options import (
+from .command_options import (
     BuildOptions,
     CleanOptions,
     CompletionOptions,
     DoctorOptions,
     ImageOptions,
     ReplayOptions,
-    RunOptions,
     VerifyOptions,
 )
+from .options import RunOptions
 from .words import BENCHMARK, COMPARE, EVALUATE, TUNE
 
 PROGRAM = "launch_quantization"

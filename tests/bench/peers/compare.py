@@ -22,23 +22,20 @@ import time
 from pathlib import Path
 from types import MappingProxyType
 
+import answers
 import numpy as np
+import real_data
+from peers import made
+from peers.environments import PEERS, UnavailableError, ensure
+from peers.results import Results
+from peers.runs import FailedError, Row, Served, convert, in_turns, last_words
+from peers.table import benchmarks, replaced_in_readme
+from real_graphs import Case, named
+
+from intel_quantization.comparison.bounds import paired_drop
+from intel_quantization.environment import cpu_features
 
 ROOT = Path(__file__).resolve().parents[3]
-sys.path.insert(0, str(ROOT / "tests" / "bench"))
-
-import answers  # noqa: E402
-import real_data  # noqa: E402
-from peers import made  # noqa: E402
-from peers.environments import PEERS, UnavailableError, ensure  # noqa: E402
-from peers.results import Results  # noqa: E402
-from peers.runs import FailedError, Row, Served, convert, in_turns, last_words  # noqa: E402
-from peers.table import benchmarks, replaced_in_readme  # noqa: E402
-from real_graphs import Case, named  # noqa: E402
-
-from intel_quantization.comparison.bounds import paired_drop  # noqa: E402
-from intel_quantization.environment import cpu_features  # noqa: E402
-
 OURS, FP32 = "launch_quantization", "TensorFlow, FP32"
 BATCHES = (1, 32)
 RUNS = 15

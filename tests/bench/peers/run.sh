@@ -9,11 +9,6 @@ if [ ! -d ../shared/models ]; then
 fi
 python=$(.venv/bin/python tests/local_python.py)
 tools=$PWD/build/bench-tools
-if ! cmp -s tests/requirements/coco.txt "$tools/coco.txt"; then
-    rm -rf "$tools"
-    "$python" -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --target "$tools" \
-        -r tests/requirements/coco.txt
-    cp tests/requirements/coco.txt "$tools/"
-fi
+tests/bench/make_tools.sh "$python" "$tools"
 PYTHONPATH=$PWD/quantization:$PWD:$PWD/tests/bench:$tools TF_ENABLE_ONEDNN_OPTS=1 TF_CPP_MIN_LOG_LEVEL=2 \
     exec "$python" tests/bench/peers/compare.py "$@"
