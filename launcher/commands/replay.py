@@ -13,9 +13,11 @@ from typing import Any
 from launch_quantization.commands.options import run_options
 from launch_quantization.commands.quantize import quantize
 from launch_quantization.contract.command_options import ReplayOptions
+from launch_quantization.contract.option import options_of
 from launch_quantization.contract.options import RunOptions
 from launch_quantization.contract.outputs import GRAPH, MANIFEST, REPORT_HTML, REPORT_JSON, REPORT_MARKDOWN
 from launch_quantization.errors import BadInputError, DifferentError, ImageMissingError, UsageError
+from launch_quantization.output.arguments import NOT_OF_THE_JOB
 from launch_quantization.output.manifest import compare_input, read_manifest
 from launch_quantization.output.runs import recorded, shells_root
 from launch_quantization.output.staging import OUTPUT, refusing, staged, staging_path
@@ -28,6 +30,7 @@ from launch_quantization.view.streams import write_line
 _WITH_TIMES = (REPORT_JSON, REPORT_HTML, REPORT_MARKDOWN)
 _SAME_PLACE = ("tensorflow", "lock", "package", "image_content", "python")
 _LONGEST_LIST = 20
+_DISTRUST = "somebody changed it: do not trust it"
 
 
 def replay(options: ReplayOptions, view: View) -> int:
@@ -65,6 +68,12 @@ def _options(options: ReplayOptions, run: dict[str, Any]) -> RunOptions[str]:
             f"{options.manifest} was made by version {run['version']}, whose options are others: {error.message}",
             f"use that version, commit {run['revision'] or 'not known'}",
         ) from error
+    except SystemExit as ended:  # --help or --version, which has been printed
+        raise BadInputError(f"{options.manifest} asks for the help", _DISTRUST) from ended
+    strange = [each for each in options_of(RunOptions) if each.name in NOT_OF_THE_JOB]
+    named = [f"--{each.name}" for each in strange if getattr(again, each.name) != each.default]
+    if named:
+        raise BadInputError(f"{options.manifest} names {', '.join(named)}, as no run's manifest does", _DISTRUST)
     moved: dict[str, Any] = _moved(options)
     runtime = options.runtime or run["place"]["runtime"]
     return replace(again, **moved, runtime=runtime, quiet=options.quiet, verbose=options.verbose, resume=False)

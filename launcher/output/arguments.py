@@ -11,7 +11,7 @@ from launch_quantization.contract.options import RunOptions, ViewOptions
 from launch_quantization.contract.values import FUNCTION
 from launch_quantization.job.job import Job
 
-_NOT_OF_THE_JOB = {
+NOT_OF_THE_JOB = {
     *(option.name for option in options_of(ViewOptions)),
     "dry_run",
     "debug",
@@ -19,6 +19,7 @@ _NOT_OF_THE_JOB = {
     "ca_bundle",  # of this site, for a build
     "other_graph",
 }
+"""What only concerns the view, or a build: no arguments of a job."""
 
 
 def arguments_of(job: Job) -> list[str]:
@@ -29,7 +30,7 @@ def arguments_of(job: Job) -> list[str]:
     return [
         word
         for option in options_of(RunOptions)
-        if option.name not in _NOT_OF_THE_JOB
+        if option.name not in NOT_OF_THE_JOB
         for word in _words(option, getattr(job, option.name), job)
     ]
 

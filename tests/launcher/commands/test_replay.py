@@ -206,6 +206,19 @@ def test_one_of_before(manifest: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert "does not say how it was made" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("word", "said"), [("--debug", "names --debug"), ("--help", "asks for the help")])
+def test_what_no_manifest_names_is_refused(
+    manifest: Path, runtime: Pretending, capsys: pytest.CaptureFixture[str], word: str, said: str
+) -> None:
+    value = json.loads(manifest.read_text())
+    value["run"]["arguments"].append(word)
+    manifest.write_text(json.dumps(value))
+    before = len(runtime.jobs)
+    assert main(["replay", str(manifest)]) == 3
+    assert said in capsys.readouterr().err
+    assert len(runtime.jobs) == before
+
+
 def test_options_of_another_version(manifest: Path, capsys: pytest.CaptureFixture[str]) -> None:
     value = json.loads(manifest.read_text())
     value["run"]["arguments"].append("--shiny")

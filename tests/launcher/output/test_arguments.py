@@ -10,10 +10,10 @@ from launch_quantization.commands.options import run_options
 from launch_quantization.contract.option import Option, options_of
 from launch_quantization.contract.options import RunOptions
 from launch_quantization.job.validation import checked_job
-from launch_quantization.output.arguments import _NOT_OF_THE_JOB, arguments_of
+from launch_quantization.output.arguments import NOT_OF_THE_JOB, arguments_of
 from tests.launcher.test_contract import example
 
-_TOLD = [option for option in options_of(RunOptions) if option.name not in (*_NOT_OF_THE_JOB, "task", "recipe")]
+_TOLD = [option for option in options_of(RunOptions) if option.name not in (*NOT_OF_THE_JOB, "task", "recipe")]
 """Those of what quantizes; the other tasks leave no manifest."""
 
 

@@ -212,9 +212,10 @@ def _locate(digest: str) -> str:
 def _read_json(archive: tarfile.TarFile, name: str) -> Any:
     try:
         file = archive.extractfile(name)
-        assert file is not None
+        if file is None:
+            raise ValueError("it is no file")
         return json.loads(file.read(_MOST_JSON))
-    except (KeyError, ValueError, AssertionError) as error:
+    except (KeyError, ValueError) as error:
         raise BadInputError(f"the engine gave an image without {name}: {error}", "save it again") from error
 
 
